@@ -1,0 +1,14 @@
+//! What a bundle is: the files of one directory at one commit, under names that mean the same on every machine.
+//!
+//! This module is pure: it neither reads files nor trusts anything. `source` makes a [`FetchedBundle`], `trust::verify`
+//! turns it into a `VerifiedBundle`.
+
+mod fetched;
+mod identity;
+mod limits;
+mod path;
+
+pub use fetched::{ENVELOPE_FILE, FetchedBundle, MANIFEST_FILE, Origin};
+pub use identity::{BundleIdentity, Signer};
+pub use limits::Limits;
+pub use path::{BundlePath, PathError, PathSet};

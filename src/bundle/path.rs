@@ -1,0 +1,384 @@
+//! File names that mean the same thing on every file system.
+
+use std::collections::HashMap;
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+use unicode_normalization::UnicodeNormalization as _;
+
+/// The greatest length of a path, in bytes.
+const MAX_PATH_BYTES: usize = 1024;
+/// The greatest length of a segment, in bytes.
+const MAX_SEGMENT_BYTES: usize = 255;
+/// The greatest number of segments.
+const MAX_SEGMENTS: usize = 17;
+
+/// Names that Windows gives to devices, whatever their ending.
+const DEVICES: &[&str] = &["con", "prn", "aux", "nul", "conin$", "conout$", "clock$"];
+
+/// The path of a file within a bundle: `/`-separated, relative, in NFC, safe on every file system.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct BundlePath(String);
+
+/// Why a name cannot be the path of a bundle's file.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum PathError {
+    /// Bytes that are not UTF-8.
+    #[error("file name `{name}` is not UTF-8")]
+    NotUtf8 {
+        /// The name, lossily.
+        name: String,
+    },
+    /// Empty, absolute, or with an empty segment.
+    #[error("file name `{}` has an empty segment", name.escape_debug())]
+    EmptySegment {
+        /// The name.
+        name: String,
+    },
+    /// `.` or `..`.
+    #[error("file name `{}` climbs out of its directory", name.escape_debug())]
+    Traversal {
+        /// The name.
+        name: String,
+    },
+    /// `.git` or a name that some file system takes for it; `.gitmodules`.
+    #[error("file name `{}` is reserved by git", name.escape_debug())]
+    GitReserved {
+        /// The name.
+        name: String,
+    },
+    /// Control, bidirectional, invisible, or one of `\ : * ? " < > |`.
+    #[error("file name `{}` holds the character U+{code:04X}, which is not allowed in names", name.escape_debug(), code = *character as u32)]
+    Character {
+        /// The name.
+        name: String,
+        /// The offending character.
+        character: char,
+    },
+    /// Not in Unicode normal form C.
+    #[error("file name `{}` is not in Unicode normal form C", name.escape_debug())]
+    NotNfc {
+        /// The name.
+        name: String,
+    },
+    /// A Windows device, or a trailing dot or space.
+    #[error("file name `{}` cannot exist on Windows", name.escape_debug())]
+    Windows {
+        /// The name.
+        name: String,
+    },
+    /// Too long or too deep.
+    #[error("file name `{}…` is longer than 1024 bytes or 16 directories, or a segment than 255 bytes", name.escape_debug())]
+    TooLong {
+        /// The beginning of the name.
+        name: String,
+    },
+    /// Two names that one file system takes for the same.
+    #[error("file names `{}` and `{}` are the same where case or normalisation is ignored", first.escape_debug(), second.escape_debug())]
+    Twins {
+        /// The name seen first.
+        first: String,
+        /// The name seen second.
+        second: String,
+    },
+}
+
+impl BundlePath {
+    /// The path as text.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// Checks the raw bytes of a name, as Git trees and directories hold them.
+    ///
+    /// # Errors
+    /// [`PathError`] for the first rule that it breaks.
+    pub fn from_bytes(bytes: &[u8]) -> Result<Self, PathError> {
+        let name = std::str::from_utf8(bytes).map_err(|_| PathError::NotUtf8 {
+            name: String::from_utf8_lossy(bytes).escape_debug().to_string(),
+        })?;
+        name.parse()
+    }
+
+    /// Whether the file has this directory above it: `policies` for `policies/a.yaml`.
+    #[must_use]
+    pub fn is_below(&self, directory: &str) -> bool {
+        self.0
+            .strip_prefix(directory)
+            .is_some_and(|rest| rest.starts_with('/'))
+    }
+
+    /// Whether the name ends in one of these extensions, given without the dot.
+    #[must_use]
+    pub fn has_extension(&self, extensions: &[&str]) -> bool {
+        let file = self.0.rsplit('/').next().unwrap_or_default();
+        file.rsplit_once('.')
+            .is_some_and(|(_, ending)| extensions.contains(&ending))
+    }
+}
+
+impl std::str::FromStr for BundlePath {
+    type Err = PathError;
+
+    fn from_str(name: &str) -> Result<Self, PathError> {
+        if name.len() > MAX_PATH_BYTES || name.split('/').count() > MAX_SEGMENTS {
+            return Err(PathError::TooLong {
+                name: name.chars().take(60).collect(),
+            });
+        }
+        for segment in name.split('/') {
+            lint_segment(name, segment)?;
+        }
+        Ok(Self(name.to_owned()))
+    }
+}
+
+fn lint_segment(name: &str, segment: &str) -> Result<(), PathError> {
+    let owned = || name.to_owned();
+    if segment.is_empty() {
+        return Err(PathError::EmptySegment { name: owned() });
+    }
+    if segment.len() > MAX_SEGMENT_BYTES {
+        return Err(PathError::TooLong {
+            name: name.chars().take(60).collect(),
+        });
+    }
+    if segment == "." || segment == ".." {
+        return Err(PathError::Traversal { name: owned() });
+    }
+    if let Some(character) = segment.chars().find(|c| is_forbidden(*c)) {
+        return Err(PathError::Character {
+            name: owned(),
+            character,
+        });
+    }
+    if !unicode_normalization::is_nfc(segment) {
+        return Err(PathError::NotNfc { name: owned() });
+    }
+    let folded = fold(segment);
+    // `git~1` is the short name that NTFS gives to `.git`.
+    if matches!(
+        folded.trim_end_matches(['.', ' ']),
+        ".git" | "git~1" | ".gitmodules"
+    ) {
+        return Err(PathError::GitReserved { name: owned() });
+    }
+    let stem = folded.split('.').next().unwrap_or_default().trim_end();
+    let numbered = stem
+        .strip_prefix("com")
+        .or_else(|| stem.strip_prefix("lpt"));
+    let is_port = numbered.is_some_and(|rest| {
+        matches!(
+            rest,
+            "0" | "1" | "2" | "3" | "4" | "5" | "6" | "7" | "8" | "9" | "¹" | "²" | "³"
+        )
+    });
+    if segment.ends_with(['.', ' ']) || is_port || DEVICES.contains(&stem) {
+        return Err(PathError::Windows { name: owned() });
+    }
+    Ok(())
+}
+
+/// Characters that hide what a name is, or that some file system gives a meaning.
+fn is_forbidden(character: char) -> bool {
+    character.is_control()
+        || matches!(character, '\\' | ':' | '*' | '?' | '"' | '<' | '>' | '|')
+        || matches!(character,
+            '\u{ad}' | '\u{61c}' | '\u{180e}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}'
+            | '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{fff0}'..='\u{ffff}' | '\u{e0000}'..='\u{e0fff}')
+}
+
+/// The form under which two names are one on a file system that ignores case or normalisation.
+fn fold(name: &str) -> String {
+    // Upper case first: `ß` and `ss`, `ſ` and `s` are one to a full case folding.
+    name.nfkc()
+        .flat_map(char::to_uppercase)
+        .flat_map(char::to_lowercase)
+        .nfkc()
+        .collect()
+}
+
+impl fmt::Display for BundlePath {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl TryFrom<String> for BundlePath {
+    type Error = PathError;
+    fn try_from(name: String) -> Result<Self, PathError> {
+        name.parse()
+    }
+}
+
+impl From<BundlePath> for String {
+    fn from(path: BundlePath) -> Self {
+        path.0
+    }
+}
+
+/// Finds names that are one where case or normalisation is ignored, directories included.
+#[derive(Debug, Default)]
+pub struct PathSet {
+    /// Every folded directory and file, with the spelling seen first.
+    seen: HashMap<String, String>,
+}
+
+impl PathSet {
+    /// Adds a file.
+    ///
+    /// # Errors
+    /// [`PathError::Twins`] when a file or directory of another spelling is the same to some file system, or when the
+    /// file itself was added before.
+    pub fn insert(&mut self, path: &BundlePath) -> Result<(), PathError> {
+        let name = path.as_str();
+        for (end, _) in name.match_indices('/') {
+            let directory = name.get(..end).unwrap_or(name);
+            self.note(format!("{directory}/"))?;
+        }
+        let twin = |first: &str| PathError::Twins {
+            first: first.to_owned(),
+            second: name.to_owned(),
+        };
+        if let Some(first) = self
+            .seen
+            .get(&fold(name))
+            .or_else(|| self.seen.get(&fold(&format!("{name}/"))))
+        {
+            return Err(twin(first));
+        }
+        self.seen.insert(fold(name), name.to_owned());
+        Ok(())
+    }
+
+    /// Notes a directory, given with its trailing slash.
+    fn note(&mut self, directory: String) -> Result<(), PathError> {
+        let folded = fold(&directory);
+        if let Some(first) = self.seen.get(folded.trim_end_matches('/')) {
+            return Err(PathError::Twins {
+                first: first.clone(),
+                second: directory,
+            });
+        }
+        match self.seen.get(&folded) {
+            Some(first) if *first != directory => Err(PathError::Twins {
+                first: first.clone(),
+                second: directory,
+            }),
+            Some(_) => Ok(()),
+            None => {
+                self.seen.insert(folded, directory);
+                Ok(())
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn hostile_names_are_refused_each_for_its_own_reason() {
+        let reason = |name: &str| name.parse::<BundlePath>().unwrap_err();
+        for name in ["", "/etc/passwd", "a//b", "a/"] {
+            assert!(
+                matches!(reason(name), PathError::EmptySegment { .. }),
+                "{name}"
+            );
+        }
+        for name in ["..", "a/../b", "./a"] {
+            assert!(
+                matches!(reason(name), PathError::Traversal { .. }),
+                "{name}"
+            );
+        }
+        for name in [
+            ".git",
+            "a/.GIT/config",
+            ".gitmodules",
+            "GIT~1",
+            ".git.",
+            ".git ",
+        ] {
+            assert!(
+                matches!(reason(name), PathError::GitReserved { .. }),
+                "{name}"
+            );
+        }
+        for name in [
+            "a\nb",
+            "a\u{1b}[31m",
+            "a\u{202e}b",
+            "a\\b",
+            "x:stream",
+            "a\u{200b}",
+            "\u{7f}",
+            "a\u{feff}",
+        ] {
+            assert!(
+                matches!(reason(name), PathError::Character { .. }),
+                "{name:?}"
+            );
+        }
+        for name in ["CON.yaml", "nul", "a/com1.yaml", "a.", "a ", "LPT9"] {
+            assert!(
+                matches!(reason(name), PathError::Windows { .. }),
+                "{name:?}"
+            );
+        }
+        assert!(matches!(
+            reason("cafe\u{301}.yaml"),
+            PathError::NotNfc { .. }
+        ));
+        assert!(matches!(
+            reason(&"a".repeat(256)),
+            PathError::TooLong { .. }
+        ));
+        assert!(matches!(
+            reason(&"a/".repeat(17)),
+            PathError::TooLong { .. }
+        ));
+        assert!(matches!(
+            BundlePath::from_bytes(b"a\xff"),
+            Err(PathError::NotUtf8 { .. })
+        ));
+        for name in [
+            "bundle.yaml",
+            "policies/acme/a.yaml",
+            "café.yaml",
+            ".gitattributes",
+            "console.yaml",
+            "a..b",
+        ] {
+            assert!(name.parse::<BundlePath>().is_ok(), "{name}");
+        }
+    }
+
+    #[test]
+    fn twins_are_refused_files_and_directories() {
+        for (first, second) in [
+            ("a.yaml", "A.yaml"),
+            ("d/a", "D/b"),
+            ("d", "D/b"),
+            ("D/b", "d"),
+            ("ß", "SS"),
+            ("a", "a"),
+            ("k", "\u{212a}"),
+        ] {
+            let mut set = PathSet::default();
+            let paths = [first, second].map(|name| BundlePath(name.to_owned()));
+            assert!(set.insert(&paths[0]).is_ok());
+            assert!(
+                matches!(set.insert(&paths[1]), Err(PathError::Twins { .. })),
+                "{first} {second}"
+            );
+        }
+        let mut set = PathSet::default();
+        for name in ["d/a", "d/b", "d/e/a", "da"] {
+            assert!(set.insert(&name.parse().unwrap()).is_ok(), "{name}");
+        }
+    }
+}

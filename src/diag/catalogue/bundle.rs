@@ -1,0 +1,5 @@
+//! Codes of the area `bundle`.
+
+use super::{Code, Kind};
+
+codes! {}

@@ -1,0 +1,5 @@
+//! Codes of the area `config`.
+
+use super::{Code, Kind};
+
+codes! {}

@@ -1,0 +1,5 @@
+//! Codes of the area `log`.
+
+use super::{Code, Kind};
+
+codes! {}

@@ -1,0 +1,5 @@
+//! Codes of the area `policy`.
+
+use super::{Code, Kind};
+
+codes! {}

@@ -1,0 +1,5 @@
+//! Codes of the area `request`.
+
+use super::{Code, Kind};
+
+codes! {}

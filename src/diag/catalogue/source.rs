@@ -1,0 +1,5 @@
+//! Codes of the area `source`.
+
+use super::{Code, Kind};
+
+codes! {}

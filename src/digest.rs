@@ -1,0 +1,221 @@
+//! Digests: SHA-256 of bytes, and the ids of Git commits.
+
+use std::fmt;
+use std::str::FromStr;
+
+use serde::{Deserialize, Serialize};
+use sha2::{Digest as _, Sha256};
+
+/// Why a text is not a digest or commit id.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("`{}` is not a {kind}: {reason}", text.escape_debug())]
+pub struct DigestError {
+    /// What was expected, in words.
+    pub kind: &'static str,
+    /// What was given, cut to 80 characters.
+    pub text: String,
+    /// The rule that it breaks.
+    pub reason: &'static str,
+}
+
+/// A SHA-256 digest, written `sha256:` and 64 lower-case hexadecimal digits.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct Sha256Digest([u8; 32]);
+
+impl Sha256Digest {
+    /// Hashes `bytes`.
+    #[must_use]
+    pub fn of(bytes: &[u8]) -> Self {
+        Self(Sha256::digest(bytes).into())
+    }
+
+    /// Wraps a digest that was computed elsewhere.
+    #[must_use]
+    pub fn from_bytes(bytes: [u8; 32]) -> Self {
+        Self(bytes)
+    }
+
+    /// The 32 bytes.
+    #[must_use]
+    pub fn as_bytes(&self) -> &[u8; 32] {
+        &self.0
+    }
+
+    /// 64 lower-case hexadecimal digits, without the algorithm.
+    #[must_use]
+    pub fn to_hex(&self) -> String {
+        hex(&self.0)
+    }
+
+    /// Reads 64 lower-case hexadecimal digits, as in-toto's `digest.sha256` holds them.
+    ///
+    /// # Errors
+    /// [`DigestError`] for any other text, upper-case digits included.
+    pub fn from_hex(text: &str) -> Result<Self, DigestError> {
+        let error = || DigestError {
+            kind: "sha256 digest",
+            text: text.chars().take(80).collect(),
+            reason: "use 64 lower-case hexadecimal digits",
+        };
+        let bytes = unhex(text).ok_or_else(error)?;
+        bytes.try_into().map(Self).map_err(|_| error())
+    }
+}
+
+impl FromStr for Sha256Digest {
+    type Err = DigestError;
+    fn from_str(text: &str) -> Result<Self, DigestError> {
+        let hex = text.strip_prefix("sha256:").ok_or_else(|| DigestError {
+            kind: "digest",
+            text: text.chars().take(80).collect(),
+            reason: "write it as `sha256:` and 64 lower-case hexadecimal digits",
+        })?;
+        Self::from_hex(hex)
+    }
+}
+
+impl fmt::Display for Sha256Digest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "sha256:{}", self.to_hex())
+    }
+}
+
+impl fmt::Debug for Sha256Digest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+impl TryFrom<String> for Sha256Digest {
+    type Error = DigestError;
+    fn try_from(text: String) -> Result<Self, DigestError> {
+        text.parse()
+    }
+}
+
+impl From<Sha256Digest> for String {
+    fn from(digest: Sha256Digest) -> Self {
+        digest.to_string()
+    }
+}
+
+/// The id of a Git commit: 40 (SHA-1) or 64 (SHA-256) lower-case hexadecimal digits. It locates, and proves nothing.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct CommitId(String);
+
+impl CommitId {
+    /// The id in hexadecimal.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// The first 12 digits, for people.
+    #[must_use]
+    pub fn short(&self) -> &str {
+        self.0.get(..12).unwrap_or(&self.0)
+    }
+}
+
+impl FromStr for CommitId {
+    type Err = DigestError;
+    fn from_str(text: &str) -> Result<Self, DigestError> {
+        if matches!(text.len(), 40 | 64) && unhex(text).is_some() {
+            Ok(Self(text.to_owned()))
+        } else {
+            Err(DigestError {
+                kind: "commit id",
+                text: text.chars().take(80).collect(),
+                reason: "use the full 40 or 64 lower-case hexadecimal digits",
+            })
+        }
+    }
+}
+
+impl fmt::Display for CommitId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl TryFrom<String> for CommitId {
+    type Error = DigestError;
+    fn try_from(text: String) -> Result<Self, DigestError> {
+        text.parse()
+    }
+}
+
+impl From<CommitId> for String {
+    fn from(id: CommitId) -> Self {
+        id.0
+    }
+}
+
+/// Lower-case hexadecimal.
+pub(crate) fn hex(bytes: &[u8]) -> String {
+    bytes
+        .iter()
+        .flat_map(|byte| [byte >> 4, byte & 15])
+        .filter_map(|nibble| char::from_digit(u32::from(nibble), 16))
+        .collect()
+}
+
+/// The bytes of lower-case hexadecimal; none for anything else.
+pub(crate) fn unhex(text: &str) -> Option<Vec<u8>> {
+    let nibble = |byte: &u8| match byte {
+        b'0'..=b'9' => Some(byte - b'0'),
+        b'a'..=b'f' => Some(byte - b'a' + 10),
+        _ => None,
+    };
+    let pairs = text.as_bytes().chunks(2);
+    pairs
+        .map(|pair| match pair {
+            [high, low] => Some(nibble(high)? << 4 | nibble(low)?),
+            _ => None,
+        })
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn digests_round_trip_and_refuse_other_spellings() {
+        let digest = Sha256Digest::of(b"");
+        assert_eq!(
+            digest.to_hex(),
+            "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
+        );
+        assert_eq!(digest.to_string().parse(), Ok(digest));
+        assert!(
+            digest
+                .to_hex()
+                .to_uppercase()
+                .as_str()
+                .parse::<Sha256Digest>()
+                .is_err()
+        );
+        assert!(Sha256Digest::from_hex(&digest.to_hex().to_uppercase()).is_err());
+        assert!(Sha256Digest::from_hex("e3b0").is_err());
+    }
+
+    #[test]
+    fn commit_ids_are_full_and_lower_case() {
+        let id = "0123456789abcdef0123456789abcdef01234567";
+        assert_eq!(
+            id.parse::<CommitId>().map(|id| id.to_string()),
+            Ok(id.to_owned())
+        );
+        for text in [
+            "",
+            "0123",
+            "0123456789ABCDEF0123456789abcdef01234567",
+            "refs/heads/main",
+        ] {
+            assert!(text.parse::<CommitId>().is_err(), "{text:?}");
+        }
+    }
+}

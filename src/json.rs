@@ -1,0 +1,344 @@
+//! Strict JSON in (I-JSON, RFC 7493), canonical JSON out (RFC 8785).
+//!
+//! `serde_json::Value` keeps the last of two equal keys and turns integers beyond 2^64 into floats, and canonicalisers round
+//! beyond 2^53. Each of these lets two readers see two documents in one text, so all of them are refused here.
+
+use std::fmt;
+
+use serde::de::{DeserializeSeed, Error as _, MapAccess, SeqAccess, Visitor};
+use serde_json::{Map, Number, Value};
+
+/// The greatest integer that every JSON reader keeps exactly: 2^53 − 1 (RFC 7493, section 2.2).
+pub const MAX_SAFE_INTEGER: u64 = (1 << 53) - 1;
+/// The deepest nesting of arrays and objects.
+pub const MAX_DEPTH: usize = 64;
+
+/// Why a text is not strict JSON.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum JsonError {
+    /// Larger than the caller allows.
+    #[error("{size} bytes are more than the limit of {limit}")]
+    TooLarge {
+        /// Bytes given.
+        size: usize,
+        /// Bytes allowed.
+        limit: usize,
+    },
+    /// It begins with a byte order mark.
+    #[error("begins with a byte order mark; save it without one")]
+    ByteOrderMark,
+    /// Nested deeper than [`MAX_DEPTH`].
+    #[error("nested deeper than 64 levels at line {line}, column {column}")]
+    TooDeep {
+        /// 1-based line.
+        line: usize,
+        /// 1-based column, in bytes.
+        column: usize,
+    },
+    /// A key that stands twice in one object.
+    #[error("key `{}` stands twice in one object at line {line}, column {column}", key.escape_debug())]
+    DuplicateKey {
+        /// The key.
+        key: String,
+        /// 1-based line.
+        line: usize,
+        /// 1-based column, in bytes.
+        column: usize,
+    },
+    /// A number that a double cannot hold exactly.
+    #[error("a number beyond ±(2^53 − 1) at line {line}, column {column}; write it as a string")]
+    UnsafeNumber {
+        /// 1-based line.
+        line: usize,
+        /// 1-based column, in bytes.
+        column: usize,
+    },
+    /// Not JSON: bad syntax, a lone surrogate, bytes after the end, not UTF-8.
+    #[error("not valid JSON: {message}")]
+    Syntax {
+        /// What the parser said, with line and column.
+        message: String,
+        /// 1-based line.
+        line: usize,
+        /// 1-based column, in bytes.
+        column: usize,
+    },
+}
+
+impl JsonError {
+    /// The 1-based line and column, where the error has a place.
+    #[must_use]
+    pub fn position(&self) -> Option<(usize, usize)> {
+        match *self {
+            Self::TooLarge { .. } | Self::ByteOrderMark => None,
+            Self::TooDeep { line, column }
+            | Self::DuplicateKey { line, column, .. }
+            | Self::UnsafeNumber { line, column }
+            | Self::Syntax { line, column, .. } => Some((line, column)),
+        }
+    }
+}
+
+/// Parses one JSON text of at most `limit` bytes.
+///
+/// # Errors
+/// [`JsonError`] for the first thing that I-JSON or the limits forbid.
+pub fn parse(bytes: &[u8], limit: usize) -> Result<Value, JsonError> {
+    if bytes.len() > limit {
+        return Err(JsonError::TooLarge {
+            size: bytes.len(),
+            limit,
+        });
+    }
+    if bytes.starts_with(b"\xef\xbb\xbf") {
+        return Err(JsonError::ByteOrderMark);
+    }
+    let mut parser = serde_json::Deserializer::from_slice(bytes);
+    let value = Strict { depth: 0 }
+        .deserialize(&mut parser)
+        .and_then(|value| parser.end().map(|()| value));
+    value.map_err(|error| classify(&error))
+}
+
+/// The marks by which [`Strict`]'s own errors are told from the parser's.
+const DEEP: &str = "\u{1}deep";
+const NUMBER: &str = "\u{1}number";
+const DUPLICATE: &str = "\u{1}duplicate ";
+
+fn classify(error: &serde_json::Error) -> JsonError {
+    let (line, column, message) = (error.line(), error.column(), error.to_string());
+    if message.starts_with(DEEP) {
+        JsonError::TooDeep { line, column }
+    } else if message.starts_with(NUMBER) || message.starts_with("number out of range") {
+        JsonError::UnsafeNumber { line, column }
+    } else if let Some(rest) = message.strip_prefix(DUPLICATE) {
+        // serde_json appends ` at line L column C`.
+        let key = rest
+            .rsplit_once(" at line ")
+            .map_or(rest, |(key, _)| key)
+            .to_owned();
+        JsonError::DuplicateKey { key, line, column }
+    } else {
+        JsonError::Syntax {
+            message,
+            line,
+            column,
+        }
+    }
+}
+
+/// Builds a [`Value`], refusing what `serde_json` lets pass.
+#[derive(Clone, Copy)]
+struct Strict {
+    depth: usize,
+}
+
+impl Strict {
+    fn deeper<E: serde::de::Error>(self) -> Result<Self, E> {
+        if self.depth >= MAX_DEPTH {
+            Err(E::custom(DEEP))
+        } else {
+            Ok(Self {
+                depth: self.depth + 1,
+            })
+        }
+    }
+}
+
+impl<'de> DeserializeSeed<'de> for Strict {
+    type Value = Value;
+    fn deserialize<D: serde::Deserializer<'de>>(self, deserializer: D) -> Result<Value, D::Error> {
+        deserializer.deserialize_any(self)
+    }
+}
+
+impl<'de> Visitor<'de> for Strict {
+    type Value = Value;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a JSON value")
+    }
+
+    fn visit_unit<E>(self) -> Result<Value, E> {
+        Ok(Value::Null)
+    }
+
+    fn visit_bool<E>(self, value: bool) -> Result<Value, E> {
+        Ok(Value::Bool(value))
+    }
+
+    fn visit_str<E>(self, value: &str) -> Result<Value, E> {
+        Ok(Value::String(value.to_owned()))
+    }
+
+    fn visit_string<E>(self, value: String) -> Result<Value, E> {
+        Ok(Value::String(value))
+    }
+
+    fn visit_u64<E: serde::de::Error>(self, value: u64) -> Result<Value, E> {
+        if value > MAX_SAFE_INTEGER {
+            Err(E::custom(NUMBER))
+        } else {
+            Ok(value.into())
+        }
+    }
+
+    fn visit_i64<E: serde::de::Error>(self, value: i64) -> Result<Value, E> {
+        if value.unsigned_abs() > MAX_SAFE_INTEGER {
+            Err(E::custom(NUMBER))
+        } else {
+            Ok(value.into())
+        }
+    }
+
+    fn visit_f64<E: serde::de::Error>(self, value: f64) -> Result<Value, E> {
+        // Every double of 2^53 or more is an integer that some reader may have rounded to it.
+        if value.abs() >= 9_007_199_254_740_992.0 {
+            return Err(E::custom(NUMBER));
+        }
+        Number::from_f64(value)
+            .map(Value::Number)
+            .ok_or_else(|| E::custom(NUMBER))
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<Value, A::Error> {
+        let inner = self.deeper()?;
+        let mut values = Vec::new();
+        while let Some(value) = items.next_element_seed(inner)? {
+            values.push(value);
+        }
+        Ok(Value::Array(values))
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut entries: A) -> Result<Value, A::Error> {
+        let inner = self.deeper()?;
+        let mut map = Map::new();
+        while let Some(key) = entries.next_key::<String>()? {
+            if map.contains_key(&key) {
+                return Err(A::Error::custom(format_args!("{DUPLICATE}{key}")));
+            }
+            map.insert(key, entries.next_value_seed(inner)?);
+        }
+        Ok(Value::Object(map))
+    }
+}
+
+/// The RFC 8785 form of `value`.
+///
+/// # Errors
+/// [`JsonError::UnsafeNumber`] when it holds an integer beyond ±(2^53 − 1), which the canonical form would round.
+pub fn canonical(value: &Value) -> Result<Vec<u8>, JsonError> {
+    let unsafe_number = JsonError::UnsafeNumber { line: 0, column: 0 };
+    if !numbers_are_safe(value) {
+        return Err(unsafe_number);
+    }
+    serde_json_canonicalizer::to_vec(value).map_err(|_| unsafe_number)
+}
+
+fn numbers_are_safe(value: &Value) -> bool {
+    match value {
+        Value::Null | Value::Bool(_) | Value::String(_) => true,
+        Value::Number(number) => match (number.as_u64(), number.as_i64(), number.as_f64()) {
+            (Some(value), ..) => value <= MAX_SAFE_INTEGER,
+            (_, Some(value), _) => value.unsigned_abs() <= MAX_SAFE_INTEGER,
+            (.., value) => value.is_some_and(|value| value.abs() < 9_007_199_254_740_992.0),
+        },
+        Value::Array(values) => values.iter().all(numbers_are_safe),
+        Value::Object(map) => map.values().all(numbers_are_safe),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn refused(text: &str) -> JsonError {
+        parse(text.as_bytes(), 1 << 20).unwrap_err()
+    }
+
+    #[test]
+    fn refuses_what_readers_disagree_on() {
+        assert!(
+            matches!(refused(r#"{"a":1,"a":2}"#), JsonError::DuplicateKey { key, .. } if key == "a")
+        );
+        assert!(matches!(
+            refused(r#"{"a":1,"\u0061":2}"#),
+            JsonError::DuplicateKey { .. }
+        ));
+        for text in [
+            "9007199254740992",
+            "-9007199254740992",
+            "18446744073709551616",
+            "1e300",
+            "1e400",
+        ] {
+            assert!(
+                matches!(refused(text), JsonError::UnsafeNumber { .. }),
+                "{text}"
+            );
+        }
+        assert_eq!(refused("\u{feff}1"), JsonError::ByteOrderMark);
+        for text in [
+            "1 2",
+            "{}x",
+            r#""\ud800""#,
+            "{\"a\":1,}",
+            "",
+            "NaN",
+            "'a'",
+            "\"\u{1}\"",
+        ] {
+            assert!(matches!(refused(text), JsonError::Syntax { .. }), "{text}");
+        }
+        assert!(matches!(
+            refused(&"[".repeat(65)),
+            JsonError::TooDeep { .. }
+        ));
+        assert!(matches!(
+            parse(b"[1,2]", 4),
+            Err(JsonError::TooLarge { size: 5, limit: 4 })
+        ));
+        assert!(matches!(
+            parse(b"\"\xff\"", 9),
+            Err(JsonError::Syntax { .. })
+        ));
+    }
+
+    #[test]
+    fn accepts_the_edges() {
+        for text in [
+            "9007199254740991",
+            "-9007199254740991",
+            "1.5",
+            "-0",
+            "null",
+            &"[".repeat(64).replace('[', "["),
+        ] {
+            let text = if text.starts_with('[') {
+                format!("{text}{}", "]".repeat(64))
+            } else {
+                text.to_owned()
+            };
+            assert!(parse(text.as_bytes(), 1 << 20).is_ok(), "{text}");
+        }
+    }
+
+    #[test]
+    fn canonical_form_follows_rfc_8785() {
+        // RFC 8785, section 3.2.2 to 3.2.4: the sample, whose numbers all stay below 2^53 but one that we refuse.
+        let text = r#"{"numbers":[4.50, 2e-3, 0.000000000000000000000000001],"string":"\u20ac$\u000F\u000aA'\u0042\u0022\u005c\\\"\/","literals":[null, true, false]}"#;
+        let value = parse(text.as_bytes(), 1 << 20).unwrap();
+        let canonical = String::from_utf8(canonical(&value).unwrap()).unwrap();
+        assert_eq!(
+            canonical,
+            "{\"literals\":[null,true,false],\"numbers\":[4.5,0.002,1e-27],\"string\":\"€$\\u000f\\nA'B\\\"\\\\\\\\\\\"/\"}"
+        );
+    }
+
+    #[test]
+    fn canonical_form_never_rounds() {
+        assert!(canonical(&serde_json::json!({"n": 9_007_199_254_740_993_u64})).is_err());
+        assert!(canonical(&serde_json::json!([{"n": -9_007_199_254_740_993_i64}])).is_err());
+        assert!(canonical(&serde_json::json!([1e300])).is_err());
+    }
+}

@@ -1,0 +1,17 @@
+//! `ordain` fetches signed policy bundles from Git, verifies them, resolves one effective policy for a scope,
+//! evaluates requests with it, and records every decision in a tamper-evident log.
+//!
+//! Data flows one way, and each step's output type is the only input that the next step accepts:
+//!
+//! ```text
+//! Git ─fetch→ FetchedBundle ─verify→ VerifiedBundle ─validate→ Layer ─resolve→ EffectivePolicy ─compile→ Engine
+//!                                              request ─normalize→ Request ─evaluate→ Decision ─append→ log
+//! ```
+//!
+//! Modules, lowest first; an arrow test (`tests/integration/architecture.rs`) keeps the imports pointing down.
+
+pub mod bundle;
+pub mod diag;
+pub mod digest;
+pub mod json;
+pub mod name;
