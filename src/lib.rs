@@ -14,4 +14,5 @@ pub mod bundle;
 pub mod diag;
 pub mod digest;
 pub mod json;
+pub mod log;
 pub mod name;
