@@ -13,5 +13,6 @@
 pub mod bundle;
 pub mod diag;
 pub mod digest;
+pub mod engine;
 pub mod json;
 pub mod name;
