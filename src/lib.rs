@@ -16,3 +16,5 @@ pub mod digest;
 pub mod engine;
 pub mod json;
 pub mod name;
+pub mod trust;
+pub mod yaml;
