@@ -13,6 +13,9 @@
 pub mod bundle;
 pub mod diag;
 pub mod digest;
+pub mod engine;
 pub mod json;
 pub mod log;
 pub mod name;
+pub mod trust;
+pub mod yaml;
