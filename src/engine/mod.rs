@@ -1,0 +1,4 @@
+//! From a request to a decision.
+
+pub mod input;
+pub mod request;
