@@ -12,5 +12,6 @@
 
 mod architecture;
 mod docs;
+mod generated;
 mod readme;
 mod support;
