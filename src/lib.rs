@@ -15,3 +15,4 @@ pub mod diag;
 pub mod digest;
 pub mod json;
 pub mod name;
+pub mod source;
