@@ -17,5 +17,6 @@ pub mod engine;
 pub mod json;
 pub mod log;
 pub mod name;
+pub mod source;
 pub mod trust;
 pub mod yaml;
