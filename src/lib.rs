@@ -15,4 +15,5 @@ pub mod diag;
 pub mod digest;
 pub mod json;
 pub mod name;
+pub mod policy;
 pub mod yaml;
