@@ -12,5 +12,6 @@
 
 mod architecture;
 mod docs;
+mod fuzz_smoke;
 mod readme;
 mod support;
