@@ -17,4 +17,5 @@ pub mod engine;
 pub mod json;
 pub mod name;
 pub mod trust;
+pub mod policy;
 pub mod yaml;
