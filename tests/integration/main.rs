@@ -12,6 +12,7 @@
 
 mod architecture;
 mod docs;
+mod fuzz_smoke;
 mod generated;
 mod readme;
 mod support;
