@@ -163,8 +163,8 @@ fn shape_error(error: &serde_yaml::Error, spans: &Spans) -> Diagnostic {
     }
 }
 
-/// `message` without the names of Rust types.
-fn plain_words(message: &str) -> String {
+/// What serde says, without the names of Rust types.
+pub(crate) fn plain_words(message: &str) -> String {
     let Some((before, expected)) = message.rsplit_once("expected ") else {
         return message.to_owned();
     };
