@@ -16,4 +16,5 @@ pub mod digest;
 pub mod json;
 pub mod name;
 pub mod policy;
+pub mod resolve;
 pub mod yaml;
