@@ -13,6 +13,7 @@
 pub mod bundle;
 pub mod diag;
 pub mod digest;
+pub mod engine;
 pub mod json;
 pub mod name;
 pub mod policy;
