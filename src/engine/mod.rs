@@ -8,3 +8,7 @@ mod evaluate;
 
 pub use decision::{Decision, Freshness, MatchedRule, Occasion, Outcome, Would};
 pub use evaluate::{Engine, Origin, Pick, Verdict};
+//! From a request to a decision.
+
+pub mod input;
+pub mod request;

@@ -1,1 +1,18 @@
-fn main() {}
+//! The one integration binary: the built program, real files, real Git.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::string_slice,
+    clippy::print_stderr,
+    clippy::disallowed_methods,
+    reason = "a test that cannot go on should stop loudly, and takes time and environment as it pleases"
+)]
+
+mod architecture;
+mod docs;
+mod fuzz_smoke;
+mod generated;
+mod readme;
+mod support;
