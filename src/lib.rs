@@ -16,6 +16,6 @@ pub mod digest;
 pub mod engine;
 pub mod json;
 pub mod name;
-pub mod trust;
 pub mod policy;
+pub mod trust;
 pub mod yaml;

@@ -12,6 +12,7 @@
 
 mod architecture;
 mod docs;
+mod examples;
 mod fuzz_smoke;
 mod readme;
 mod support;
