@@ -1,104 +1,75 @@
-//! The example bundles are what they say: valid, in all three forms, each expectation about a rule that exists.
+//! The example bundle, its keys and its trust root are what the README says of them.
+//!
+//! After a change to `bundles/acme`, `ORDAIN_SIGN_EXAMPLES=1 cargo test examples` signs the next revision.
 
-use std::collections::{BTreeMap, BTreeSet};
-use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use super::support::keys::{Snakeoil, snakeoil};
+use super::support::{TestEnv, checkout};
 
-use ordain::bundle::{BundlePath, Limits, MANIFEST_FILE, Manifest};
-use ordain::engine::input::RequestReader;
-use ordain::engine::request::{Form, Request, RequestLimits};
-use ordain::policy;
-use serde_json::Value;
-
-fn acme() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("bundles/acme")
+/// The signers. Their seeds are public, so that anyone can sign the example again; they protect nothing.
+fn signers() -> [Snakeoil; 2] {
+    ["alice", "bob"].map(snakeoil)
 }
 
-/// Every file of the bundle but the envelope.
-fn files(root: &Path) -> BTreeMap<BundlePath, Arc<[u8]>> {
-    let mut files = BTreeMap::new();
-    let mut directories = vec![root.to_owned()];
-    while let Some(directory) = directories.pop() {
-        for entry in std::fs::read_dir(directory).unwrap() {
-            let path = entry.unwrap().path();
-            if path.is_dir() {
-                directories.push(path);
-                continue;
-            }
-            let name = path.strip_prefix(root).unwrap().to_str().unwrap();
-            if name != ordain::bundle::ENVELOPE_FILE {
-                let bytes = std::fs::read(&path).unwrap();
-                files.insert(name.parse().unwrap(), bytes.into());
-            }
+/// Before any clock that reads it, since a statement from the future is refused.
+const SIGNED_AT: &str = "2026-11-01T00:00:00Z";
+
+fn sign() {
+    let mut env = TestEnv::new();
+    env.set("ORDAIN_NOW", SIGNED_AT);
+    let keys = checkout().join("keys");
+    let private = signers().map(|key| {
+        std::fs::create_dir_all(&keys).unwrap();
+        let name = format!("{}.pub", key.name());
+        std::fs::write(keys.join(name), key.public_openssh()).unwrap();
+        key.write(&env.work()).to_str().unwrap().to_owned()
+    });
+    let with_keys = |arguments: &[&str]| {
+        let mut command = env.command(super::support::env::binary());
+        command.args(arguments).current_dir(checkout());
+        for key in &private {
+            command.args(["--key", key]);
         }
+        env.run(command, b"").success();
+    };
+    if !keys.join("trust/1.root.json").exists() {
+        with_keys(&[
+            "trust", "init", "--dir", "keys/trust", "--namespace", "acme", "--threshold", "2",
+            "--expires", "10y", "--principal", "alice=keys/alice.pub", "--principal",
+            "bob=keys/bob.pub",
+        ]);
     }
-    files
+    with_keys(&["bundle", "sign", "bundles/acme", "--expires", "10y"]);
 }
 
-fn requests() -> Vec<Request> {
-    let file = std::fs::read(acme().join("requests.jsonl")).unwrap();
-    let limits = RequestLimits::default();
-    RequestReader::new(&file[..], &limits)
-        .map(|raw| Request::from_json(&raw.unwrap().bytes, &limits).unwrap())
-        .collect()
-}
-
-fn expected() -> Vec<Value> {
-    let file = std::fs::read_to_string(acme().join("expected.jsonl")).unwrap();
-    file.lines()
-        .map(|line| serde_json::from_str(line).unwrap())
-        .collect()
+/// The fingerprint that the repository's own configuration pins.
+fn pinned() -> String {
+    let config = std::fs::read_to_string(checkout().join("ordain.yaml")).unwrap();
+    let at = config.find("sha256:").expect("a pinned fingerprint");
+    config[at..].chars().take_while(|c| c.is_ascii_alphanumeric() || *c == ':').collect()
 }
 
 #[test]
-fn acme_is_a_valid_bundle() {
-    let files = files(&acme());
-    let limit = Limits::default().yaml_bytes;
-    let manifest = files
-        .iter()
-        .find(|(name, _)| name.as_str() == MANIFEST_FILE);
-    let manifest = Manifest::parse(manifest.unwrap().1, limit).unwrap();
-    let layers = policy::validate(&files, Some(&manifest.namespace)).unwrap();
-    let scopes: Vec<_> = layers.iter().map(|layer| layer.scope.as_str()).collect();
-    assert_eq!(
-        scopes,
-        [
-            "acme",
-            "acme/platform",
-            "acme/platform/payments",
-            "acme/research"
-        ]
-    );
-}
-
-#[test]
-fn the_requests_of_acme_cover_every_form_and_differ() {
-    let requests = requests();
-    let forms: BTreeSet<_> = requests
-        .iter()
-        .map(|request| format!("{:?}", request.form()))
-        .collect();
-    let all = [Form::Authzen, Form::Configuration, Form::ToolCall];
-    assert_eq!(forms, all.map(|form| format!("{form:?}")).into());
-    let fingerprints: BTreeSet<_> = requests.iter().map(Request::fingerprint).collect();
-    assert_eq!(fingerprints.len(), requests.len());
-}
-
-#[test]
-fn every_request_of_acme_has_an_expectation_about_a_rule_that_exists() {
-    let expected = expected();
-    assert_eq!(expected.len(), requests().len());
-    let rules: BTreeMap<String, String> = policy::validate(&files(&acme()), None)
-        .unwrap()
-        .into_iter()
-        .flat_map(|layer| layer.rules)
-        .map(|rule| (rule.name.to_string(), rule.reason_code.to_string()))
-        .collect();
-    for expected in expected {
-        let code = expected["reason_code"].as_str().unwrap();
-        match expected["rule"].as_str() {
-            Some(rule) => assert_eq!(rules.get(rule).map(String::as_str), Some(code), "{rule}"),
-            None => assert_eq!(code, "NO_MATCH"),
-        }
+fn the_example_is_signed_by_the_example_keys() {
+    if std::env::var_os("ORDAIN_SIGN_EXAMPLES").is_some() {
+        sign();
     }
+    for key in signers() {
+        let file = checkout().join("keys").join(format!("{}.pub", key.name()));
+        assert_eq!(std::fs::read_to_string(file).unwrap(), key.public_openssh());
+    }
+    let env = TestEnv::new();
+    env.copy_from_checkout("bundles/acme", "acme");
+    env.copy_from_checkout("keys/trust", "trust");
+    let output = env.ordain([
+        "bundle", "verify", "acme", "--trust-root", "trust", "--fingerprint", &pinned(),
+    ]);
+    for signer in ["alice", "bob"] {
+        assert!(output.success().contains(signer), "{output}");
+    }
+}
+
+#[test]
+fn the_readme_and_the_configuration_pin_the_same_root() {
+    let readme = std::fs::read_to_string(checkout().join("README.md")).unwrap();
+    assert!(readme.contains(&pinned()), "README.md lacks {}", pinned());
 }

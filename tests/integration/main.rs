@@ -10,9 +10,10 @@
     reason = "a test that cannot go on should stop loudly, and takes time and environment as it pleases"
 )]
 
+mod acme;
 mod architecture;
 mod docs;
-mod examples;
 mod fuzz_smoke;
+mod generated;
 mod readme;
 mod support;
