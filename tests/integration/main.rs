@@ -10,6 +10,7 @@
     reason = "a test that cannot go on should stop loudly, and takes time and environment as it pleases"
 )]
 
+mod acme;
 mod architecture;
 mod docs;
 mod fuzz_smoke;
