@@ -12,5 +12,7 @@
 
 mod architecture;
 mod docs;
+mod log;
+mod log_tampering;
 mod readme;
 mod support;
