@@ -17,5 +17,7 @@ pub mod engine;
 pub mod json;
 pub mod log;
 pub mod name;
+pub mod policy;
+pub mod source;
 pub mod trust;
 pub mod yaml;

@@ -22,7 +22,7 @@ mod tree;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
-use crate::diag::{Code, Diagnostic, Location};
+use crate::diag::{Code, Diagnostic, Location, printable};
 
 pub use spans::{Path, Spans};
 
@@ -125,7 +125,10 @@ pub fn read<'text>(
                 .hint("quote unusual text and write it without unusual line breaks"))
         }
         Err(error) => {
-            let message = format!("not valid YAML: {}", spans::without_place(&error));
+            let message = format!(
+                "not valid YAML: {}",
+                printable(&spans::without_place(&error))
+            );
             Err(Diagnostic::error(Code::YAML_SYNTAX, message)
                 .at(spans.place_of(&error))
                 .hint("correct the syntax; an editor with YAML support shows the place"))
@@ -149,7 +152,7 @@ fn shape_error(error: &serde_yaml::Error, spans: &Spans) -> Diagnostic {
     } else {
         "write a value of the expected type"
     };
-    let found = Diagnostic::error(Code::YAML_SHAPE, plain_words(message))
+    let found = Diagnostic::error(Code::YAML_SHAPE, printable(&plain_words(message)))
         .at(spans.place_of(error))
         .hint(hint);
     // The parser's path ends at the mapping that holds the unknown field.
@@ -163,8 +166,8 @@ fn shape_error(error: &serde_yaml::Error, spans: &Spans) -> Diagnostic {
     }
 }
 
-/// `message` without the names of Rust types.
-fn plain_words(message: &str) -> String {
+/// What serde says, without the names of Rust types.
+pub(crate) fn plain_words(message: &str) -> String {
     let Some((before, expected)) = message.rsplit_once("expected ") else {
         return message.to_owned();
     };

@@ -11,7 +11,7 @@ use serde_json::{Map, Value};
 use super::MAX_DEPTH;
 use super::scalar::{self, ScalarError};
 use super::spans::{Children, Node, Path, Place, Spans};
-use crate::diag::{Code, Diagnostic, Location};
+use crate::diag::{Code, Diagnostic, Location, printable};
 
 /// A sequence or mapping that is not complete yet.
 enum Frame {
@@ -46,7 +46,7 @@ pub(super) fn build(file: &str, text: &str) -> Result<(Value, Spans), Diagnostic
     };
     for event in Parser::new_from_str(text) {
         let (event, span) = event.map_err(|error| {
-            let message = format!("not valid YAML: {}", error.info());
+            let message = format!("not valid YAML: {}", printable(error.info()));
             let hint = "correct the syntax; an editor with YAML support shows the place";
             builder.problem(Code::YAML_SYNTAX, message, place_of(error.marker()), hint)
         })?;

@@ -1,8 +1,8 @@
 //! The arrows between modules, read from the imports.
 //!
-//! 1. Strip comments, literals and `#[cfg(test)]` items.
-//! 2. Collect every path: those of `use` trees, and those written in place.
-//! 3. Hold each against [`LAYERS`], [`SOURCE_MAY_USE`] and [`HOMES`].
+//! Every path that [`imports`] finds is held against [`LAYERS`], [`SOURCE_MAY_USE`], [`SERVANTS`] and [`HOMES`].
+
+mod imports;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
@@ -21,8 +21,14 @@ const LAYERS: &[&[&str]] = &[
 ];
 /// `source` stands beside the layers: it uses the lowest line and `bundle`, and only `pipeline` uses it.
 const SOURCE_MAY_USE: &[&str] = &["name", "digest", "json", "yaml", "diag", "bundle"];
-/// Time is an input of everything else.
-const CLOCK_IS_USED_BY: &[&str] = &["pipeline", "cli"];
+/// Modules that stand beside the layers, use none of them, and serve only some: time and files are inputs of the rest.
+const SERVANTS: &[(&str, &[&str])] = &[
+    ("clock", &["config", "pipeline", "cli"]),
+    (
+        "atomic",
+        &["log", "source", "config", "lockfile", "pipeline", "cli"],
+    ),
+];
 
 /// What only some modules may name, and which ones those are.
 const HOMES: &[(&str, &[&str])] = &[
@@ -35,7 +41,9 @@ const HOMES: &[(&str, &[&str])] = &[
     ("clap", &["cli"]),
     (
         "std::fs",
-        &["source", "log", "pipeline", "cli", "config", "lockfile"],
+        &[
+            "atomic", "source", "log", "pipeline", "cli", "config", "lockfile",
+        ],
     ),
     ("std::process", &["source", "cli", "main"]),
     ("std::net", &["source"]),
@@ -45,8 +53,6 @@ const CLOCK_CALLS: &[&[&str]] = &[&["SystemTime", "now"], &["Timestamp", "now"]]
 /// The most lines of a file.
 const MAX_LINES: usize = 600;
 
-type Paths = Vec<Vec<String>>;
-
 /// What one file breaks. `file` is relative to `src`.
 fn check(file: &str, text: &str) -> Vec<String> {
     let modules = module_path(file);
@@ -55,7 +61,7 @@ fn check(file: &str, text: &str) -> Vec<String> {
     if text.lines().count() > MAX_LINES {
         problems.push(format!("{file} has more than {MAX_LINES} lines: split it"));
     }
-    for path in paths(&tokens(&strip(text))) {
+    for path in imports::of(text) {
         let written = path.join("::");
         if let Some(target) = target(&modules, &path)
             && let Some(reason) = forbidden(top, target)
@@ -87,18 +93,21 @@ fn check(file: &str, text: &str) -> Vec<String> {
 /// Why `from` may not use `to`; none if it may.
 fn forbidden(from: &str, to: &str) -> Option<String> {
     let rank = |module: &str| LAYERS.iter().position(|line| line.contains(&module));
+    let served = |module: &str| {
+        let servant = SERVANTS.iter().find(|(name, _)| *name == module);
+        servant.map(|(_, users)| *users)
+    };
     if from == to || from == "lib" {
         return None;
     }
     match (from, to) {
         ("main", _) => (to != "cli").then(|| "main uses cli only".to_owned()),
         (_, "source") => (from != "pipeline").then(|| "only pipeline uses source".to_owned()),
+        _ if served(to).is_some_and(|users| users.contains(&from)) => None,
+        _ if served(to).is_some() => Some(format!("{to} does not serve {from}")),
+        _ if served(from).is_some() => Some(format!("{from} stands alone")),
         ("source", _) => (!SOURCE_MAY_USE.contains(&to))
             .then(|| format!("source uses {} only", SOURCE_MAY_USE.join(", "))),
-        (_, "clock") => {
-            (!CLOCK_IS_USED_BY.contains(&from)).then(|| "time comes in as an argument".to_owned())
-        }
-        ("clock", _) => Some("clock stands alone".to_owned()),
         _ => match (rank(from), rank(to)) {
             (Some(from_rank), Some(to_rank)) => {
                 (to_rank > from_rank).then(|| format!("{from} stands below {to}"))
@@ -132,196 +141,6 @@ fn module_path(file: &str) -> Vec<String> {
         "lib" => Vec::new(),
         _ => stem.split('/').map(str::to_owned).collect(),
     }
-}
-
-/// Removes comments, the contents of literals, and items under `#[cfg(test)]`.
-fn strip(text: &str) -> String {
-    let mut code = String::with_capacity(text.len());
-    let mut rest = text;
-    while let Some(first) = rest.chars().next() {
-        let length = if rest.starts_with("//") {
-            rest.find('\n').unwrap_or(rest.len())
-        } else if rest.starts_with("/*") {
-            block_comment(rest)
-        } else if let Some(hashes) = raw_string(rest, &code) {
-            let end = format!("\"{}", "#".repeat(hashes));
-            let body = rest.find('"').expect("a raw string's quote") + 1;
-            body + rest[body..]
-                .find(&end)
-                .map_or(rest.len() - body, |at| at + end.len())
-        } else if first == '"' {
-            quoted(rest, '"')
-        } else if first == '\'' && is_character(rest) {
-            quoted(rest, '\'')
-        } else {
-            code.push(first);
-            rest = &rest[first.len_utf8()..];
-            continue;
-        };
-        code.push(' ');
-        rest = &rest[length..];
-    }
-    strip_tests(&code)
-}
-
-fn block_comment(text: &str) -> usize {
-    let (mut depth, mut at) = (0_usize, 0);
-    while at < text.len() {
-        let rest = &text[at..];
-        let step = match () {
-            () if rest.starts_with("/*") => {
-                depth += 1;
-                2
-            }
-            () if rest.starts_with("*/") => {
-                depth -= 1;
-                2
-            }
-            () => rest.chars().next().map_or(1, char::len_utf8),
-        };
-        at += step;
-        if depth == 0 {
-            break;
-        }
-    }
-    at
-}
-
-/// The number of hashes of a raw string that begins here; `before` tells `r"` from the end of a name.
-fn raw_string(text: &str, before: &str) -> Option<usize> {
-    if before.ends_with(|c: char| c.is_alphanumeric() || c == '_') {
-        return None;
-    }
-    let rest = text
-        .strip_prefix("br")
-        .or_else(|| text.strip_prefix("cr"))
-        .or_else(|| text.strip_prefix('r'))?;
-    let after = rest.trim_start_matches('#');
-    after.starts_with('"').then(|| rest.len() - after.len())
-}
-
-fn quoted(text: &str, quote: char) -> usize {
-    let mut escaped = false;
-    for (at, character) in text.char_indices().skip(1) {
-        match character {
-            _ if escaped => escaped = false,
-            '\\' => escaped = true,
-            _ if character == quote => return at + quote.len_utf8(),
-            _ => {}
-        }
-    }
-    text.len()
-}
-
-/// Tells `'a'` from the lifetime `'a`.
-fn is_character(text: &str) -> bool {
-    let mut characters = text.chars().skip(1);
-    match characters.next() {
-        Some('\\') => true,
-        Some(_) => characters.next() == Some('\''),
-        None => false,
-    }
-}
-
-fn strip_tests(code: &str) -> String {
-    let mut kept = String::new();
-    let mut rest = code;
-    while let Some(at) = rest.find("#[cfg(test)]") {
-        kept.push_str(&rest[..at]);
-        rest = &rest[at..];
-        // The item ends at its `;`, or at the brace that closes its first one.
-        let mut depth = 0_usize;
-        let end = rest.char_indices().find_map(|(at, character)| {
-            match character {
-                '{' => depth += 1,
-                '}' => depth = depth.saturating_sub(1),
-                _ => {}
-            }
-            (depth == 0 && matches!(character, '}' | ';')).then_some(at + 1)
-        });
-        rest = &rest[end.unwrap_or(rest.len())..];
-    }
-    kept.push_str(rest);
-    kept
-}
-
-/// Names, `::`, and single other characters.
-fn tokens(code: &str) -> Vec<String> {
-    let mut tokens: Vec<String> = Vec::new();
-    let mut characters = code.chars().peekable();
-    while let Some(character) = characters.next() {
-        let mut token = character.to_string();
-        let is_name = |c: &char| c.is_alphanumeric() || *c == '_';
-        if is_name(&character) {
-            while let Some(next) = characters.next_if(is_name) {
-                token.push(next);
-            }
-        } else if character == ':' {
-            token.extend(characters.next_if_eq(&':'));
-        }
-        if !character.is_whitespace() {
-            tokens.push(token);
-        }
-    }
-    tokens
-}
-
-/// Every path of two or more segments, and every `use`, expanded.
-fn paths(tokens: &[String]) -> Paths {
-    let mut found = Paths::new();
-    let mut at = 0;
-    while at < tokens.len() {
-        if tokens[at] == "use" {
-            at = use_tree(tokens, at + 1, &[], &mut found);
-        } else if is_name(&tokens[at]) {
-            let mut path = vec![tokens[at].clone()];
-            while tokens.get(at + 1).is_some_and(|token| token == "::")
-                && tokens.get(at + 2).is_some_and(|token| is_name(token))
-            {
-                path.push(tokens[at + 2].clone());
-                at += 2;
-            }
-            at += 1;
-            if path.len() > 1 {
-                found.push(path);
-            }
-        } else {
-            at += 1;
-        }
-    }
-    found
-}
-
-fn is_name(token: &str) -> bool {
-    token.starts_with(|c: char| c.is_alphabetic() || c == '_')
-}
-
-/// Reads one branch of a `use` tree that begins at `at`; where it ends.
-fn use_tree(tokens: &[String], mut at: usize, prefix: &[String], found: &mut Paths) -> usize {
-    let mut path = prefix.to_owned();
-    while let Some(token) = tokens.get(at).map(String::as_str) {
-        match token {
-            "{" => {
-                at += 1;
-                while tokens.get(at).is_some_and(|token| token != "}") {
-                    at = use_tree(tokens, at, &path, found);
-                    if tokens.get(at).is_some_and(|token| token == ",") {
-                        at += 1;
-                    }
-                }
-                return at + 1;
-            }
-            ";" | "," | "}" => break,
-            // `as name`, `self` and `*` name what the path names already.
-            "as" => at += 1,
-            "::" | "*" => {}
-            "self" if !path.is_empty() => {}
-            _ => path.push(token.to_owned()),
-        }
-        at += 1;
-    }
-    found.push(path);
-    at
 }
 
 /// Every file below `src`, by its path there.
@@ -392,7 +211,7 @@ fn modules_form_no_cycle() {
         let modules = module_path(&file);
         let Some(top) = modules.first() else { continue };
         let targets = uses.entry(top.clone()).or_default();
-        for path in paths(&tokens(&strip(&text))) {
+        for path in imports::of(&text) {
             targets.extend(
                 target(&modules, &path)
                     .filter(|name| name != top)
@@ -482,7 +301,7 @@ fn violations_are_seen() {
         (
             "engine/mod.rs",
             "use crate::clock::Clock;",
-            "time comes in as an argument",
+            "clock does not serve engine",
         ),
         (
             "misc.rs",
@@ -506,11 +325,15 @@ fn violations_are_seen() {
             "fn f() { serde_yaml::from_str(r) }",
             "only yaml may",
         ),
-        ("engine/mod.rs", "use std::{fmt, fs};", "only source, log"),
+        (
+            "engine/mod.rs",
+            "use std::{fmt, fs};",
+            "only atomic, source, log",
+        ),
         (
             "engine/mod.rs",
             "fn f() { std::fs::read(p) }",
-            "only source, log",
+            "only atomic, source, log",
         ),
         (
             "log/mod.rs",

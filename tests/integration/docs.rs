@@ -5,18 +5,16 @@ use std::path::{Path, PathBuf};
 
 use super::support::checkout;
 
-/// The Markdown files at the top and below `docs`.
+/// The Markdown files at the top, and those below the directories that people read.
 fn pages() -> Vec<PathBuf> {
+    let mut paths = children(checkout());
+    paths.retain(|path| path.is_file());
+    paths.extend(["bundles", "docs", "keys"].map(|name| checkout().join(name)));
     let mut pages = Vec::new();
-    let mut directories = vec![checkout().join("docs")];
-    let mut entries: Vec<PathBuf> = children(checkout());
-    while let Some(path) = entries.pop().or_else(|| {
-        let directory = directories.pop()?;
-        entries = children(&directory);
-        directories.extend(entries.iter().filter(|path| path.is_dir()).cloned());
-        entries.pop()
-    }) {
-        if path.is_file() && path.extension().is_some_and(|ending| ending == "md") {
+    while let Some(path) = paths.pop() {
+        if path.is_dir() {
+            paths.extend(children(&path));
+        } else if path.extension().is_some_and(|ending| ending == "md") {
             pages.push(path);
         }
     }

@@ -7,6 +7,10 @@ use std::path::{Path, PathBuf};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
+use ordain::log::{Log, Options, Signer};
+use ordain::trust::SecretKey;
+
+use super::support::env::NOW;
 use super::support::keys::snakeoil;
 use super::support::{Output, TestEnv, checkout};
 
@@ -140,4 +144,33 @@ fn an_encrypted_key_of_ssh_keygen_signs() {
     sign(&env, "alice").success();
     sign(&env, "bob").success();
     verify(&env).success();
+}
+
+#[test]
+fn a_verifier_of_its_own_accepts_our_log() {
+    let env = TestEnv::new();
+    let carol = snakeoil("carol");
+    carol.write(&env.work());
+    let key = SecretKey::from_seed(&carol.signing_key().to_bytes());
+    let signer = Signer::new("acme.example/build-7".parse().unwrap(), key);
+    let now = NOW.parse().unwrap();
+    let mut log = Log::open(&env.work().join("log"), signer, Options::default(), now).unwrap();
+    for batch in 0..3 {
+        let records = (0..100).map(|number| serde_json::json!({"batch": batch, "number": number}));
+        log.append_batch(records, now).unwrap();
+    }
+    let size = log.size();
+    log.finish(now).unwrap();
+
+    let check = || {
+        let arguments = ["log/checkpoint", "carol.pub", "log/decisions.jsonl"];
+        script(&env, "verify_checkpoint.py", arguments)
+    };
+    let output = check();
+    let begins = format!("acme.example/build-7 {size} ");
+    assert!(output.success().starts_with(&begins), "{output}");
+
+    let lines = env.read("log/decisions.jsonl");
+    env.write("log/decisions.jsonl", lines.replacen("\"number\":7", "\"number\":8", 1));
+    check().code(1);
 }

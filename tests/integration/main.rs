@@ -14,5 +14,7 @@ mod architecture;
 mod docs;
 mod log;
 mod log_tampering;
+mod fuzz_smoke;
+mod generated;
 mod readme;
 mod support;

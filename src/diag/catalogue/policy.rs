@@ -31,4 +31,38 @@ codes! {
         "Every document is read by two parsers, and they must agree. Quote unusual text; avoid the line breaks U+0085, U+2028 and U+2029.";
     YAML_SHAPE = "E-YAML-014", Invalid, "a field is unknown, missing or of the wrong type",
         "The message names the field and what was expected there. Unknown fields are refused because a misspelt one would silently not apply.";
+    POLICY_FILE_NAME = "E-POLICY-001", Invalid, "a policy file has another ending than `.yaml`",
+        "Only `policies/**/*.yaml` is read, and a policy that silently does not apply is a hole. Rename the file.";
+    POLICY_KIND = "E-POLICY-002", Invalid, "the document is not a policy of a version that is known",
+        "Files under `policies/` begin with `apiVersion: ordain/v1` and `kind: Policy`.";
+    POLICY_UNSUPPORTED = "E-POLICY-003", Invalid, "the policy uses what this version does not support",
+        "A rule is never read without one of its conditions, so the file is refused. Remove the field, or use a newer version.";
+    POLICY_UNKNOWN_FIELD = "E-POLICY-004", Invalid, "an unknown field",
+        "A misspelt field would silently not apply. The hint lists the fields that are known in that place.";
+    POLICY_MISSING_FIELD = "E-POLICY-005", Invalid, "a field is missing",
+        "Add the field that the message names.";
+    POLICY_TYPE = "E-POLICY-006", Invalid, "a field has the wrong type or an unknown word",
+        "The message says what was expected in that place.";
+    POLICY_TEXT = "E-POLICY-007", Invalid, "a text is empty or cannot be shown",
+        "Reasons and other texts reach terminals and logs, so control, invisible and direction-changing characters are refused.";
+    POLICY_LIMIT = "E-POLICY-008", Invalid, "a part of the policy is too large",
+        "Policies have caps on rules, lists, conditions and lengths. The message names the cap.";
+    POLICY_NAMESPACE = "E-POLICY-009", Invalid, "a scope outside the bundle's namespace",
+        "A bundle may define only scopes of its namespace: a signer speaks only for what was delegated to them.";
+    POLICY_SCOPE_TWICE = "E-POLICY-010", Invalid, "a scope is defined twice",
+        "One scope is one file of one bundle. Join the two, or give one of them another scope.";
+    POLICY_RULE_TWICE = "E-POLICY-011", Invalid, "a rule id stands twice in one scope",
+        "Overrides and decisions name rules by `scope#id`, so an id is unique in its scope.";
+    POLICY_OVERRIDE_TWICE = "E-POLICY-012", Invalid, "a scope overrides one rule twice",
+        "Join the two overrides: one scope makes one change to a rule.";
+    POLICY_OVERRIDE = "E-POLICY-013", Invalid, "an override that means nothing",
+        "An override names a rule of another scope and gives `effect`, `mode`, `precedence` or `reason`, or `disable: true` alone.";
+    POLICY_EXTENDS = "E-POLICY-014", Invalid, "a scope extends itself",
+        "`extends` names packs: other scopes whose rules this scope takes over.";
+    POLICY_MODE = "E-POLICY-015", Invalid, "a rule's mode is above its scope's",
+        "A rule may carry a lower mode than its scope, to roll it out. To bind more, raise the scope's mode.";
+    POLICY_MATCH = "E-POLICY-016", Invalid, "a condition that cannot be read",
+        "A `match` maps paths of the request to a value, a list of values or a mapping of operators. The message says what is wrong.";
+    POLICY_OPERATOR = "E-POLICY-017", Invalid, "an unknown operator",
+        "The hint lists the operators.";
 }

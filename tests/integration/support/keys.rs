@@ -25,6 +25,11 @@ pub(crate) fn snakeoil(name: &str) -> Snakeoil {
 }
 
 impl Snakeoil {
+    /// Whose key it is.
+    pub(crate) fn name(&self) -> &str {
+        &self.name
+    }
+
     /// The raw key, for envelopes that a test makes by hand.
     pub(crate) fn signing_key(&self) -> SigningKey {
         SigningKey::from_bytes(&self.seed)

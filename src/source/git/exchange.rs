@@ -1,0 +1,273 @@
+//! One conversation with a server: where does the ref stand, and, if need be, the commit's objects.
+
+use std::num::NonZeroU32;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use gix::ObjectId;
+use gix::remote::Direction;
+use gix::remote::fetch::refmap::Source;
+use gix::remote::fetch::refs::update::Mode;
+use gix::remote::fetch::{RefLogMessage, RefMap, Shallow, Status, Tags};
+
+use super::error::{Fault, FetchError, shown, translate};
+use super::meter::Meter;
+use super::transport::{self, Owner};
+use super::walk::{Walk, Wanted};
+use super::{Fetched, Movement, Progress, Request, Transfer, Watch, cache, credentials, holds};
+use crate::source::reference::Form;
+
+/// How often progress is told and the time limit looked at.
+const TICK: Duration = Duration::from_millis(100);
+
+/// How a conversation ended.
+pub(super) enum Exchanged {
+    /// With a bundle.
+    Done(Box<Fetched>),
+    /// The server's ids are of another kind than our repository's.
+    OtherHash(gix::hash::Kind),
+}
+
+/// Where the ref stands: what it points to, and the commit behind an annotated tag where the server said so.
+struct Tip {
+    id: ObjectId,
+    peeled: ObjectId,
+}
+
+/// Talks to the server of `request` and reads the bundle from `repo`.
+pub(super) fn run(
+    repo: &gix::Repository,
+    request: &Request<'_>,
+    wanted: Wanted<'_>,
+    watch: Watch<'_>,
+    is_fresh: bool,
+) -> Result<Exchanged, Fault> {
+    let meter = Meter::new(request.limits, wanted.interrupt);
+    watch(&Progress {
+        stage: "connecting",
+        ..Progress::default()
+    });
+    let wire = transport::open(request, &meter).map_err(Fault::Refused)?;
+    let owner = wire.owner;
+    let commit = request.reference.commit().map(ToString::to_string);
+    let explain = |owner: &Owner, error: &gix::Error| {
+        let stop = meter.stopped();
+        let said = if stop.is_some() {
+            String::new()
+        } else {
+            owner.said()
+        };
+        translate(wanted.url, commit.as_deref(), error, stop, &said)
+    };
+    let refused = |error: &gix::Error| Fault::Refused(explain(&owner, error));
+
+    let remote = repo
+        .remote_at_without_url_rewrite("file:///ordain")
+        .map(|remote| remote.with_fetch_tags(Tags::None))
+        .and_then(|remote| {
+            remote.with_refspecs(
+                specs(request.reference.form()).iter().map(String::as_str),
+                Direction::Fetch,
+            )
+        })
+        .map_err(|error| refused(&error))?;
+    let progress = gix::progress::tree::Root::new();
+    let prepared = remote
+        .to_connection_with_transport(wire.transport)
+        .with_credentials(|action| credentials::answer(request.credentials, wanted.url, action))
+        .prepare_fetch(progress.add_child("connect"), Default::default())
+        .map_err(|error| refused(&error))?;
+    let refs = prepared.ref_map();
+    if refs.object_hash != repo.object_hash() {
+        return Ok(Exchanged::OtherHash(refs.object_hash));
+    }
+    let tip = tip(refs, request.reference.form(), wanted).map_err(Fault::Refused)?;
+    let movement = match cache::last_kept(repo, wanted.reference) {
+        _ if commit.is_some() => Movement::Unknown,
+        None => Movement::Unknown,
+        Some(kept) if kept == tip.peeled => Movement::Unmoved,
+        Some(_) => Movement::Moved,
+    };
+    let walk = Walk::new(repo, wanted);
+    if holds(repo, tip.peeled) {
+        let commit = walk.peel(tip.peeled)?;
+        let bundle = walk.bundle(commit)?;
+        keep(repo, wanted, commit)?;
+        let transfer = Transfer::UpToDate;
+        return Ok(Exchanged::Done(Box::new(Fetched {
+            bundle,
+            transfer,
+            movement,
+        })));
+    }
+
+    let prepared = prepared
+        .with_shallow(Shallow::DepthAtRemote(NonZeroU32::MIN))
+        .with_reflog_message(RefLogMessage::Override {
+            message: "ordain: fetched".into(),
+        });
+    let received = watched(&meter, &progress, watch, |stop| {
+        prepared.receive(progress.add_child("receive"), stop)
+    });
+    let outcome = match received {
+        Ok(outcome) => outcome,
+        Err(error) => {
+            let cause = explain(&owner, &error);
+            // A damaged object of ours can spoil a good pack that builds on it; in a new repository there is none.
+            let may_be_ours = !is_fresh && meter.stopped().is_none();
+            return Err(match cause {
+                FetchError::Unreachable { .. } if may_be_ours => Fault::Wrong(tip.peeled),
+                cause => Fault::Refused(cause),
+            });
+        }
+    };
+    drop(owner);
+    let objects = landed(&outcome.status).map_err(|mode| {
+        Fault::Refused(FetchError::Unreachable {
+            url: wanted.url.to_owned(),
+            reason: format!("the ref could not be stored: {}", shown(&mode)),
+        })
+    })?;
+    watch(&Progress {
+        stage: "checking",
+        bytes: meter.bytes(),
+        objects,
+        total: Some(objects),
+    });
+    let commit = walk.peel(tip.id)?;
+    let bundle = walk.bundle(commit)?;
+    walk.closure(commit)?;
+    keep(repo, wanted, commit)?;
+    Ok(Exchanged::Done(Box::new(Fetched {
+        bundle,
+        transfer: Transfer::Received {
+            objects,
+            bytes: meter.bytes(),
+        },
+        movement,
+    })))
+}
+
+/// What to ask for. Each name has a place of its own, so that a tag and a branch are told apart.
+fn specs(form: &Form) -> Vec<String> {
+    match form {
+        Form::Head => vec!["+HEAD:refs/ordain/incoming/head".to_owned()],
+        Form::Full(name) => vec![format!("+{name}:refs/ordain/incoming/full")],
+        Form::Short(name) => vec![
+            format!("+refs/tags/{name}:refs/ordain/incoming/tag"),
+            format!("+refs/heads/{name}:refs/ordain/incoming/branch"),
+        ],
+        Form::Commit(id) => vec![format!("+{id}:refs/ordain/incoming/commit")],
+    }
+}
+
+fn tip(refs: &RefMap, form: &Form, wanted: Wanted<'_>) -> Result<Tip, FetchError> {
+    let url = || wanted.url.to_owned();
+    let reference = || wanted.reference.to_owned();
+    let mut tips = refs.mappings.iter().filter_map(|mapping| {
+        let named = match (&mapping.remote, form) {
+            (Source::ObjectId(_), Form::Commit(_)) => true,
+            (Source::Ref(_), Form::Short(name)) => mapping.remote.as_name().is_some_and(|found| {
+                found == format!("refs/tags/{name}").as_str()
+                    || found == format!("refs/heads/{name}").as_str()
+            }),
+            (Source::Ref(_), Form::Full(name)) => mapping
+                .remote
+                .as_name()
+                .is_some_and(|found| found == name.as_str()),
+            (Source::Ref(_), Form::Head) => mapping
+                .remote
+                .as_name()
+                .is_some_and(|found| found == "HEAD"),
+            _ => false,
+        };
+        let id = mapping.remote.as_id()?.to_owned();
+        let peeled = mapping.remote.peeled_id()?.to_owned();
+        named.then_some(Tip { id, peeled })
+    });
+    match (tips.next(), tips.next()) {
+        (Some(tip), None) => Ok(tip),
+        (Some(_), Some(_)) => Err(FetchError::Ambiguous {
+            url: url(),
+            reference: reference(),
+        }),
+        (None, _) => Err(FetchError::RefNotFound {
+            url: url(),
+            reference: reference(),
+        }),
+    }
+}
+
+/// The objects that came; the mode of an update that was refused.
+fn landed(status: &Status) -> Result<u64, String> {
+    let (objects, refs) = match status {
+        Status::NoPackReceived { update_refs, .. } => (0, update_refs),
+        Status::Change {
+            write_pack_bundle,
+            update_refs,
+            ..
+        } => (u64::from(write_pack_bundle.index.num_objects), update_refs),
+    };
+    match refs.updates.iter().find(|update| {
+        !matches!(
+            update.mode,
+            Mode::New | Mode::NoChangeNeeded | Mode::FastForward | Mode::Forced
+        )
+    }) {
+        Some(update) => Err(update.mode.to_string()),
+        None => Ok(objects),
+    }
+}
+
+fn keep(repo: &gix::Repository, wanted: Wanted<'_>, commit: ObjectId) -> Result<(), Fault> {
+    cache::keep(repo, wanted.reference, commit).map_err(|error| {
+        Fault::Refused(FetchError::Cache {
+            path: repo.git_dir().to_owned(),
+            reason: shown(&error.to_string()),
+        })
+    })
+}
+
+/// Runs `work` while another thread tells the caller how far it is, and stops it when the meter says so.
+fn watched<R>(
+    meter: &Meter<'_>,
+    progress: &gix::progress::tree::Root,
+    watch: Watch<'_>,
+    work: impl FnOnce(&AtomicBool) -> R,
+) -> R {
+    let stop = AtomicBool::new(false);
+    let is_done = AtomicBool::new(false);
+    std::thread::scope(|scope| {
+        let watcher = scope.spawn(|| {
+            let mut tasks = Vec::new();
+            while !is_done.load(Ordering::Acquire) {
+                std::thread::park_timeout(TICK);
+                if meter.check().is_err() {
+                    stop.store(true, Ordering::Relaxed);
+                }
+                progress.sorted_snapshot(&mut tasks);
+                let counted = tasks
+                    .iter()
+                    .filter_map(|(_, task)| task.progress.as_ref())
+                    .filter_map(|value| {
+                        let done = value.step.load(Ordering::Relaxed);
+                        Some((
+                            u64::try_from(done).ok()?,
+                            u64::try_from(value.done_at?).ok()?,
+                        ))
+                    })
+                    .max_by_key(|(_, total)| *total);
+                watch(&Progress {
+                    stage: "receiving",
+                    bytes: meter.bytes(),
+                    objects: counted.map_or(0, |(done, _)| done),
+                    total: counted.map(|(_, total)| total),
+                });
+            }
+        });
+        let result = work(&stop);
+        is_done.store(true, Ordering::Release);
+        watcher.thread().unpark();
+        result
+    })
+}

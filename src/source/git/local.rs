@@ -1,0 +1,83 @@
+//! A repository on this machine, read in place.
+//!
+//! Nothing of it is run or checked out. Its configuration is read as that of a stranger's repository, and every object is
+//! checked against its id, so its owner, alternates or damage cannot change what a commit id means.
+
+use std::path::Path;
+
+use gix::ObjectId;
+
+use super::error::{FetchError, shown};
+use super::walk::{Walk, Wanted};
+use super::{Fetched, Movement, Transfer, cache};
+use crate::source::reference::{Form, GitRef};
+
+pub(super) fn read(
+    path: &Path,
+    reference: &GitRef,
+    wanted: Wanted<'_>,
+) -> Result<Fetched, FetchError> {
+    let url = wanted.url.to_owned();
+    if path.is_relative() {
+        return Err(FetchError::RelativePath { url });
+    }
+    let options = cache::options(wanted.limits).with(gix::sec::Trust::Reduced);
+    let repo = gix::ThreadSafeRepository::open_opts(path, options)
+        .map_err(|error| FetchError::NotARepository {
+            url,
+            reason: shown(&error.to_string()),
+        })?
+        .to_thread_local();
+    let tip = tip(&repo, reference, wanted)?;
+    let walk = Walk::new(&repo, wanted);
+    let bundle = walk
+        .peel(tip)
+        .and_then(|commit| walk.bundle(commit))
+        .map_err(|fault| fault.of_local(wanted.url))?;
+    Ok(Fetched {
+        bundle,
+        transfer: Transfer::UpToDate,
+        movement: Movement::Unknown,
+    })
+}
+
+fn tip(
+    repo: &gix::Repository,
+    reference: &GitRef,
+    wanted: Wanted<'_>,
+) -> Result<ObjectId, FetchError> {
+    let not_found = || FetchError::RefNotFound {
+        url: wanted.url.to_owned(),
+        reference: wanted.reference.to_owned(),
+    };
+    let look_up = |name: &str| -> Option<ObjectId> {
+        let mut found = repo.try_find_reference(name).ok()??;
+        // `try_find_reference` completes short names; only the name itself counts here.
+        let is_exact = found.name().as_bstr() == name;
+        is_exact.then_some(())?;
+        found.follow_to_object().ok().map(gix::Id::detach)
+    };
+    match reference.form() {
+        Form::Commit(commit) => ObjectId::from_hex(commit.as_str().as_bytes())
+            .ok()
+            .filter(|id| super::holds(repo, *id))
+            .ok_or_else(|| FetchError::CommitNotFound {
+                url: wanted.url.to_owned(),
+                commit: commit.to_string(),
+            }),
+        Form::Head => look_up("HEAD").ok_or_else(not_found),
+        Form::Full(name) => look_up(name).ok_or_else(not_found),
+        Form::Short(name) => {
+            let tag = look_up(&format!("refs/tags/{name}"));
+            let branch = look_up(&format!("refs/heads/{name}"));
+            match (tag, branch) {
+                (Some(_), Some(_)) => Err(FetchError::Ambiguous {
+                    url: wanted.url.to_owned(),
+                    reference: name.clone(),
+                }),
+                (Some(id), None) | (None, Some(id)) => Ok(id),
+                (None, None) => Err(not_found()),
+            }
+        }
+    }
+}

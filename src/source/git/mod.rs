@@ -1,0 +1,255 @@
+//! One commit of one ref, from a repository anywhere, as a [`FetchedBundle`]. The only module that knows gix.
+//!
+//! 1. Lock our bare repository of the URL; clear what a killed fetch left; a damaged one is made anew.
+//! 2. Ask the server where the ref stands. When the commit is here and whole, stop: nothing is downloaded.
+//! 3. Receive that commit alone (depth 1, no tags) under `refs/ordain/incoming`, within the limits of `meter`.
+//! 4. Recompute the id of every object of the commit's tree while reading the bundle (`walk`).
+//! 5. Only then keep the commit under `refs/ordain/kept`. Anything missing or wrong: remove the repository, and start over
+//!    once.
+//!
+//! What is fetched is not trusted: verification comes later. A ref that moved backwards is not an error here.
+//!
+//! Lacks: submodules, work trees, hooks, alternates, replaced objects, short commit ids, history.
+
+mod cache;
+mod child;
+mod credentials;
+mod error;
+mod exchange;
+mod http;
+mod local;
+mod meter;
+mod transport;
+mod tree;
+mod walk;
+
+use std::path::Path;
+use std::sync::atomic::AtomicBool;
+
+use gix::ObjectId;
+
+pub use credentials::Credentials;
+pub use error::FetchError;
+
+use self::cache::Cache;
+use self::error::Fault;
+use self::exchange::Exchanged;
+use self::walk::{Walk, Wanted};
+use super::reference::GitRef;
+use super::url::{GitUrl, Location};
+use crate::bundle::{FetchedBundle, Limits};
+
+/// Whether a fetch may open connections. A repository on this machine is read either way.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Network {
+    /// It may.
+    #[default]
+    Allowed,
+    /// Only what the cache holds: the commit asked for, or the last one seen of the ref.
+    Forbidden,
+}
+
+/// What to fetch.
+#[derive(Debug, Clone, Copy)]
+pub struct Request<'a> {
+    /// The repository. A relative path must have been made absolute ([`GitUrl::resolved`]).
+    pub url: &'a GitUrl,
+    /// The ref, or a commit.
+    pub reference: &'a GitRef,
+    /// The bundle's directory within the repository, without slashes at its ends; empty for the root.
+    pub path: &'a str,
+    /// Caps on time, bytes, objects and files.
+    pub limits: &'a Limits,
+    /// Whether connections may be opened.
+    pub network: Network,
+    /// Credentials for HTTPS; Git's credential helpers are asked where there are none.
+    pub credentials: Option<&'a Credentials>,
+    /// What to run instead of `ssh`, by a shell, as Git's `GIT_SSH_COMMAND`.
+    pub ssh: Option<&'a str>,
+}
+
+/// What one fetch moved.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Transfer {
+    /// No object was downloaded: the commit was in the cache, or the repository is on this machine.
+    UpToDate,
+    /// A pack was downloaded.
+    Received {
+        /// Objects in it.
+        objects: u64,
+        /// Bytes received in all, protocol included.
+        bytes: u64,
+    },
+}
+
+/// How the ref moved since this machine last fetched it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Movement {
+    /// Not seen before, or a commit was asked for.
+    Unknown,
+    /// Where it was.
+    Unmoved,
+    /// Elsewhere. A shallow fetch cannot tell forwards from backwards; the bundle's revision can.
+    Moved,
+}
+
+/// A fetched bundle, nothing verified.
+#[derive(Debug)]
+pub struct Fetched {
+    /// The files.
+    pub bundle: FetchedBundle,
+    /// What it took.
+    pub transfer: Transfer,
+    /// How the ref moved.
+    pub movement: Movement,
+}
+
+/// How far a fetch is; told to the caller about ten times a second.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Progress {
+    /// What is going on, for people.
+    pub stage: &'static str,
+    /// Bytes received so far.
+    pub bytes: u64,
+    /// Objects done.
+    pub objects: u64,
+    /// Objects in all, once known.
+    pub total: Option<u64>,
+}
+
+/// Receives [`Progress`], from another thread.
+pub type Watch<'a> = &'a (dyn Fn(&Progress) + Sync);
+
+/// Fetches what `request` asks for into `cache`, and reads the bundle.
+///
+/// To prefer a pinned commit and fall back to its ref, fetch the commit first, and the ref when the error
+/// [is not found](FetchError::is_not_found).
+///
+/// # Errors
+/// [`FetchError`]; the cache then holds what it held before, or less.
+pub fn fetch(
+    request: &Request<'_>,
+    cache: &Path,
+    watch: Watch<'_>,
+    interrupt: &AtomicBool,
+) -> Result<Fetched, FetchError> {
+    let url = request.url.as_str();
+    if !request.path.is_empty() {
+        request
+            .path
+            .parse::<crate::bundle::BundlePath>()
+            .map_err(|error| FetchError::Content(error.into()))?;
+    }
+    let reference = request.reference.to_string();
+    let wanted = Wanted {
+        url,
+        reference: &reference,
+        path: request.path,
+        limits: request.limits,
+        interrupt,
+    };
+    if let Location::Local(path) = request.url.location() {
+        return local::read(path, request.reference, wanted);
+    }
+    let stage = |stage| {
+        watch(&Progress {
+            stage,
+            ..Progress::default()
+        });
+    };
+    let cache = Cache::lock(cache, url, interrupt, || {
+        stage("waiting for another process")
+    })?;
+    if request.network == Network::Forbidden {
+        return offline(request, &cache, wanted);
+    }
+    let mut is_second = false;
+    loop {
+        match attempt(request, &cache, wanted, watch) {
+            Err(fault) if fault.object().is_some() && !is_second => {
+                stage("the cache is damaged; fetching again");
+                cache.remove()?;
+                is_second = true;
+            }
+            Err(fault) => return Err(fault.of_server(url)),
+            Ok(fetched) => return Ok(fetched),
+        }
+    }
+}
+
+/// One try, from the cache as it is.
+fn attempt(
+    request: &Request<'_>,
+    cache: &Cache,
+    wanted: Wanted<'_>,
+    watch: Watch<'_>,
+) -> Result<Fetched, Fault> {
+    let limits = request.limits;
+    let existing = cache.open(limits).filter(|_| !cache.is_overgrown());
+    let mut is_fresh = existing.is_none();
+    let mut repo = match existing {
+        Some(repo) => repo,
+        None => cache
+            .create(gix::hash::Kind::Sha1, limits)
+            .map_err(Fault::Refused)?,
+    };
+    if let Some(commit) = request.reference.commit()
+        && let Ok(id) = ObjectId::from_hex(commit.as_str().as_bytes())
+        && holds(&repo, id)
+    {
+        let walk = Walk::new(&repo, wanted);
+        return Ok(Fetched {
+            bundle: walk.bundle(walk.peel(id)?)?,
+            transfer: Transfer::UpToDate,
+            movement: Movement::Unknown,
+        });
+    }
+    loop {
+        match exchange::run(&repo, request, wanted, watch, is_fresh)? {
+            Exchanged::Done(fetched) => return Ok(*fetched),
+            Exchanged::OtherHash(kind) if !is_fresh || kind != repo.object_hash() => {
+                drop(repo);
+                repo = cache.create(kind, limits).map_err(Fault::Refused)?;
+                is_fresh = true;
+            }
+            Exchanged::OtherHash(kind) => {
+                return Err(Fault::Refused(FetchError::Unreachable {
+                    url: request.url.as_str().to_owned(),
+                    reason: format!("its object format {kind} cannot be used"),
+                }));
+            }
+        }
+    }
+}
+
+/// Whether an object of this id is here, sound or not.
+fn holds(repo: &gix::Repository, id: ObjectId) -> bool {
+    id.kind() == repo.object_hash() && !matches!(repo.try_find_header(id), Ok(None))
+}
+
+fn offline(
+    request: &Request<'_>,
+    cache: &Cache,
+    wanted: Wanted<'_>,
+) -> Result<Fetched, FetchError> {
+    let absent = || FetchError::Offline {
+        url: request.url.as_str().to_owned(),
+        reference: request.reference.to_string(),
+    };
+    let repo = cache.open(request.limits).ok_or_else(absent)?;
+    let id = match request.reference.commit() {
+        Some(commit) => ObjectId::from_hex(commit.as_str().as_bytes()).ok(),
+        None => cache::last_kept(&repo, wanted.reference),
+    };
+    let id = id.filter(|id| holds(&repo, *id)).ok_or_else(absent)?;
+    let walk = Walk::new(&repo, wanted);
+    let bundle = walk
+        .peel(id)
+        .and_then(|commit| walk.bundle(commit))
+        .map_err(|fault| fault.of_local(request.url.as_str()))?;
+    Ok(Fetched {
+        bundle,
+        transfer: Transfer::UpToDate,
+        movement: Movement::Unknown,
+    })
+}
