@@ -12,9 +12,10 @@
 
 mod architecture;
 mod docs;
-mod log;
-mod log_tampering;
 mod fuzz_smoke;
 mod generated;
+mod interop;
+mod log;
+mod log_tampering;
 mod readme;
 mod support;
