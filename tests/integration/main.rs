@@ -12,9 +12,9 @@
 
 mod architecture;
 mod docs;
-mod log;
-mod log_tampering;
 mod fuzz_smoke;
 mod generated;
+mod log;
+mod log_tampering;
 mod readme;
 mod support;
