@@ -5,10 +5,11 @@
 
 mod decision;
 mod evaluate;
+mod record;
 
-pub use decision::{Decision, Freshness, MatchedRule, Occasion, Outcome, Would};
+pub use decision::{Cause, Decision, Freshness, MatchedRule, Occasion, Outcome, Would};
 pub use evaluate::{Engine, Origin, Pick, Verdict};
-//! From a request to a decision.
+pub use record::Record;
 
 pub mod input;
 pub mod request;
