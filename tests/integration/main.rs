@@ -1,1 +1,7 @@
-fn main() {}
+//! One binary for every test that needs more than pure code.
+
+mod source;
+mod support {
+    pub(crate) mod repo;
+    pub(crate) mod servers;
+}

@@ -5,6 +5,7 @@
 use std::any::Any;
 use std::io::BufReader;
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use gix::protocol::transport::Protocol;
 use gix::protocol::transport::client::blocking_io::Transport;
@@ -99,7 +100,8 @@ impl<'a> Http for Bounded<'a> {
     }
 
     fn configure(&mut self, _: &dyn Any) -> gix::Result {
-        let stall = self.meter.stall();
+        // Ours must end first: it knows what to say. The backend's own only ends a thread that nobody waits for.
+        let stall = self.meter.stall() + Duration::from_secs(1);
         let backend = Options {
             configure_client: Some(Box::new(move |client| {
                 Ok(client
