@@ -8,7 +8,7 @@ use std::path::Path;
 use std::sync::atomic::AtomicBool;
 
 use ordain::bundle::{FetchedBundle, Limits};
-use ordain::source::git::{Credentials, FetchError, Fetched, Network, Request, fetch};
+use ordain::source::git::{Credentials, FetchError, Fetched, Network, Request, fetch, locate};
 
 /// A request with the defaults of these tests, to be changed field by field.
 struct Asked<'a> {
@@ -34,6 +34,20 @@ fn asked<'a>(url: &'a str, reference: &'a str) -> Asked<'a> {
 }
 
 impl Asked<'_> {
+    fn locate(&self, cache: &Path) -> Result<String, FetchError> {
+        let request = Request {
+            url: &self.url.parse().unwrap(),
+            reference: &self.reference.parse().unwrap(),
+            path: self.path,
+            limits: &self.limits,
+            network: self.network,
+            credentials: self.credentials.as_ref(),
+            ssh: self.ssh.as_deref(),
+        };
+        let id = locate(&request, cache, &|_| {}, &AtomicBool::new(false))?;
+        Ok(id.to_string())
+    }
+
     fn fetch(&self, cache: &Path) -> Result<Fetched, FetchError> {
         self.fetch_until(cache, &AtomicBool::new(false))
     }

@@ -73,6 +73,21 @@ fn serves_everything(world: &World, url: &str, ssh: Option<&str>) {
             }
         }
     }
+    // Where a ref stands is told without a cache, and without an object.
+    let empty = tempfile::tempdir().unwrap();
+    for (reference, id) in [
+        ("main", &world.second),
+        ("v1", &world.first),
+        ("dev", &world.dev),
+    ] {
+        let located = Asked {
+            ssh: ssh.map(str::to_owned),
+            ..asked(url, reference)
+        }
+        .locate(empty.path())
+        .unwrap();
+        assert_eq!(&located, id, "{url} {reference}");
+    }
     let fetched = Asked {
         path: "sub/deep",
         ssh: ssh.map(str::to_owned),
