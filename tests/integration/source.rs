@@ -2,6 +2,7 @@
 
 mod damage;
 mod hostile;
+mod https;
 mod transports;
 
 use std::path::Path;

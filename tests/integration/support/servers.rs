@@ -74,6 +74,51 @@ impl Server {
         Self::start(move |stream, _| cgi(stream, &base))
     }
 
+    /// TLS with this certificate and key in front of `http`, for who sends these credentials (in base64) only.
+    pub(crate) fn https(http: &Self, certificate: &Path, key: &Path, credentials: &str) -> Self {
+        use rustls::pki_types::pem::PemObject as _;
+        use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+        let _ = rustls::crypto::ring::default_provider().install_default();
+        let certificates = vec![CertificateDer::from_pem_file(certificate).unwrap()];
+        let key = PrivateKeyDer::from_pem_file(key).unwrap();
+        let config = rustls::ServerConfig::builder()
+            .with_no_client_auth()
+            .with_single_cert(certificates, key)
+            .unwrap();
+        let config = Arc::new(config);
+        let expected = format!("Basic {credentials}");
+        let upstream = http.address;
+        Self::start(move |stream, _| {
+            let session = rustls::ServerConnection::new(config.clone()).unwrap();
+            let mut tls = rustls::StreamOwned::new(session, stream);
+            let Some(request) = read_request(&mut BufReader::new(&mut tls)) else {
+                return;
+            };
+            let mut response = Vec::new();
+            if request.headers.get("authorization") == Some(&expected) {
+                let mut forward = format!("{} {} HTTP/1.1\r\n", request.method, request.target);
+                for (name, value) in &request.headers {
+                    if name != "transfer-encoding" && name != "content-length" {
+                        forward.push_str(&format!("{name}: {value}\r\n"));
+                    }
+                }
+                forward.push_str(&format!("content-length: {}\r\n\r\n", request.body.len()));
+                let mut upstream = TcpStream::connect(upstream).unwrap();
+                upstream.write_all(forward.as_bytes()).unwrap();
+                upstream.write_all(&request.body).unwrap();
+                upstream.read_to_end(&mut response).unwrap();
+            } else {
+                response.extend_from_slice(
+                    b"HTTP/1.1 401 Unauthorized\r\nWWW-Authenticate: Basic realm=x\r\n\
+                      Content-Length: 0\r\nConnection: close\r\n\r\n",
+                );
+            }
+            let _ = tls.write_all(&response);
+            tls.conn.send_close_notify();
+            let _ = tls.flush();
+        })
+    }
+
     /// Answers every HTTP request with these bytes.
     pub(crate) fn canned(response: String) -> Self {
         Self::start(move |stream, _| {
@@ -116,7 +161,7 @@ struct HttpRequest {
     body: Vec<u8>,
 }
 
-fn read_request(reader: &mut BufReader<TcpStream>) -> Option<HttpRequest> {
+fn read_request(reader: &mut BufReader<impl Read>) -> Option<HttpRequest> {
     let mut line = || {
         let mut line = String::new();
         reader.read_line(&mut line).ok()?;
