@@ -13,6 +13,12 @@
 pub mod bundle;
 pub mod diag;
 pub mod digest;
+pub mod engine;
 pub mod json;
+pub mod log;
 pub mod name;
+pub mod policy;
+pub mod resolve;
 pub mod source;
+pub mod trust;
+pub mod yaml;

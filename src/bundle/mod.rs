@@ -6,9 +6,15 @@
 mod fetched;
 mod identity;
 mod limits;
+mod manifest;
 mod path;
+mod statement;
 
 pub use fetched::{ENVELOPE_FILE, FetchedBundle, MANIFEST_FILE, Origin};
 pub use identity::{BundleIdentity, Signer};
 pub use limits::Limits;
+pub use manifest::Manifest;
 pub use path::{BundlePath, PathError, PathSet};
+pub use statement::{
+    PREDICATE_TYPE, Predicate, Requirement, STATEMENT_TYPE, Statement, StatementError,
+};

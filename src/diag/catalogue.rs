@@ -72,7 +72,6 @@ macro_rules! codes {
     };
 }
 
-mod bundle;
 mod config;
 mod log;
 mod policy;
@@ -85,7 +84,6 @@ pub fn all() -> impl Iterator<Item = Code> {
     [
         config::CODES,
         source::CODES,
-        bundle::CODES,
         trust::CODES,
         policy::CODES,
         request::CODES,

@@ -5,6 +5,8 @@
 
 mod catalogue;
 mod location;
+mod text;
 
 pub use catalogue::{Code, Kind, all, find};
 pub use location::{Diagnostic, Location, Severity};
+pub use text::printable;

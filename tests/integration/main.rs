@@ -1,4 +1,5 @@
 //! One binary for every test that needs more than pure code.
+//! The one integration binary: the built program, real files, real Git.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -15,3 +16,18 @@ mod support {
     pub(crate) mod repo;
     pub(crate) mod servers;
 }
+    clippy::print_stderr,
+    clippy::disallowed_methods,
+    reason = "a test that cannot go on should stop loudly, and takes time and environment as it pleases"
+)]
+
+mod acme;
+mod architecture;
+mod docs;
+mod fuzz_smoke;
+mod generated;
+mod interop;
+mod log;
+mod log_tampering;
+mod readme;
+mod support;

@@ -1,5 +1,100 @@
-//! Codes of the area `policy`.
+//! Codes of the areas `yaml` (every YAML document) and `policy` (its meaning, resolution and lints).
 
 use super::{Code, Kind};
 
-codes! {}
+codes! {
+    YAML_TOO_LARGE = "E-YAML-001", Invalid, "the document is too large",
+        "A YAML document is read only up to a size limit. Split it into several files.";
+    YAML_ENCODING = "E-YAML-002", Invalid, "the file is not plain UTF-8",
+        "YAML documents are UTF-8 without a byte order mark. Save the file so.";
+    YAML_SYNTAX = "E-YAML-003", Invalid, "the document is not YAML",
+        "The text breaks YAML's grammar, or holds nothing. The message names the place; look at indentation, quotes and brackets.";
+    YAML_DOCUMENTS = "E-YAML-004", Invalid, "the file holds more than one document",
+        "One file holds one document, so that nothing is overlooked behind a `---`. Put each document in a file of its own.";
+    YAML_ALIAS = "E-YAML-005", Invalid, "an anchor or alias",
+        "Anchors and aliases make a short file mean a long one, and hide what a reviewer approves. Repeat the value.";
+    YAML_TAG = "E-YAML-006", Invalid, "a tag",
+        "Tags such as `!!str` change a value's type in ways that readers differ on. Remove the tag; quote text.";
+    YAML_MERGE = "E-YAML-007", Invalid, "a merge key",
+        "Some readers expand `<<`, others keep it as a key. Write the entries out.";
+    YAML_DUPLICATE_KEY = "E-YAML-008", Invalid, "a key stands twice in one mapping",
+        "Readers differ on which of the two counts. Remove one, or join their values.";
+    YAML_KEY = "E-YAML-009", Invalid, "a key is not text",
+        "Keys are text. Quote a key that looks like a number, a boolean or null.";
+    YAML_TOO_DEEP = "E-YAML-010", Invalid, "the document is nested too deeply",
+        "No document needs more than 64 levels. Flatten it.";
+    YAML_AMBIGUOUS_SCALAR = "E-YAML-011", Invalid, "a value that YAML readers take for different things",
+        "Unquoted `~`, `True`, `0x1f`, `007`, `+1`, `.5`, `.inf` and empty values are text to one reader and a number, boolean or null to another. Quote text; write numbers, `true`, `false` and `null` as JSON does.";
+    YAML_NUMBER = "E-YAML-012", Invalid, "a number that not every reader keeps exactly",
+        "Numbers beyond ±(2^53 − 1) are rounded by some readers. Write the number as a quoted string.";
+    YAML_AMBIGUOUS_DOCUMENT = "E-YAML-013", Invalid, "two YAML parsers read the document differently",
+        "Every document is read by two parsers, and they must agree. Quote unusual text; avoid the line breaks U+0085, U+2028 and U+2029.";
+    YAML_SHAPE = "E-YAML-014", Invalid, "a field is unknown, missing or of the wrong type",
+        "The message names the field and what was expected there. Unknown fields are refused because a misspelt one would silently not apply.";
+    POLICY_FILE_NAME = "E-POLICY-001", Invalid, "a policy file has another ending than `.yaml`",
+        "Only `policies/**/*.yaml` is read, and a policy that silently does not apply is a hole. Rename the file.";
+    POLICY_KIND = "E-POLICY-002", Invalid, "the document is not a policy of a version that is known",
+        "Files under `policies/` begin with `apiVersion: ordain/v1` and `kind: Policy`.";
+    POLICY_UNSUPPORTED = "E-POLICY-003", Invalid, "the policy uses what this version does not support",
+        "A rule is never read without one of its conditions, so the file is refused. Remove the field, or use a newer version.";
+    POLICY_UNKNOWN_FIELD = "E-POLICY-004", Invalid, "an unknown field",
+        "A misspelt field would silently not apply. The hint lists the fields that are known in that place.";
+    POLICY_MISSING_FIELD = "E-POLICY-005", Invalid, "a field is missing",
+        "Add the field that the message names.";
+    POLICY_TYPE = "E-POLICY-006", Invalid, "a field has the wrong type or an unknown word",
+        "The message says what was expected in that place.";
+    POLICY_TEXT = "E-POLICY-007", Invalid, "a text is empty or cannot be shown",
+        "Reasons and other texts reach terminals and logs, so control, invisible and direction-changing characters are refused.";
+    POLICY_LIMIT = "E-POLICY-008", Invalid, "a part of the policy is too large",
+        "Policies have caps on rules, lists, conditions and lengths. The message names the cap.";
+    POLICY_NAMESPACE = "E-POLICY-009", Invalid, "a scope outside the bundle's namespace",
+        "A bundle may define only scopes of its namespace: a signer speaks only for what was delegated to them.";
+    POLICY_SCOPE_TWICE = "E-POLICY-010", Invalid, "a scope is defined twice",
+        "One scope is one file of one bundle. Join the two, or give one of them another scope.";
+    POLICY_RULE_TWICE = "E-POLICY-011", Invalid, "a rule id stands twice in one scope",
+        "Overrides and decisions name rules by `scope#id`, so an id is unique in its scope.";
+    POLICY_OVERRIDE_TWICE = "E-POLICY-012", Invalid, "a scope overrides one rule twice",
+        "Join the two overrides: one scope makes one change to a rule.";
+    POLICY_OVERRIDE = "E-POLICY-013", Invalid, "an override that means nothing",
+        "An override names a rule of another scope and gives `effect`, `mode`, `precedence` or `reason`, or `disable: true` alone.";
+    POLICY_EXTENDS = "E-POLICY-014", Invalid, "a scope extends itself",
+        "`extends` names packs: other scopes whose rules this scope takes over.";
+    POLICY_MODE = "E-POLICY-015", Invalid, "a rule's mode is above its scope's",
+        "A rule may carry a lower mode than its scope, to roll it out. To bind more, raise the scope's mode.";
+    POLICY_MATCH = "E-POLICY-016", Invalid, "a condition that cannot be read",
+        "A `match` maps paths of the request to a value, a list of values or a mapping of operators. The message says what is wrong.";
+    POLICY_OPERATOR = "E-POLICY-017", Invalid, "an unknown operator",
+        "The hint lists the operators.";
+    RESOLVE_BUNDLE_TWICE = "E-POLICY-030", Invalid, "two bundles have one name",
+        "Decisions and errors name bundles, so each name stands for one.";
+    RESOLVE_SCOPE_TWICE = "E-POLICY-031", Invalid, "two bundles define one scope",
+        "One scope is defined by exactly one bundle, or the answer would hang on their order.";
+    RESOLVE_NO_ROOT = "E-POLICY-032", Invalid, "no bundle defines the root scope",
+        "Without the root of the organisation's tree there is no policy. Add the bundle that defines it, or correct the scope.";
+    RESOLVE_NO_PACK = "E-POLICY-033", Invalid, "no bundle defines a pack",
+        "A scope extends a pack that no bundle defines; resolving without it would drop its rules.";
+    RESOLVE_CYCLE = "E-POLICY-034", Invalid, "scopes extend each other in a circle",
+        "A pack cannot be above and below the same scope. Remove one of the `extends` that the message lists.";
+    RESOLVE_NO_RULE = "E-POLICY-035", Invalid, "an override names a rule that does not exist",
+        "The rule was renamed or removed, or its name is misspelt. Correct or remove the override.";
+    RESOLVE_NOT_ABOVE = "E-POLICY-036", Invalid, "an override of a rule that is not inherited",
+        "A scope may override rules of its ancestors and of the packs that it extends, and no others.";
+    RESOLVE_NOT_PERMITTED = "E-POLICY-037", Invalid, "an override that the rule's author does not permit",
+        "A rule says with `override` what descendants may do: `none`, `tighten` (a stricter effect or a raised mode) or `any`.";
+    RESOLVE_NO_REASON = "E-POLICY-038", Invalid, "a loosening without a reason",
+        "An override that asks for less than what it inherits says why. Add `reason`.";
+    RESOLVE_LIMIT = "E-POLICY-039", Invalid, "the effective policy is too large",
+        "Too many scopes take part. Extend fewer packs.";
+    LINT_SHADOWED = "E-POLICY-060", Finding, "a rule that never decides",
+        "A rule of the same scope that is looked at first matches whatever this one matches.";
+    LINT_VOID_ALLOW = "E-POLICY-061", Finding, "an allow that another scope's default denies",
+        "A scope with `default: deny` has the last word on what may be allowed below it.";
+    LINT_NEVER_MATCHES = "E-POLICY-062", Finding, "a rule that can never match",
+        "Its conditions contradict each other.";
+    LINT_LAPSES_SOON = "E-POLICY-063", Finding, "an override lapses within 30 days",
+        "From that moment on, the rule counts as it was written. Renew the override, or prepare.";
+    LINT_LAPSED = "E-POLICY-064", Finding, "an override has lapsed",
+        "It is as if it were never written. Remove or renew it.";
+    LINT_MIN_MODE = "E-POLICY-065", Finding, "`min_mode` is above the scope's own mode",
+        "`min_mode` limits how far a consumer may lower modes; it does not raise them.";
+}

@@ -5,4 +5,108 @@ use super::{Code, Kind};
 codes! {
     ENVELOPE_MISSING = "E-TRUST-001", Untrusted, "the bundle has no signature envelope",
         "`bundle.dsse.json` is missing. Nothing makes a signature optional: ask the bundle's publisher to run `ordain bundle sign`.";
+    ENVELOPE_TOO_LARGE = "E-TRUST-002", Untrusted, "the envelope is too large",
+        "An envelope or trust root beyond 16 MiB is not read. A bundle of that many files should be split.";
+    ENVELOPE_JSON = "E-TRUST-003", Untrusted, "the envelope is not strict JSON",
+        "The envelope must be I-JSON: no duplicate keys, byte order mark, trailing bytes or numbers beyond 2^53. Sign the bundle again.";
+    ENVELOPE_SHAPE = "E-TRUST-004", Untrusted, "the envelope does not have DSSE's shape",
+        "An envelope has the members `payload`, `payloadType` and `signatures` (DSSE v1.0.2). Sign the bundle again.";
+    ENVELOPE_BASE64 = "E-TRUST-005", Untrusted, "the envelope holds base64 that is not canonical",
+        "`payload` and each `sig` are standard or URL-safe base64 with canonical padding, without white space. Sign the bundle again.";
+    ENVELOPE_NO_SIGNATURES = "E-TRUST-006", Untrusted, "the envelope has no signatures",
+        "An empty list of signatures is no signature. Sign the bundle with `ordain bundle sign`.";
+    ENVELOPE_TOO_MANY_SIGNATURES = "E-TRUST-007", Untrusted, "the envelope has too many signatures",
+        "At most 64 signatures are read, since each costs time. Remove the ones that no role needs.";
+    ENVELOPE_SIGNATURE_LENGTH = "E-TRUST-008", Untrusted, "a signature has the wrong length",
+        "An ed25519 signature has 64 bytes. Sign the bundle again with an ed25519 key.";
+    THRESHOLD = "E-TRUST-009", Untrusted, "too few signatures",
+        "The role that publishes needs more of its members to sign this very revision. Ask one of the missing members to run `ordain bundle sign`, then pull again. A signature by a revoked key, by a stranger, or twice by one person does not count.";
+    NO_PUBLISHER = "E-TRUST-010", Untrusted, "the trust root has no publisher",
+        "No role of the trust root may sign bundles. Make a root with a publisher: `ordain trust init --namespace …`.";
+    PAYLOAD_TYPE = "E-TRUST-011", Untrusted, "the signed payload is of another type",
+        "The signatures are valid, but for something that is no bundle statement. Someone may have moved an envelope from elsewhere.";
+    STATEMENT_JSON = "E-TRUST-012", Untrusted, "the statement is not strict JSON",
+        "The signed statement must be I-JSON. The signer's tool made something that two readers could read differently.";
+    STATEMENT_SHAPE = "E-TRUST-013", Untrusted, "the statement does not have the right shape",
+        "See docs/bundle-format.md for the members of a statement. A program of another version may have made it.";
+    STATEMENT_TYPE = "E-TRUST-014", Untrusted, "the statement is of another type",
+        "Only in-toto Statements v1 are read.";
+    STATEMENT_PREDICATE_TYPE = "E-TRUST-015", Untrusted, "the statement's predicate is of another type",
+        "The statement is in-toto's, but not about a policy bundle. Someone may have moved it from elsewhere.";
+    STATEMENT_SUBJECTS = "E-TRUST-016", Untrusted, "the statement's subjects are out of order or repeated",
+        "Subjects are sorted by the bytes of their names, unique, and never the envelope itself. Sign the bundle again.";
+    WRONG_BUNDLE = "E-TRUST-017", Untrusted, "the statement is about another bundle",
+        "The signatures are valid, but for a bundle of another name. Compare the name in `ordain.yaml` with the URL and path.";
+    WRONG_NAMESPACE = "E-TRUST-018", Untrusted, "the signers do not speak for the namespace",
+        "A signer speaks only for what the trust root delegates to them. The role that owns the namespace must sign.";
+    WRONG_EPOCH = "E-TRUST-019", Untrusted, "the statement is of another epoch",
+        "The trust root raised the role's epoch, so older statements no longer count. Sign a revision of the new epoch, or update the trust root.";
+    ROLLBACK = "E-TRUST-020", Untrusted, "an older revision than one accepted before",
+        "Policy never goes back. The repository or its mirror may serve old content; if the step back is meant, its signers must sign it as a new revision.";
+    EQUIVOCATION = "E-TRUST-021", Untrusted, "two statements under one revision",
+        "The signers signed two different contents under one revision, or a key was stolen. Both digests are named; ask the signers, and sign a new revision.";
+    FUTURE_DATED = "E-TRUST-022", Untrusted, "the statement is issued in the future",
+        "More than five minutes ahead of this machine's clock. Compare the clocks.";
+    EXPIRED = "E-TRUST-023", Untrusted, "the statement has expired",
+        "Its signers must renew it: `ordain bundle sign --renew --expires 90d`.";
+    TOO_OLD = "E-TRUST-024", Untrusted, "the statement is older than `max_age`",
+        "The consumer's `max_age` is shorter than the signer's expiry. Pull again, or ask for a newer revision.";
+    REVOKED = "E-TRUST-025", Untrusted, "the revision is revoked",
+        "The trust root revokes this statement or its revision. Pull a newer one.";
+    UNLISTED_FILE = "E-TRUST-026", Untrusted, "a file that nobody signed",
+        "Every file of the bundle's directory must be in the signed statement. Remove the file, or sign the bundle again.";
+    MISSING_FILE = "E-TRUST-027", Untrusted, "a signed file is missing",
+        "The directory lacks a file of the statement. Restore it, or sign the bundle again.";
+    FILE_DIGEST = "E-TRUST-028", Untrusted, "a file's content is not what was signed",
+        "The bytes differ from the signed digest. Restore the file, or sign the bundle again. Line-ending conversion is a common cause: keep `* -text` in `.gitattributes`.";
+    MANIFEST = "E-TRUST-029", Invalid, "the manifest is not valid",
+        "`bundle.yaml` has `apiVersion: ordain/v1`, `kind: Bundle`, `name`, `version`, `namespace` and, if wanted, `description`.";
+    MANIFEST_MISSING = "E-TRUST-030", Untrusted, "the bundle has no manifest",
+        "Every bundle has a `bundle.yaml` at its top. Check the `path` in `ordain.yaml`; `ordain bundle new` makes one.";
+    MANIFEST_DIFFERS = "E-TRUST-031", Untrusted, "the manifest and the signed statement differ",
+        "The statement repeats the manifest's name, version and namespace. Sign the bundle again.";
+    KEY_FORMAT = "E-TRUST-032", Invalid, "not a public key",
+        "Give an OpenSSH line (`ssh-ed25519 AAAA…`) or a PEM `PUBLIC KEY`.";
+    KEY_ALGORITHM = "E-TRUST-033", Invalid, "a key of another algorithm",
+        "Only ed25519 keys are accepted. Make one with `ordain key generate`.";
+    KEY_WEAK = "E-TRUST-034", Untrusted, "a weak key",
+        "A point of low order: anyone can forge signatures under it. Someone may have planted it.";
+    KEY_NOT_A_POINT = "E-TRUST-035", Invalid, "not a point of the curve",
+        "The 32 bytes are not the canonical encoding of an ed25519 public key.";
+    PRIVATE_KEY_FORMAT = "E-TRUST-036", Invalid, "not a private key",
+        "Give an OpenSSH or PKCS#8 PEM private key, as `ordain key generate`, `ssh-keygen -t ed25519` or `openssl genpkey -algorithm ed25519` write it.";
+    PASSPHRASE = "E-TRUST-037", Invalid, "the passphrase is missing or wrong",
+        "Set `ORDAIN_KEY_PASSPHRASE`, or run the command on a terminal to be asked.";
+    RANDOM = "E-TRUST-038", Internal, "no random bytes",
+        "The operating system gave no random bytes.";
+    SIGN_EXPIRY = "E-TRUST-039", Invalid, "a new revision needs an expiry",
+        "Every statement expires. Give `--expires 90d`, or as long as you want old content to count.";
+    SIGN_REVISION = "E-TRUST-040", Invalid, "the revision does not grow",
+        "A revision is above the last one. Leave `--revision` out to get the next.";
+    ROOT_MISSING = "E-TRUST-041", Untrusted, "there is no trust root",
+        "The trust directory has no `1.root.json`. Get it from whoever runs the trust root, or make one with `ordain trust init`.";
+    ROOT_FINGERPRINT = "E-TRUST-042", Untrusted, "the trust root is not the pinned one",
+        "The fingerprint in `ordain.yaml` or on the command line is of another root. Ask its owners, by another way than the repository, which one is right.";
+    ROOT_JSON = "E-TRUST-043", Untrusted, "the trust root is not strict JSON",
+        "The signed document must be I-JSON.";
+    ROOT_SHAPE = "E-TRUST-044", Untrusted, "the trust root does not have the right shape",
+        "See docs/bundle-format.md for its members.";
+    ROOT_PAYLOAD_TYPE = "E-TRUST-045", Untrusted, "the trust root is a payload of another type",
+        "The file is an envelope of something else.";
+    ROOT_VERSION = "E-TRUST-046", Untrusted, "the trust roots do not follow one another",
+        "Versions step by exactly one, each in its own file, `1.root.json`, `2.root.json` and so on.";
+    ROOT_UNSIGNED = "E-TRUST-047", Untrusted, "the trust root lacks signatures",
+        "A root needs the signatures of its own `root` role and of the one before it. Let the missing members run `ordain trust sign`.";
+    ROOT_EXPIRED = "E-TRUST-048", Untrusted, "the trust root has expired",
+        "Its owners must publish the next version.";
+    ROOT_ROLLBACK = "E-TRUST-049", Untrusted, "an older trust root than this machine has seen",
+        "Later roots have gone missing from the trust directory. Restore them.";
+    ROOT_RULES = "E-TRUST-050", Untrusted, "the trust root breaks a rule",
+        "Roles name principals that have keys, there is a `root` role, publishers list their namespace, and the numbers stay within bounds.";
+    ROOT_SHARED_KEY = "E-TRUST-051", Untrusted, "one key stands twice in the trust root",
+        "A key belongs to one principal, once: shared, it would count as two people.";
+    ROOT_THRESHOLD = "E-TRUST-052", Untrusted, "a threshold that cannot be met",
+        "A threshold is at least 1 and at most the number of members.";
+    ROOT_OVERLAP = "E-TRUST-053", Untrusted, "two publishers share a namespace",
+        "A namespace belongs to one publisher. Delegate a deeper one instead.";
 }

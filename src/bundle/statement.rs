@@ -1,0 +1,344 @@
+//! The in-toto Statement v1 that a bundle's signers sign: every file by its SHA-256, and which revision this is.
+
+use std::collections::BTreeMap;
+use std::num::NonZeroU64;
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use super::{BundlePath, ENVELOPE_FILE};
+use crate::diag::{Code, printable};
+use crate::digest::Sha256Digest;
+use crate::json::{self, JsonError, MAX_SAFE_INTEGER};
+use crate::name::{BundleName, Namespace};
+
+/// `_type` of a statement (in-toto attestation spec, v1, "Statement").
+pub const STATEMENT_TYPE: &str = "https://in-toto.io/Statement/v1";
+/// `predicateType` of a bundle's statement.
+pub const PREDICATE_TYPE: &str = "https://ordain.dev/predicate/bundle/v1";
+
+/// Why a payload is not the statement of a bundle.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum StatementError {
+    /// Not strict JSON.
+    #[error("the statement is not strict JSON: {0}")]
+    Json(#[from] JsonError),
+    /// JSON of another shape.
+    #[error("the statement does not have the right shape: {message}")]
+    Shape {
+        /// What serde said.
+        message: String,
+    },
+    /// Another kind of statement.
+    #[error("the statement's `_type` is `{}`, not `{STATEMENT_TYPE}`", found.escape_debug())]
+    Type {
+        /// What it claims.
+        found: String,
+    },
+    /// A statement about something else.
+    #[error("the statement's `predicateType` is `{}`, not `{PREDICATE_TYPE}`", found.escape_debug())]
+    PredicateType {
+        /// What it claims.
+        found: String,
+    },
+    /// Subjects out of order, or one of them twice.
+    #[error(
+        "subject `{name}` is out of order or stands twice: subjects are sorted by bytes and unique"
+    )]
+    Order {
+        /// The first one out of order.
+        name: BundlePath,
+    },
+    /// The envelope lists itself.
+    #[error("the statement lists `{ENVELOPE_FILE}`, which cannot cover itself")]
+    ListsEnvelope,
+    /// A number that cannot be a revision or epoch.
+    #[error("`{field}` is beyond 2^53 − 1")]
+    Number {
+        /// Which.
+        field: &'static str,
+    },
+    /// A statement that ends before it begins.
+    #[error("the statement expires at {expires}, which is not after it was issued at {issued}")]
+    Lifetime {
+        /// When it was issued.
+        issued: Timestamp,
+        /// When it expires.
+        expires: Timestamp,
+    },
+}
+
+impl StatementError {
+    /// The diagnostic code.
+    #[must_use]
+    pub fn code(&self) -> Code {
+        match self {
+            Self::Json(_) => Code::STATEMENT_JSON,
+            Self::Shape { .. } | Self::Number { .. } | Self::Lifetime { .. } => {
+                Code::STATEMENT_SHAPE
+            }
+            Self::Type { .. } => Code::STATEMENT_TYPE,
+            Self::PredicateType { .. } => Code::STATEMENT_PREDICATE_TYPE,
+            Self::Order { .. } | Self::ListsEnvelope => Code::STATEMENT_SUBJECTS,
+        }
+    }
+}
+
+/// The least revision of another bundle that this one was written against.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Requirement {
+    /// The other bundle.
+    pub bundle: BundleName,
+    /// The least epoch.
+    pub epoch: NonZeroU64,
+    /// The least revision within that epoch.
+    pub revision: NonZeroU64,
+    /// The exact statement, where one is pinned.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub payload_sha256: Option<Sha256Digest>,
+}
+
+/// What is said of the files.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Predicate {
+    /// The bundle.
+    pub bundle: BundleName,
+    /// The version for people.
+    pub version: semver::Version,
+    /// The scopes it may define.
+    pub namespace: Namespace,
+    /// The epoch of the role that signs it.
+    pub epoch: NonZeroU64,
+    /// Grows by at least one with every statement of an epoch.
+    pub revision: NonZeroU64,
+    /// When it was signed, by the signer's word.
+    pub issued: Timestamp,
+    /// From when on it no longer counts.
+    pub expires: Timestamp,
+    /// The bundles it was written against.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub requires: Vec<Requirement>,
+}
+
+/// A statement: subjects and predicate.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Statement {
+    /// Every file but the envelope, with its SHA-256.
+    pub subjects: BTreeMap<BundlePath, Sha256Digest>,
+    /// Which revision of which bundle this is.
+    pub predicate: Predicate,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct StatementV1 {
+    #[serde(rename = "_type")]
+    kind: String,
+    subject: Vec<SubjectV1>,
+    #[serde(rename = "predicateType")]
+    predicate_type: String,
+    predicate: serde_json::Value,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct SubjectV1 {
+    name: BundlePath,
+    digest: DigestSetV1,
+}
+
+/// in-toto lets any digest of a set match; only one that collides for nobody is accepted.
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct DigestSetV1 {
+    sha256: String,
+}
+
+impl Statement {
+    /// Parses a payload, after its signatures were counted.
+    ///
+    /// # Errors
+    /// [`StatementError`] for the first defect.
+    pub fn parse(payload: &[u8]) -> Result<Self, StatementError> {
+        let shape = |error: serde_json::Error| StatementError::Shape {
+            message: printable(&error.to_string()),
+        };
+        let wire: StatementV1 =
+            serde_json::from_value(json::parse(payload, payload.len())?).map_err(shape)?;
+        if wire.kind != STATEMENT_TYPE {
+            return Err(StatementError::Type {
+                found: wire.kind.chars().take(120).collect(),
+            });
+        }
+        if wire.predicate_type != PREDICATE_TYPE {
+            return Err(StatementError::PredicateType {
+                found: wire.predicate_type.chars().take(120).collect(),
+            });
+        }
+        let predicate = serde_json::from_value(wire.predicate).map_err(shape)?;
+        let mut subjects = BTreeMap::new();
+        for SubjectV1 { name, digest } in wire.subject {
+            if subjects
+                .last_key_value()
+                .is_some_and(|(last, _)| *last >= name)
+            {
+                return Err(StatementError::Order { name });
+            }
+            if name.as_str() == ENVELOPE_FILE {
+                return Err(StatementError::ListsEnvelope);
+            }
+            let digest =
+                Sha256Digest::from_hex(&digest.sha256).map_err(|error| StatementError::Shape {
+                    message: printable(&error.to_string()),
+                })?;
+            subjects.insert(name, digest);
+        }
+        let statement = Self {
+            subjects,
+            predicate,
+        };
+        statement.check()?;
+        Ok(statement)
+    }
+
+    /// Holds the numbers and times to their rules.
+    fn check(&self) -> Result<(), StatementError> {
+        let Predicate {
+            epoch,
+            revision,
+            issued,
+            expires,
+            ..
+        } = &self.predicate;
+        for (field, number) in [("epoch", epoch), ("revision", revision)] {
+            if number.get() > MAX_SAFE_INTEGER {
+                return Err(StatementError::Number { field });
+            }
+        }
+        if expires <= issued {
+            return Err(StatementError::Lifetime {
+                issued: *issued,
+                expires: *expires,
+            });
+        }
+        Ok(())
+    }
+
+    /// The RFC 8785 form: what is signed.
+    ///
+    /// # Errors
+    /// [`StatementError`] when the statement breaks its own rules.
+    pub fn to_payload(&self) -> Result<Vec<u8>, StatementError> {
+        self.check()?;
+        let shape = |error: serde_json::Error| StatementError::Shape {
+            message: printable(&error.to_string()),
+        };
+        let subject = |(name, digest): (&BundlePath, &Sha256Digest)| SubjectV1 {
+            name: name.clone(),
+            digest: DigestSetV1 {
+                sha256: digest.to_hex(),
+            },
+        };
+        let wire = StatementV1 {
+            kind: STATEMENT_TYPE.to_owned(),
+            subject: self.subjects.iter().map(subject).collect(),
+            predicate_type: PREDICATE_TYPE.to_owned(),
+            predicate: serde_json::to_value(&self.predicate).map_err(shape)?,
+        };
+        Ok(json::canonical(
+            &serde_json::to_value(wire).map_err(shape)?,
+        )?)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn statement() -> Statement {
+        let subjects = ["bundle.yaml", "policies/a.yaml"]
+            .map(|name| (name.parse().unwrap(), Sha256Digest::of(b"x")));
+        Statement {
+            subjects: subjects.into(),
+            predicate: Predicate {
+                bundle: "acme".parse().unwrap(),
+                version: semver::Version::new(1, 0, 0),
+                namespace: "acme".parse().unwrap(),
+                epoch: NonZeroU64::MIN,
+                revision: NonZeroU64::MIN,
+                issued: "2026-01-01T00:00:00Z".parse().unwrap(),
+                expires: "2027-01-01T00:00:00Z".parse().unwrap(),
+                requires: Vec::new(),
+            },
+        }
+    }
+
+    /// The statement with one change to its text.
+    fn changed(from: &str, to: &str) -> Result<Statement, StatementError> {
+        let text = String::from_utf8(statement().to_payload().unwrap()).unwrap();
+        assert!(text.contains(from), "{from} is not in {text}");
+        Statement::parse(text.replacen(from, to, 1).as_bytes())
+    }
+
+    #[test]
+    fn round_trips() {
+        assert_eq!(
+            Statement::parse(&statement().to_payload().unwrap()),
+            Ok(statement())
+        );
+    }
+
+    #[test]
+    fn each_defect_has_its_own_error() {
+        let hex = Sha256Digest::of(b"x").to_hex();
+        let shape = |result| {
+            assert!(
+                matches!(result, Err(StatementError::Shape { .. })),
+                "{result:?}"
+            )
+        };
+        shape(changed(r#""epoch":1"#, r#""epoch":0"#));
+        shape(changed(r#""revision":1"#, r#""revision":-1"#));
+        shape(changed(r#""revision":1"#, r#""revision":1.5"#));
+        shape(changed(r#""revision":1"#, r#""revision":1,"extra":1"#));
+        shape(changed(r#""sha256""#, r#""sha1""#));
+        shape(changed(r#""sha256""#, r#""sha1":"","sha256""#));
+        shape(changed(&hex, &hex.to_uppercase()));
+        shape(changed("policies/a.yaml", "../a.yaml"));
+        shape(changed(r#""namespace":"acme""#, r#""namespace":"ACME""#));
+        assert!(matches!(
+            changed("Statement/v1", "Statement/v0.1"),
+            Err(StatementError::Type { .. })
+        ));
+        assert!(matches!(
+            changed("bundle/v1", "bundle/v2"),
+            Err(StatementError::PredicateType { .. })
+        ));
+        assert!(matches!(
+            changed("policies/a.yaml", "bundle.yaml"),
+            Err(StatementError::Order { .. })
+        ));
+        assert!(matches!(
+            changed("policies/a.yaml", "aaa.yaml"),
+            Err(StatementError::Order { .. })
+        ));
+        assert!(matches!(
+            changed("bundle.yaml", ENVELOPE_FILE),
+            Err(StatementError::ListsEnvelope)
+        ));
+        assert!(matches!(
+            changed(r#""epoch":1"#, r#""epoch":1,"epoch":1"#),
+            Err(StatementError::Json(_))
+        ));
+        assert!(matches!(
+            changed(r#""epoch":1"#, r#""epoch":18446744073709551616"#),
+            Err(StatementError::Json(_))
+        ));
+        assert!(matches!(
+            changed("2027-01-01", "2025-01-01"),
+            Err(StatementError::Lifetime { .. })
+        ));
+    }
+}

@@ -1,5 +1,0 @@
-//! Codes of the area `bundle`.
-
-use super::{Code, Kind};
-
-codes! {}

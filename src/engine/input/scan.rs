@@ -1,0 +1,124 @@
+//! Finding the end of a JSON value by its brackets and quotes, without building it.
+
+use crate::json::MAX_DEPTH;
+
+/// What is known after some bytes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Scan {
+    /// The value goes on.
+    Open,
+    /// It is at its end.
+    Closed,
+    /// It can never be closed, for this reason.
+    Broken(&'static str),
+}
+
+const MISMATCH: &str = "a bracket does not match";
+const TOO_DEEP: &str = "it is nested deeper than 64 levels";
+const OPEN_TEXT: &str = "a text runs over the end of a line";
+
+/// The brackets and quotes that are open.
+#[derive(Debug, Default)]
+pub(super) struct Open {
+    /// The brackets that must still come, outermost first; at most [`MAX_DEPTH`].
+    closers: Vec<u8>,
+    in_text: bool,
+    escaped: bool,
+    /// The last byte outside of texts that is not white space; a text counts as its quote.
+    last: u8,
+}
+
+impl Open {
+    /// Reads a whole line of a value that began on it or before; what follows the value on its last line is not looked at.
+    pub(super) fn feed_line(&mut self, line: &[u8]) -> Scan {
+        for byte in line {
+            let opened = !self.closers.is_empty();
+            if let Err(reason) = self.step(*byte) {
+                return Scan::Broken(reason);
+            }
+            if opened && self.closers.is_empty() {
+                return Scan::Closed;
+            }
+        }
+        if self.in_text {
+            Scan::Broken(OPEN_TEXT)
+        } else if self.closers.is_empty() {
+            Scan::Closed
+        } else {
+            Scan::Open
+        }
+    }
+
+    /// Reads an array's element up to the comma or bracket that ends it, and says how many bytes those are.
+    pub(super) fn feed_element(&mut self, bytes: &[u8]) -> (usize, Scan) {
+        for (at, byte) in bytes.iter().enumerate() {
+            if self.closers.is_empty() && !self.in_text && matches!(byte, b',' | b']') {
+                return (at, Scan::Closed);
+            }
+            if let Err(reason) = self.step(*byte) {
+                return (at, Scan::Broken(reason));
+            }
+        }
+        (bytes.len(), Scan::Open)
+    }
+
+    /// Whether a value may come next. Says yes to no place where JSON's grammar has none.
+    pub(super) fn takes_value(&self) -> bool {
+        match self.last {
+            b':' | b'[' => true,
+            b',' => self.closers.last() == Some(&b']'),
+            _ => false,
+        }
+    }
+
+    fn step(&mut self, byte: u8) -> Result<(), &'static str> {
+        if self.in_text {
+            match byte {
+                _ if self.escaped => self.escaped = false,
+                b'\\' => self.escaped = true,
+                b'"' => self.in_text = false,
+                _ => {}
+            }
+            return Ok(());
+        }
+        match byte {
+            b'"' => self.in_text = true,
+            b'{' => self.open(b'}')?,
+            b'[' => self.open(b']')?,
+            b'}' | b']' if self.closers.pop() != Some(byte) => return Err(MISMATCH),
+            _ => {}
+        }
+        if !is_space(byte) {
+            self.last = byte;
+        }
+        Ok(())
+    }
+
+    fn open(&mut self, closer: u8) -> Result<(), &'static str> {
+        if self.closers.len() >= MAX_DEPTH {
+            return Err(TOO_DEEP);
+        }
+        self.closers.push(closer);
+        Ok(())
+    }
+}
+
+/// White space as JSON has it, which is less than ASCII's.
+pub(super) fn is_space(byte: u8) -> bool {
+    matches!(byte, b' ' | b'\t' | b'\n' | b'\r')
+}
+
+/// `bytes` without JSON's white space around them.
+pub(super) fn trim(mut bytes: &[u8]) -> &[u8] {
+    while let [first, rest @ ..] = bytes
+        && is_space(*first)
+    {
+        bytes = rest;
+    }
+    while let [rest @ .., last] = bytes
+        && is_space(*last)
+    {
+        bytes = rest;
+    }
+    bytes
+}

@@ -1,0 +1,184 @@
+//! The files of a log, and the ways in which they are read and replaced.
+//!
+//! Directories are made 0700 and files 0600. Small files are replaced whole: written beside the old one under a fixed name,
+//! then renamed. The writer does so under the log's lock, so the fixed names never meet, and a killed process leaves at
+//! most one of each behind, which the next replaces.
+
+use std::fs::{self, DirBuilder, File, OpenOptions};
+use std::io::{self, Read as _, Write as _};
+use std::path::{Path, PathBuf};
+
+use super::error::LogError;
+use super::note::MAX_NOTE;
+use super::tail::MAX_FRONTIER;
+use super::tree::{TILE_BYTES, Tile, tile_path};
+
+/// Whether a file reaches the disk before it gets its name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Flush {
+    Disk,
+    Cache,
+}
+
+/// The directory of one log.
+#[derive(Debug, Clone)]
+pub(super) struct Directory(PathBuf);
+
+impl Directory {
+    pub(super) fn new(path: &Path) -> Self {
+        Self(path.to_owned())
+    }
+
+    pub(super) fn path(&self) -> &Path {
+        &self.0
+    }
+
+    /// The records.
+    pub(super) fn records(&self) -> PathBuf {
+        self.0.join("decisions.jsonl")
+    }
+
+    /// Makes the directory, and its parents.
+    pub(super) fn create(&self) -> Result<(), LogError> {
+        make_directory(&self.0)
+    }
+
+    /// Opens the lock's file. The lock is taken for each batch, and only by writers.
+    pub(super) fn open_lock(&self) -> Result<File, LogError> {
+        let path = self.0.join("lock");
+        open_options()
+            .write(true)
+            .create(true)
+            .open(&path)
+            .map_err(io_error("open", &path))
+    }
+
+    /// Opens the records for appending; none if they are not there.
+    pub(super) fn open_records(&self) -> Result<Option<File>, LogError> {
+        let path = self.records();
+        match open_options().read(true).append(true).open(&path) {
+            Ok(file) => Ok(Some(file)),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+            Err(error) => Err(io_error("open", &path)(error)),
+        }
+    }
+
+    /// Opens the records for appending, making them if they are not there.
+    pub(super) fn create_records(&self) -> Result<File, LogError> {
+        let path = self.records();
+        let mut options = open_options();
+        options.read(true).append(true).create(true);
+        options.open(&path).map_err(io_error("create", &path))
+    }
+
+    pub(super) fn read_checkpoint(&self) -> Result<Option<Vec<u8>>, LogError> {
+        read(&self.0.join("checkpoint"), MAX_NOTE as u64)
+    }
+
+    pub(super) fn write_checkpoint(&self, note: &str, flush: Flush) -> Result<(), LogError> {
+        replace(&self.0.join("checkpoint"), note.as_bytes(), flush)
+    }
+
+    pub(super) fn read_frontier(&self) -> Result<Option<Vec<u8>>, LogError> {
+        read(&self.0.join("frontier"), MAX_FRONTIER)
+    }
+
+    pub(super) fn write_frontier(&self, bytes: &[u8]) -> Result<(), LogError> {
+        // It proves itself when it is read, so it need not reach the disk.
+        replace(&self.0.join("frontier"), bytes, Flush::Cache)
+    }
+
+    pub(super) fn read_tile(&self, index: u64) -> Result<Option<Vec<u8>>, LogError> {
+        read(&self.0.join(tile_path(index)), TILE_BYTES as u64)
+    }
+
+    pub(super) fn write_tile(&self, tile: &Tile, flush: Flush) -> Result<(), LogError> {
+        let path = self.0.join(tile_path(tile.index));
+        if let Some(parent) = path.parent() {
+            make_directory(parent)?;
+        }
+        replace(&path, &tile.bytes, flush)
+    }
+
+    /// Saves the bytes of an unfinished line that is about to be cut from byte `offset` of the records.
+    pub(super) fn save_torn(&self, offset: u64, bytes: &[u8]) -> Result<PathBuf, LogError> {
+        let mut number = 0_u32;
+        loop {
+            let path = self.0.join(format!("torn-{offset}-{number}"));
+            match open_options().write(true).create_new(true).open(&path) {
+                Ok(mut file) => {
+                    let written = file.write_all(bytes).and_then(|()| file.sync_all());
+                    return written
+                        .map(|()| path.clone())
+                        .map_err(io_error("write", &path));
+                }
+                Err(error) if error.kind() == io::ErrorKind::AlreadyExists => number += 1,
+                Err(error) => return Err(io_error("create", &path)(error)),
+            }
+        }
+    }
+
+    /// Makes new names in the directory survive a power failure.
+    pub(super) fn sync(&self) -> Result<(), LogError> {
+        let synced = File::open(&self.0).and_then(|directory| directory.sync_all());
+        synced.map_err(io_error("sync", &self.0))
+    }
+}
+
+/// Wraps a system error with what was tried.
+pub(super) fn io_error(action: &'static str, path: &Path) -> impl FnOnce(io::Error) -> LogError {
+    let path = path.to_owned();
+    move |source| LogError::Io {
+        action,
+        path,
+        source,
+    }
+}
+
+fn open_options() -> OpenOptions {
+    let mut options = OpenOptions::new();
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    options
+}
+
+fn make_directory(path: &Path) -> Result<(), LogError> {
+    if path.is_dir() {
+        return Ok(());
+    }
+    let mut builder = DirBuilder::new();
+    builder.recursive(true);
+    #[cfg(unix)]
+    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+    builder.create(path).map_err(io_error("create", path))
+}
+
+/// Reads a small file; one byte more than `limit` is enough for its parser to refuse it.
+fn read(path: &Path, limit: u64) -> Result<Option<Vec<u8>>, LogError> {
+    let file = match File::open(path) {
+        Ok(file) => file,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+        Err(error) => return Err(io_error("open", path)(error)),
+    };
+    let mut bytes = Vec::new();
+    let read = file.take(limit + 1).read_to_end(&mut bytes);
+    read.map(|_| Some(bytes)).map_err(io_error("read", path))
+}
+
+fn replace(path: &Path, bytes: &[u8], flush: Flush) -> Result<(), LogError> {
+    let temporary = path.with_added_extension("tmp");
+    let write = || {
+        let mut options = open_options();
+        let mut file = options
+            .write(true)
+            .create(true)
+            .truncate(true)
+            .open(&temporary)?;
+        file.write_all(bytes)?;
+        if flush == Flush::Disk {
+            file.sync_data()?;
+        }
+        fs::rename(&temporary, path)
+    };
+    write().map_err(io_error("write", path))
+}

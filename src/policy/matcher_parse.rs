@@ -1,0 +1,304 @@
+//! Reads a rule's `match`.
+
+use serde_json::{Map, Value};
+
+use super::fields::{Report, kind_of};
+use super::glob::Glob;
+use super::matcher::{Comparison, Matcher, Operator, Pattern, Scalar, Term, Test};
+use super::{MAX_CONDITIONS, MAX_LIST, MAX_PATTERN_BYTES};
+use crate::diag::Code;
+use crate::yaml::Path;
+
+/// Operators of the language that this version does not know yet.
+const LATER: &[&str] = &[
+    "regex",
+    "suffix",
+    "cidr",
+    "semver",
+    "time_of_day",
+    "weekday",
+    "ref",
+];
+const OPERATORS: &str = "the operators are `equals`, `glob`, `in`, `not`, `exists`, `prefix`, `contains`, \
+`contains_any`, `contains_all`, `missing_any`, `gt`, `gte`, `lt` and `lte`";
+
+/// Reads `value`, the `match` at `path`; none, and problems, where it is not one.
+pub(super) fn parse(value: Value, path: &Path, report: &mut Report<'_>) -> Option<Matcher> {
+    let mut parser = Parser {
+        report,
+        conditions: 0,
+    };
+    let terms = parser.group(&value, path)?;
+    if parser.conditions > MAX_CONDITIONS {
+        let message = format!(
+            "{} conditions are more than the limit of {MAX_CONDITIONS}",
+            parser.conditions
+        );
+        report.problem(Code::POLICY_LIMIT, path, message, "split the rule");
+        return None;
+    }
+    Some(Matcher {
+        source: value,
+        terms,
+    })
+}
+
+struct Parser<'report, 'spans> {
+    report: &'report mut Report<'spans>,
+    conditions: usize,
+}
+
+impl Parser<'_, '_> {
+    fn refuse<T>(&mut self, path: &Path, message: String, hint: &str) -> Option<T> {
+        self.report.problem(Code::POLICY_MATCH, path, message, hint);
+        None
+    }
+
+    /// Every entry is read even where one is refused, so that all problems are reported.
+    fn group(&mut self, value: &Value, path: &Path) -> Option<Vec<Term>> {
+        let Value::Object(entries) = value else {
+            let message = format!("expected a mapping of conditions, found {}", kind_of(value));
+            return self.refuse(
+                path,
+                message,
+                "write `path: value` lines, or `{}` for every request",
+            );
+        };
+        let terms: Vec<_> = entries
+            .iter()
+            .map(|(key, value)| self.term(key, value, &path.key(key)))
+            .collect();
+        terms.into_iter().collect()
+    }
+
+    fn term(&mut self, key: &str, value: &Value, path: &Path) -> Option<Term> {
+        match key {
+            "any" => self.groups(value, path).map(Term::Any),
+            "all" => self.groups(value, path).map(Term::All),
+            "not" => match value {
+                Value::Object(entries) if entries.is_empty() => {
+                    let message = "an empty `not` never matches".to_owned();
+                    self.refuse(path, message, "name what must not match")
+                }
+                _ => self.group(value, path).map(Term::Not),
+            },
+            _ => {
+                self.conditions += 1;
+                let segments = self.request_path(key, path);
+                let test = self.test(value, path);
+                let (path, test) = (segments?, test?);
+                Some(Term::Path { path, test })
+            }
+        }
+    }
+
+    fn groups(&mut self, value: &Value, path: &Path) -> Option<Vec<Vec<Term>>> {
+        let items = self.items(value, path)?;
+        let groups: Vec<_> = items
+            .iter()
+            .enumerate()
+            .map(|(index, item)| self.group(item, &path.index(index)))
+            .collect();
+        groups.into_iter().collect()
+    }
+
+    /// The items of a list that is neither empty nor too long.
+    fn items<'value>(&mut self, value: &'value Value, path: &Path) -> Option<&'value [Value]> {
+        match value {
+            Value::Array(items) if items.is_empty() => {
+                let message = "the list is empty".to_owned();
+                self.refuse(
+                    path,
+                    message,
+                    "name at least one item, or remove the condition",
+                )
+            }
+            Value::Array(items) if items.len() > MAX_LIST => {
+                let message = format!(
+                    "{} items are more than the limit of {MAX_LIST}",
+                    items.len()
+                );
+                self.report
+                    .problem(Code::POLICY_LIMIT, path, message, "use a glob or a prefix");
+                None
+            }
+            Value::Array(items) => Some(items),
+            other => {
+                let message = format!("expected a list, found {}", kind_of(other));
+                self.refuse(path, message, "write it as a list, even for one item")
+            }
+        }
+    }
+
+    /// The members to walk from the request's top.
+    fn request_path(&mut self, key: &str, path: &Path) -> Option<Vec<String>> {
+        let segments: Vec<&str> = key.split('.').collect();
+        let full: Vec<&str> = match segments.as_slice() {
+            ["subject" | "resource"] => vec![key, "id"],
+            ["action"] => vec![key, "name"],
+            ["subject" | "resource", "type" | "id"] | ["action", "name"] => segments,
+            ["subject" | "resource" | "action", "properties", _, ..] | ["context", _, ..] => {
+                segments
+            }
+            _ => {
+                let shown: String = key.chars().take(80).collect();
+                let message = format!("the path `{}` is in no request", shown.escape_debug());
+                let hint = "begin it with `subject`, `action`, `resource` (and `id`, `type`, `name` or `properties.…`) or `context.…`";
+                return self.refuse(path, message, hint);
+            }
+        };
+        if full.iter().any(|segment| segment.is_empty())
+            || full.len() > 32
+            || key.len() > MAX_PATTERN_BYTES
+        {
+            let message = "the path has an empty segment or is too long".to_owned();
+            return self.refuse(path, message, "separate at most 32 names by single dots");
+        }
+        Some(full.into_iter().map(str::to_owned).collect())
+    }
+
+    fn test(&mut self, value: &Value, path: &Path) -> Option<Test> {
+        match value {
+            Value::Object(operators) => self.operators(operators, path).map(Test::Operators),
+            Value::Array(_) => {
+                let items = self.items(value, path)?;
+                let patterns: Vec<_> = items
+                    .iter()
+                    .enumerate()
+                    .map(|(index, item)| self.pattern(item, &path.index(index)))
+                    .collect();
+                patterns.into_iter().collect::<Option<_>>().map(Test::AnyOf)
+            }
+            _ => self.pattern(value, path).map(Test::Is),
+        }
+    }
+
+    fn operators(&mut self, operators: &Map<String, Value>, path: &Path) -> Option<Vec<Operator>> {
+        if operators.is_empty() {
+            return self.refuse(path, "the condition is empty".to_owned(), OPERATORS);
+        }
+        let read: Vec<_> = operators
+            .iter()
+            .map(|(name, operand)| self.operator(name, operand, &path.key(name)))
+            .collect();
+        read.into_iter().collect()
+    }
+
+    fn operator(&mut self, name: &str, operand: &Value, path: &Path) -> Option<Operator> {
+        let comparison = match name {
+            "gt" => Some(Comparison::Greater),
+            "gte" => Some(Comparison::GreaterOrEqual),
+            "lt" => Some(Comparison::Less),
+            "lte" => Some(Comparison::LessOrEqual),
+            _ => None,
+        };
+        if let Some(comparison) = comparison {
+            let Some(number) = operand.as_f64() else {
+                let message = format!("`{name}` wants a number, found {}", kind_of(operand));
+                return self.refuse(path, message, "write a number, without quotes");
+            };
+            return Some(Operator::Compare(comparison, number));
+        }
+        match name {
+            "equals" => self
+                .scalar(operand, path)
+                .map(|scalar| Operator::In(vec![scalar])),
+            "contains" => self
+                .scalar(operand, path)
+                .map(|scalar| Operator::ContainsAny(vec![scalar])),
+            "in" => self.scalars(operand, path).map(Operator::In),
+            "contains_any" => self.scalars(operand, path).map(Operator::ContainsAny),
+            "contains_all" => self.scalars(operand, path).map(Operator::ContainsAll),
+            "missing_any" => self.scalars(operand, path).map(Operator::MissingAny),
+            "glob" => {
+                let texts = self.texts(operand, path)?;
+                let globs = texts.iter().map(|text| Glob::new(text)).collect();
+                Some(Operator::Glob(globs))
+            }
+            "prefix" => self.texts(operand, path).map(Operator::Prefix),
+            "not" => self
+                .test(operand, path)
+                .map(|test| Operator::Not(Box::new(test))),
+            "exists" => match operand {
+                Value::Bool(wanted) => Some(Operator::Exists(*wanted)),
+                other => {
+                    let message =
+                        format!("`exists` wants `true` or `false`, found {}", kind_of(other));
+                    self.refuse(path, message, "write `true` or `false`, without quotes")
+                }
+            },
+            _ if LATER.contains(&name) => {
+                let message = format!("the operator `{name}` is not supported by this version");
+                self.report
+                    .problem(Code::POLICY_UNSUPPORTED, path, message, OPERATORS);
+                None
+            }
+            _ => {
+                let shown: String = name.chars().take(80).collect();
+                let message = format!("unknown operator `{}`", shown.escape_debug());
+                self.report
+                    .problem(Code::POLICY_OPERATOR, path, message, OPERATORS);
+                None
+            }
+        }
+    }
+
+    fn scalars(&mut self, value: &Value, path: &Path) -> Option<Vec<Scalar>> {
+        let items = self.items(value, path)?;
+        let scalars: Vec<_> = items
+            .iter()
+            .enumerate()
+            .map(|(index, item)| self.scalar(item, &path.index(index)))
+            .collect();
+        scalars.into_iter().collect()
+    }
+
+    /// A text, or a list of texts.
+    fn texts(&mut self, value: &Value, path: &Path) -> Option<Vec<String>> {
+        let scalars = match value {
+            Value::Array(_) => self.scalars(value, path)?,
+            _ => vec![self.scalar(value, path)?],
+        };
+        let texts: Option<Vec<_>> = scalars
+            .into_iter()
+            .map(|scalar| match scalar {
+                Scalar::Text(text) => Some(text),
+                Scalar::Bool(_) | Scalar::Number(_) => None,
+            })
+            .collect();
+        if texts.is_none() {
+            let message = "expected text or a list of texts".to_owned();
+            return self.refuse(path, message, "quote the value");
+        }
+        texts
+    }
+
+    fn pattern(&mut self, value: &Value, path: &Path) -> Option<Pattern> {
+        Some(match self.scalar(value, path)? {
+            Scalar::Text(text) if Glob::is_pattern(&text) => Pattern::Glob(Glob::new(&text)),
+            scalar => Pattern::Exactly(scalar),
+        })
+    }
+
+    fn scalar(&mut self, value: &Value, path: &Path) -> Option<Scalar> {
+        match value {
+            Value::String(text) if text.len() > MAX_PATTERN_BYTES => {
+                let message = format!("a text of more than {MAX_PATTERN_BYTES} bytes");
+                self.report
+                    .problem(Code::POLICY_LIMIT, path, message, "use a prefix or a glob");
+                None
+            }
+            Value::String(text) => Some(Scalar::Text(text.clone())),
+            Value::Bool(value) => Some(Scalar::Bool(*value)),
+            Value::Number(number) => Some(Scalar::Number(number.clone())),
+            other => {
+                let message = format!(
+                    "expected text, a number or a boolean, found {}",
+                    kind_of(other)
+                );
+                let hint = "to ask whether a path is there, use `exists`";
+                self.refuse(path, message, hint)
+            }
+        }
+    }
+}

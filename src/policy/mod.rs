@@ -1,0 +1,32 @@
+//! The policy language: what one scope says, read from YAML and checked, not yet combined with any other scope.
+//!
+//! [`validate`] turns the files of a bundle into [`Layer`]s and reports every problem at once, each with its place. What it
+//! returns is complete and consistent in itself: names are names, operators have operands of their type, every text is
+//! printable. It knows nothing of other bundles: whether an override's target exists is for `resolve`.
+//!
+//! Not yet here: conditions (`when`), validity windows (`valid`), catalogues and approvals. A file that uses them is refused,
+//! never read without them.
+
+mod fields;
+mod glob;
+mod matcher;
+mod matcher_parse;
+mod model;
+mod validate;
+
+pub use matcher::{Match, Matcher};
+pub use model::{Effect, Layer, Mode, Override, OverridePermission, Rule};
+pub use validate::validate;
+
+/// The greatest number of rules, and of overrides, in one file.
+pub const MAX_RULES: usize = 20_000;
+/// The greatest number of items in a list of a matcher.
+pub const MAX_LIST: usize = 1_000;
+/// The greatest number of conditions in one rule.
+pub const MAX_CONDITIONS: usize = 256;
+/// The greatest length of a pattern or text of a matcher, in bytes.
+pub const MAX_PATTERN_BYTES: usize = 1_024;
+/// The greatest length of a reason, remediation or other text, in bytes.
+pub const MAX_TEXT_BYTES: usize = 4_096;
+/// The greatest number of packs that one scope names.
+pub const MAX_PACKS: usize = 64;

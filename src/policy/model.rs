@@ -1,0 +1,173 @@
+//! The words of the language as types.
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use super::Matcher;
+use crate::diag::Location;
+use crate::name::{ReasonCode, RuleRef, Scope};
+
+/// What a rule asks for, from the weakest to the strictest.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Effect {
+    /// Permit.
+    Allow,
+    /// Permit, and mark the decision for review.
+    Audit,
+    /// Permit once someone else has approved.
+    RequireApproval,
+    /// Refuse.
+    Deny,
+}
+
+impl Effect {
+    /// The word of the language.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Allow => "allow",
+            Self::Audit => "audit",
+            Self::RequireApproval => "require_approval",
+            Self::Deny => "deny",
+        }
+    }
+
+    /// The effect's rank as a verdict: `deny > require_approval > allow > audit`. An audit that loses leaves its mark, so
+    /// an explicit `allow` says more than it.
+    #[must_use]
+    pub fn rank(self) -> u8 {
+        match self {
+            Self::Audit => 0,
+            Self::Allow => 1,
+            Self::RequireApproval => 2,
+            Self::Deny => 3,
+        }
+    }
+}
+
+/// How far a rule binds, from the weakest to the strictest.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Mode {
+    /// Never blocks; the decision records what would have happened.
+    AuditOnly,
+    /// As `audit-only`, and tells the user.
+    Warn,
+    /// Binds.
+    Enforce,
+}
+
+impl Mode {
+    /// The word of the language.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::AuditOnly => "audit-only",
+            Self::Warn => "warn",
+            Self::Enforce => "enforce",
+        }
+    }
+}
+
+/// What descendants may do to a rule.
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize,
+)]
+#[serde(rename_all = "snake_case")]
+pub enum OverridePermission {
+    /// Nothing.
+    None,
+    /// A stricter effect or a raised mode.
+    #[default]
+    Tighten,
+    /// Anything; a loosening needs a reason.
+    Any,
+}
+
+/// One line of policy.
+#[derive(Debug, Clone)]
+pub struct Rule {
+    /// Its qualified name.
+    pub name: RuleRef,
+    /// What it asks for.
+    pub effect: Effect,
+    /// Why, for people.
+    pub reason: String,
+    /// Why, for machines; made from the id where the file gives none.
+    pub reason_code: ReasonCode,
+    /// Rules of a higher precedence are looked at first, within the scope.
+    pub precedence: i32,
+    /// What descendants may do to it.
+    pub permission: OverridePermission,
+    /// How far it binds: its own mode, or its layer's.
+    pub mode: Mode,
+    /// Which requests it speaks of.
+    pub matcher: Matcher,
+    /// What the reader of a refusal can do.
+    pub remediation: Option<String>,
+    /// Labels, without meaning to the engine.
+    pub tags: Vec<String>,
+    /// Where it stands.
+    pub location: Location,
+}
+
+/// A scope's change to a rule that it inherits.
+#[derive(Debug, Clone)]
+pub struct Override {
+    /// The rule that it changes.
+    pub rule: RuleRef,
+    /// The new effect.
+    pub effect: Option<Effect>,
+    /// Whether the rule is switched off.
+    pub disable: bool,
+    /// The new mode.
+    pub mode: Option<Mode>,
+    /// The new precedence within the rule's own scope.
+    pub precedence: Option<i32>,
+    /// Why. An override that changes nothing else puts this in the place of the rule's reason.
+    pub reason: Option<String>,
+    /// Who answers for it.
+    pub owner: Option<String>,
+    /// Where it was agreed.
+    pub ticket: Option<String>,
+    /// From when on it is as if it were never written.
+    pub expires: Option<Timestamp>,
+    /// Where it stands.
+    pub location: Location,
+}
+
+impl Override {
+    /// Whether the override has lapsed at `now`.
+    #[must_use]
+    pub fn is_lapsed(&self, now: Timestamp) -> bool {
+        self.expires.is_some_and(|expires| expires <= now)
+    }
+
+    /// Whether it changes the rule's displayed reason and nothing else.
+    #[must_use]
+    pub fn changes_reason_only(&self) -> bool {
+        self.effect.is_none() && !self.disable && self.mode.is_none() && self.precedence.is_none()
+    }
+}
+
+/// What one scope says.
+#[derive(Debug, Clone)]
+pub struct Layer {
+    /// The scope.
+    pub scope: Scope,
+    /// The packs that it extends, sorted, without repeats.
+    pub extends: Vec<Scope>,
+    /// The mode of its rules and default.
+    pub mode: Mode,
+    /// A consumer's own rollout may not go below this.
+    pub min_mode: Mode,
+    /// What it says where none of its rules matches; none for `abstain`.
+    pub default: Option<Effect>,
+    /// Its rules, in the order of the file.
+    pub rules: Vec<Rule>,
+    /// Its changes to inherited rules.
+    pub overrides: Vec<Override>,
+    /// Where it stands.
+    pub location: Location,
+}

@@ -1,0 +1,351 @@
+//! DSSE v1.0.2 envelopes.
+//!
+//! Parsing takes nothing on trust: the payload stays bytes until the signatures over it have been counted. `keyid` is a
+//! hint, and the verifier ignores it.
+
+use base64::Engine as _;
+use base64::engine::general_purpose::{STANDARD, URL_SAFE};
+use serde::{Deserialize, Serialize};
+
+use super::keys::KeyId;
+use super::private_key::SecretKey;
+use crate::bundle::Limits;
+use crate::diag::{Code, printable};
+use crate::digest::Sha256Digest;
+use crate::json::{self, JsonError};
+
+/// The payload type of a bundle's statement (in-toto).
+pub const STATEMENT_PAYLOAD_TYPE: &str = "application/vnd.in-toto+json";
+/// The payload type of a trust root.
+pub const ROOT_PAYLOAD_TYPE: &str = "application/vnd.ordain.root.v1+json";
+
+/// Why bytes are not an envelope.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum EnvelopeError {
+    /// Larger than the cap.
+    #[error("the envelope has {size} bytes, more than the limit of {limit}")]
+    TooLarge {
+        /// Bytes given.
+        size: usize,
+        /// Bytes allowed.
+        limit: usize,
+    },
+    /// Not strict JSON.
+    #[error("the envelope is not strict JSON: {0}")]
+    Json(#[from] JsonError),
+    /// A member is missing or of another type.
+    #[error("the envelope does not have DSSE's shape: {message}")]
+    Shape {
+        /// What serde said.
+        message: String,
+    },
+    /// Base64 that is not canonical.
+    #[error("`{field}` is not canonical base64")]
+    Base64 {
+        /// `payload` or `signatures[N].sig`.
+        field: String,
+    },
+    /// No signature at all.
+    #[error("the envelope has no signatures")]
+    NoSignatures,
+    /// More signatures than the cap.
+    #[error("the envelope has {count} signatures, more than the limit of {limit}")]
+    TooManySignatures {
+        /// Signatures given.
+        count: usize,
+        /// Signatures allowed.
+        limit: usize,
+    },
+    /// A signature that is not 64 bytes.
+    #[error("`signatures[{index}].sig` has {size} bytes; an ed25519 signature has 64")]
+    SignatureLength {
+        /// Its place.
+        index: usize,
+        /// Its length in bytes.
+        size: usize,
+    },
+}
+
+impl EnvelopeError {
+    /// The diagnostic code.
+    #[must_use]
+    pub fn code(&self) -> Code {
+        match self {
+            Self::TooLarge { .. } => Code::ENVELOPE_TOO_LARGE,
+            Self::Json(_) => Code::ENVELOPE_JSON,
+            Self::Shape { .. } => Code::ENVELOPE_SHAPE,
+            Self::Base64 { .. } => Code::ENVELOPE_BASE64,
+            Self::NoSignatures => Code::ENVELOPE_NO_SIGNATURES,
+            Self::TooManySignatures { .. } => Code::ENVELOPE_TOO_MANY_SIGNATURES,
+            Self::SignatureLength { .. } => Code::ENVELOPE_SIGNATURE_LENGTH,
+        }
+    }
+}
+
+/// The wire form. DSSE lets readers ignore members they do not know.
+#[derive(Debug, Serialize, Deserialize)]
+struct EnvelopeV1 {
+    payload: String,
+    #[serde(rename = "payloadType")]
+    payload_type: String,
+    signatures: Vec<SignatureV1>,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+struct SignatureV1 {
+    /// Some signers omit it; it is only a hint.
+    #[serde(default)]
+    keyid: String,
+    sig: String,
+}
+
+/// A parsed envelope: nothing in it is trusted.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Envelope {
+    payload_type: String,
+    payload: Vec<u8>,
+    signatures: Vec<EnvelopeSignature>,
+}
+
+/// One signature of an envelope.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct EnvelopeSignature {
+    pub(super) keyid: String,
+    pub(super) sig: [u8; 64],
+}
+
+impl Envelope {
+    /// An envelope that nobody has signed yet.
+    #[must_use]
+    pub fn new(payload_type: &str, payload: Vec<u8>) -> Self {
+        Self {
+            payload_type: payload_type.to_owned(),
+            payload,
+            signatures: Vec::new(),
+        }
+    }
+
+    /// Parses an envelope.
+    ///
+    /// # Errors
+    /// [`EnvelopeError`] for the first defect.
+    pub fn parse(bytes: &[u8], limits: &Limits) -> Result<Self, EnvelopeError> {
+        let limit = limits.envelope_bytes;
+        if bytes.len() > limit {
+            return Err(EnvelopeError::TooLarge {
+                size: bytes.len(),
+                limit,
+            });
+        }
+        let wire: EnvelopeV1 =
+            serde_json::from_value(json::parse(bytes, limit)?).map_err(|error| {
+                EnvelopeError::Shape {
+                    message: printable(&error.to_string()),
+                }
+            })?;
+        let payload = decode(&wire.payload).ok_or(EnvelopeError::Base64 {
+            field: "payload".into(),
+        })?;
+        if wire.signatures.is_empty() {
+            return Err(EnvelopeError::NoSignatures);
+        }
+        if wire.signatures.len() > limits.signatures {
+            return Err(EnvelopeError::TooManySignatures {
+                count: wire.signatures.len(),
+                limit: limits.signatures,
+            });
+        }
+        let mut signatures = Vec::with_capacity(wire.signatures.len());
+        for (index, signature) in wire.signatures.into_iter().enumerate() {
+            let field = format!("signatures[{index}].sig");
+            let sig = decode(&signature.sig).ok_or(EnvelopeError::Base64 { field })?;
+            let sig = sig
+                .try_into()
+                .map_err(|sig: Vec<u8>| EnvelopeError::SignatureLength {
+                    index,
+                    size: sig.len(),
+                })?;
+            signatures.push(EnvelopeSignature {
+                keyid: signature.keyid,
+                sig,
+            });
+        }
+        Ok(Self {
+            payload_type: wire.payload_type,
+            payload,
+            signatures,
+        })
+    }
+
+    /// The envelope as JSON, one signature a line so that co-signing shows as an addition in a diff.
+    #[must_use]
+    pub fn to_json(&self) -> String {
+        let string = |text: &str| serde_json::Value::from(text).to_string();
+        let signatures: Vec<String> = self
+            .signatures
+            .iter()
+            .map(|s| {
+                format!(
+                    "    {{\"keyid\": {}, \"sig\": \"{}\"}}",
+                    string(&s.keyid),
+                    STANDARD.encode(s.sig)
+                )
+            })
+            .collect();
+        format!(
+            "{{\n  \"payloadType\": {},\n  \"payload\": \"{}\",\n  \"signatures\": [\n{}\n  ]\n}}\n",
+            string(&self.payload_type),
+            STANDARD.encode(&self.payload),
+            signatures.join(",\n")
+        )
+    }
+
+    /// Adds `key`'s signature unless it is there already; whether it was added.
+    pub fn sign(&mut self, key: &SecretKey) -> bool {
+        let public = key.public();
+        let pae = self.pae();
+        if self.signatures.iter().any(|s| public.verify(&pae, &s.sig)) {
+            return false;
+        }
+        let keyid = public.id();
+        // A reader such as securesystemslib refuses an envelope in which a keyid repeats.
+        self.signatures
+            .retain(|signature| signature.keyid != keyid.as_str());
+        self.signatures.push(EnvelopeSignature {
+            keyid: keyid.as_str().to_owned(),
+            sig: key.sign(&pae),
+        });
+        true
+    }
+
+    /// `PAE(type, body)`: what the signatures cover (DSSE v1.0.2, protocol.md, "Signature Definition").
+    #[must_use]
+    pub fn pae(&self) -> Vec<u8> {
+        let mut pae = Vec::with_capacity(self.payload.len() + self.payload_type.len() + 48);
+        pae.extend_from_slice(b"DSSEv1 ");
+        pae.extend_from_slice(
+            format!(
+                "{} {} {} ",
+                self.payload_type.len(),
+                self.payload_type,
+                self.payload.len()
+            )
+            .as_bytes(),
+        );
+        pae.extend_from_slice(&self.payload);
+        pae
+    }
+
+    /// The payload's type, as claimed.
+    #[must_use]
+    pub fn payload_type(&self) -> &str {
+        &self.payload_type
+    }
+
+    /// The payload's bytes. Nothing is known of them until the signatures were counted.
+    #[must_use]
+    pub fn payload(&self) -> &[u8] {
+        &self.payload
+    }
+
+    /// SHA-256 of the payload's bytes: the bundle's identity, a trust root's fingerprint.
+    #[must_use]
+    pub fn payload_digest(&self) -> Sha256Digest {
+        Sha256Digest::of(&self.payload)
+    }
+
+    /// The keys that the envelope names; hints only.
+    pub fn keyids(&self) -> impl Iterator<Item = KeyId> + '_ {
+        self.signatures
+            .iter()
+            .filter_map(|signature| signature.keyid.parse().ok())
+    }
+
+    pub(super) fn signatures(&self) -> &[EnvelopeSignature] {
+        &self.signatures
+    }
+}
+
+/// Decodes either alphabet; padding and trailing bits must be canonical.
+fn decode(text: &str) -> Option<Vec<u8>> {
+    STANDARD
+        .decode(text)
+        .or_else(|_| URL_SAFE.decode(text))
+        .ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parse(text: &str) -> Result<Envelope, EnvelopeError> {
+        Envelope::parse(text.as_bytes(), &Limits::default())
+    }
+
+    #[test]
+    fn pae_matches_the_published_example() {
+        // DSSE protocol.md: PAE("http://example.com/HelloWorld", "hello world").
+        let envelope = Envelope::new("http://example.com/HelloWorld", b"hello world".to_vec());
+        assert_eq!(
+            envelope.pae(),
+            b"DSSEv1 29 http://example.com/HelloWorld 11 hello world"
+        );
+    }
+
+    #[test]
+    fn round_trips_and_signs_once() {
+        let mut envelope = Envelope::new(STATEMENT_PAYLOAD_TYPE, b"{}".to_vec());
+        let key = SecretKey::from_seed(&[1; 32]);
+        assert!(envelope.sign(&key));
+        assert!(!envelope.sign(&key));
+        assert_eq!(parse(&envelope.to_json()), Ok(envelope));
+    }
+
+    #[test]
+    fn both_alphabets_are_read_and_only_canonically() {
+        let with = |payload: &str| {
+            let sig = STANDARD.encode([0; 64]);
+            parse(&format!(
+                r#"{{"payloadType":"t","payload":"{payload}","signatures":[{{"sig":"{sig}"}}]}}"#
+            ))
+        };
+        assert_eq!(
+            with("+/+/").unwrap().payload(),
+            with("-_-_").unwrap().payload()
+        );
+        for payload in ["YQ", "YR==", "YQ==\\n", "Y Q=", "+_+_", "YQ=", "YQ==="] {
+            assert!(
+                matches!(with(payload), Err(EnvelopeError::Base64 { .. })),
+                "{payload}"
+            );
+        }
+    }
+
+    #[test]
+    fn each_defect_has_its_own_error() {
+        let sig = STANDARD.encode([0; 64]);
+        let many = format!("{{\"sig\":\"{sig}\"}},").repeat(64) + &format!("{{\"sig\":\"{sig}\"}}");
+        let envelope = |signatures: &str| {
+            format!(r#"{{"payloadType":"t","payload":"","signatures":[{signatures}]}}"#)
+        };
+        assert!(matches!(parse(""), Err(EnvelopeError::Json(_))));
+        assert!(matches!(parse("{}"), Err(EnvelopeError::Shape { .. })));
+        assert_eq!(parse(&envelope("")), Err(EnvelopeError::NoSignatures));
+        assert!(matches!(
+            parse(&envelope(r#"{"sig":""}"#)),
+            Err(EnvelopeError::SignatureLength { index: 0, size: 0 })
+        ));
+        assert!(matches!(
+            parse(&envelope(&many)),
+            Err(EnvelopeError::TooManySignatures { count: 65, .. })
+        ));
+        let small = Limits {
+            envelope_bytes: 4,
+            ..Limits::default()
+        };
+        assert!(matches!(
+            Envelope::parse(b"12345", &small),
+            Err(EnvelopeError::TooLarge { .. })
+        ));
+    }
+}

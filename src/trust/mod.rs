@@ -1,0 +1,24 @@
+//! Who may speak for which policy, and whether they did.
+//!
+//! This is the only module that calls `ed25519_dalek`, the only one that counts signers ([`threshold`]), and the only one
+//! that can make a [`VerifiedBundle`]. It is pure: bytes and time come in as arguments.
+
+mod envelope;
+mod keys;
+mod private_key;
+mod root;
+mod root_document;
+mod sign;
+mod threshold;
+mod verified;
+mod verify;
+
+pub use envelope::{Envelope, EnvelopeError, ROOT_PAYLOAD_TYPE, STATEMENT_PAYLOAD_TYPE};
+pub use keys::{KeyError, KeyId, PublicKey};
+pub use private_key::{Passphrase, PrivateKeyError, PrivateKeyFormat, SecretKey};
+pub use root::{RootChain, RootError, TrustRoot};
+pub use root_document::{Principal, Revocations, RevokedRevisions, Role, RootDocument};
+pub use sign::{NextRevision, SignError, Signed, Unchanged, cosign_root, sign_bundle, sign_root};
+pub use threshold::Shortfall;
+pub use verified::VerifiedBundle;
+pub use verify::{Expectation, HighWater, VerifyError, verify};

@@ -1,0 +1,228 @@
+//! The document inside a trust root: principals, roles, revocations. A pure value, checked whole; whether anyone signed
+//! it is decided in [`super::root`].
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::num::{NonZeroU32, NonZeroU64};
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use super::keys::{KeyId, PublicKey};
+use super::root::RootError;
+use crate::diag::printable;
+use crate::digest::Sha256Digest;
+use crate::json;
+use crate::name::{BundleName, Namespace, PrincipalName, RoleName};
+
+/// The most principals of a trust root.
+const MAX_PRINCIPALS: usize = 256;
+/// The most keys of one principal.
+const MAX_KEYS: usize = 8;
+/// The most roles.
+const MAX_ROLES: usize = 1024;
+
+/// Someone who signs.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Principal {
+    /// The keys, as OpenSSH lines.
+    pub keys: Vec<PublicKey>,
+}
+
+/// Who may sign something, and how many of them it takes.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Role {
+    /// The members.
+    pub principals: BTreeSet<PrincipalName>,
+    /// How many distinct members must sign: 1 to the number of members.
+    pub threshold: NonZeroU32,
+    /// Raised to recover from a burnt revision; statements carry it.
+    pub epoch: NonZeroU64,
+    /// What a publisher may speak for; empty for other roles.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub namespaces: BTreeSet<Namespace>,
+}
+
+/// Revisions of a bundle that no longer count.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RevokedRevisions {
+    /// The bundle.
+    pub bundle: BundleName,
+    /// The epoch.
+    pub epoch: NonZeroU64,
+    /// The first revision.
+    pub from: NonZeroU64,
+    /// The last revision, itself included.
+    pub to: NonZeroU64,
+}
+
+/// What no longer counts, whatever date it claims.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Revocations {
+    /// Keys, by fingerprint.
+    #[serde(skip_serializing_if = "BTreeSet::is_empty")]
+    pub keys: BTreeSet<KeyId>,
+    /// Statements, by payload digest.
+    #[serde(skip_serializing_if = "BTreeSet::is_empty")]
+    pub payloads: BTreeSet<Sha256Digest>,
+    /// Ranges of revisions.
+    #[serde(skip_serializing_if = "BTreeSet::is_empty")]
+    pub revisions: BTreeSet<RevokedRevisions>,
+}
+
+/// A trust root's content. [`RootDocument::parse`] and [`RootDocument::check`] hold it to the rules.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RootDocument {
+    /// 1 for the first, and one more for each that follows.
+    pub version: NonZeroU64,
+    /// From when on it no longer counts as the last one.
+    pub expires: Timestamp,
+    /// Everyone who signs anything.
+    pub principals: BTreeMap<PrincipalName, Principal>,
+    /// Who may sign what.
+    pub roles: BTreeMap<RoleName, Role>,
+    /// What no longer counts.
+    #[serde(default)]
+    pub revoked: Revocations,
+}
+
+impl RootDocument {
+    /// Parses a payload whose signatures have not been looked at.
+    ///
+    /// # Errors
+    /// [`RootError::Json`], [`RootError::Shape`], or what [`Self::check`] finds.
+    pub fn parse(payload: &[u8]) -> Result<Self, RootError> {
+        let value = json::parse(payload, payload.len())?;
+        let document: Self = serde_json::from_value(value).map_err(|error| RootError::Shape {
+            message: printable(&error.to_string()),
+        })?;
+        document.check()?;
+        Ok(document)
+    }
+
+    /// The RFC 8785 form, which co-signers reproduce.
+    ///
+    /// # Errors
+    /// [`RootError::Json`] for a number that JSON cannot carry.
+    pub fn to_payload(&self) -> Result<Vec<u8>, RootError> {
+        let value = serde_json::to_value(self).map_err(|error| RootError::Shape {
+            message: printable(&error.to_string()),
+        })?;
+        Ok(json::canonical(&value)?)
+    }
+
+    /// Holds the document to its rules: keys distinct, roles possible, namespaces not shared.
+    ///
+    /// # Errors
+    /// [`RootError`] for the first rule that is broken.
+    pub fn check(&self) -> Result<(), RootError> {
+        let keys = self
+            .principals
+            .values()
+            .map(|principal| principal.keys.len())
+            .max()
+            .unwrap_or(0);
+        if self.principals.len() > MAX_PRINCIPALS || keys > MAX_KEYS || self.roles.len() > MAX_ROLES
+        {
+            return Err(RootError::TooMany);
+        }
+        self.check_keys()?;
+        if !self.roles.contains_key(&RoleName::Root) {
+            return Err(RootError::NoRootRole);
+        }
+        for (name, role) in &self.roles {
+            self.check_role(name, role)?;
+        }
+        self.check_namespaces()
+    }
+
+    fn check_keys(&self) -> Result<(), RootError> {
+        // SECURITY: a key of two principals would count as two of them.
+        let mut owners: BTreeMap<[u8; 32], &PrincipalName> = BTreeMap::new();
+        for (name, principal) in &self.principals {
+            for key in &principal.keys {
+                if let Some(first) = owners.insert(*key.as_bytes(), name) {
+                    return Err(RootError::SharedKey {
+                        keyid: key.id(),
+                        first: first.clone(),
+                        second: name.clone(),
+                    });
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn check_role(&self, name: &RoleName, role: &Role) -> Result<(), RootError> {
+        for principal in &role.principals {
+            let known = self
+                .principals
+                .get(principal)
+                .is_some_and(|principal| !principal.keys.is_empty());
+            if !known {
+                return Err(RootError::UnknownPrincipal {
+                    role: name.clone(),
+                    principal: principal.clone(),
+                });
+            }
+        }
+        let members = role.principals.len();
+        if u32::try_from(members).is_ok_and(|members| role.threshold.get() > members) {
+            return Err(RootError::Threshold {
+                role: name.clone(),
+                threshold: role.threshold.get(),
+                members,
+            });
+        }
+        let names_itself = match name {
+            RoleName::Publisher(namespace) => role.namespaces.contains(namespace),
+            _ => role.namespaces.is_empty(),
+        };
+        if names_itself {
+            Ok(())
+        } else {
+            Err(RootError::Namespaces { role: name.clone() })
+        }
+    }
+
+    /// A namespace has one publisher; a deeper one is a delegation and wins over it.
+    fn check_namespaces(&self) -> Result<(), RootError> {
+        let mut owners: BTreeMap<&Namespace, &RoleName> = BTreeMap::new();
+        for (name, role) in &self.roles {
+            for namespace in &role.namespaces {
+                if let Some(first) = owners.insert(namespace, name) {
+                    return Err(RootError::Overlap {
+                        namespace: namespace.clone(),
+                        first: first.clone(),
+                        second: name.clone(),
+                    });
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// The publisher that speaks for `namespace`: the one whose own namespace is the deepest around it. None by default.
+    #[must_use]
+    pub fn publisher_of(&self, namespace: &Namespace) -> Option<&RoleName> {
+        let roles = self
+            .roles
+            .iter()
+            .flat_map(|(name, role)| role.namespaces.iter().map(move |own| (own, name)));
+        roles
+            .filter(|(own, _)| own.contains(namespace.top()))
+            .max_by_key(|(own, _)| own.top().as_str().len())
+            .map(|(_, name)| name)
+    }
+
+    /// The publisher roles.
+    pub fn publishers(&self) -> impl Iterator<Item = (&RoleName, &Role)> {
+        self.roles
+            .iter()
+            .filter(|(name, _)| matches!(name, RoleName::Publisher(_)))
+    }
+}

@@ -1,0 +1,276 @@
+//! Signing: statements of bundles, and trust roots.
+
+use std::collections::BTreeMap;
+use std::num::NonZeroU64;
+use std::sync::Arc;
+
+use jiff::Timestamp;
+
+use super::envelope::{Envelope, EnvelopeError, ROOT_PAYLOAD_TYPE, STATEMENT_PAYLOAD_TYPE};
+use super::private_key::SecretKey;
+use super::root::RootError;
+use super::root_document::RootDocument;
+use crate::bundle::{
+    BundlePath, FetchedBundle, Limits, MANIFEST_FILE, Manifest, Predicate, Requirement, Statement,
+    StatementError,
+};
+use crate::diag::{Code, Diagnostic};
+use crate::digest::Sha256Digest;
+
+/// Why nothing was signed.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum SignError {
+    /// The manifest is missing or does not parse.
+    #[error("{0}")]
+    Manifest(Box<Diagnostic>),
+    /// The envelope that is there does not parse.
+    #[error("the existing `bundle.dsse.json` does not parse: {0}")]
+    Envelope(#[from] EnvelopeError),
+    /// The statement that is there does not parse.
+    #[error("the existing statement does not parse: {0}")]
+    Existing(StatementError),
+    /// The new statement breaks its rules.
+    #[error(transparent)]
+    Statement(#[from] StatementError),
+    /// A new revision needs an expiry.
+    #[error("a new revision needs an expiry")]
+    ExpiryNeeded,
+    /// The existing statement has expired, so a co-signature would be worth nothing.
+    #[error("the statement to co-sign expired at {expires}")]
+    Expired {
+        /// When.
+        expires: Timestamp,
+    },
+    /// A revision that is not above the last one.
+    #[error("revision {wanted} is not above the last revision {last}")]
+    Revision {
+        /// What was asked for.
+        wanted: u64,
+        /// The revision of the existing statement.
+        last: u64,
+    },
+}
+
+impl SignError {
+    /// The diagnostic code.
+    #[must_use]
+    pub fn code(&self) -> Code {
+        match self {
+            Self::Manifest(diagnostic) => diagnostic.code,
+            Self::Envelope(error) => error.code(),
+            Self::Existing(error) | Self::Statement(error) => error.code(),
+            Self::ExpiryNeeded => Code::SIGN_EXPIRY,
+            Self::Expired { .. } => Code::EXPIRED,
+            Self::Revision { .. } => Code::SIGN_REVISION,
+        }
+    }
+}
+
+/// What to do when the files are as the existing statement says.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Unchanged {
+    /// Add the signatures to it.
+    CoSign,
+    /// Begin a new revision, with a new expiry.
+    Renew,
+}
+
+/// What the next statement says beyond the files and the manifest.
+#[derive(Debug, Clone)]
+pub struct NextRevision {
+    /// Now: when it is issued.
+    pub now: Timestamp,
+    /// What to do when the files are as the existing statement says.
+    pub unchanged: Unchanged,
+    /// When a new revision expires.
+    pub expires: Option<Timestamp>,
+    /// The epoch; that of the existing statement, or 1, where none is given.
+    pub epoch: Option<NonZeroU64>,
+    /// The revision; one more than the existing statement's, or 1, where none is given.
+    pub revision: Option<NonZeroU64>,
+    /// What it was written against; as the existing statement says, where none is given.
+    pub requires: Option<Vec<Requirement>>,
+}
+
+/// What signing did.
+#[derive(Debug, Clone)]
+pub struct Signed {
+    /// The envelope to write.
+    pub envelope: Envelope,
+    /// What it covers.
+    pub statement: Statement,
+    /// Whether the existing statement was co-signed rather than replaced.
+    pub cosigned: bool,
+    /// How many signatures were added.
+    pub added: usize,
+}
+
+/// Signs a bundle's files. Where they are as the existing statement says, the signatures are added to it, unless a renewal
+/// is asked for; otherwise a new revision begins, with these signatures alone.
+///
+/// # Errors
+/// [`SignError`]; nothing was signed.
+pub fn sign_bundle(
+    fetched: &FetchedBundle,
+    keys: &[SecretKey],
+    next: &NextRevision,
+    limits: &Limits,
+) -> Result<Signed, SignError> {
+    let manifest = manifest_of(fetched, limits)?;
+    let subjects = subjects_of(&fetched.files);
+    let existing = fetched
+        .envelope
+        .as_deref()
+        .map(|bytes| existing(bytes, limits))
+        .transpose()?;
+    let unchanged = existing.as_ref().filter(|(_, statement)| {
+        let predicate = &statement.predicate;
+        statement.subjects == subjects
+            && predicate.bundle == manifest.name
+            && predicate.namespace == manifest.namespace
+    });
+    let (mut envelope, statement, cosigned) = match (unchanged, next.unchanged) {
+        (Some((envelope, statement)), Unchanged::CoSign) => {
+            let expires = statement.predicate.expires;
+            if expires <= next.now {
+                return Err(SignError::Expired { expires });
+            }
+            (envelope.clone(), statement.clone(), true)
+        }
+        _ => {
+            let expires = next.expires.ok_or(SignError::ExpiryNeeded)?;
+            let last = existing.as_ref().map(|(_, statement)| &statement.predicate);
+            let statement = next_statement(manifest, subjects, last, next, expires)?;
+            (
+                Envelope::new(STATEMENT_PAYLOAD_TYPE, statement.to_payload()?),
+                statement,
+                false,
+            )
+        }
+    };
+    let added = keys.iter().filter(|key| envelope.sign(key)).count();
+    Ok(Signed {
+        envelope,
+        statement,
+        cosigned,
+        added,
+    })
+}
+
+fn manifest_of(fetched: &FetchedBundle, limits: &Limits) -> Result<Manifest, SignError> {
+    let bytes = fetched
+        .files
+        .iter()
+        .find(|(path, _)| path.as_str() == MANIFEST_FILE)
+        .map(|(_, bytes)| bytes);
+    let missing = || {
+        Diagnostic::error(Code::MANIFEST_MISSING, "the directory has no `bundle.yaml`")
+            .hint("run `ordain bundle new` to make a bundle")
+    };
+    let bytes = bytes.ok_or_else(|| SignError::Manifest(Box::new(missing())))?;
+    Manifest::parse(bytes, limits.yaml_bytes)
+        .map_err(|diagnostic| SignError::Manifest(Box::new(diagnostic)))
+}
+
+fn subjects_of(files: &BTreeMap<BundlePath, Arc<[u8]>>) -> BTreeMap<BundlePath, Sha256Digest> {
+    files
+        .iter()
+        .map(|(path, bytes)| (path.clone(), Sha256Digest::of(bytes)))
+        .collect()
+}
+
+fn existing(bytes: &[u8], limits: &Limits) -> Result<(Envelope, Statement), SignError> {
+    let envelope = Envelope::parse(bytes, limits)?;
+    let statement = Statement::parse(envelope.payload()).map_err(SignError::Existing)?;
+    Ok((envelope, statement))
+}
+
+fn next_statement(
+    manifest: Manifest,
+    subjects: BTreeMap<BundlePath, Sha256Digest>,
+    last: Option<&Predicate>,
+    next: &NextRevision,
+    expires: Timestamp,
+) -> Result<Statement, SignError> {
+    let epoch = next
+        .epoch
+        .or(last.map(|last| last.epoch))
+        .unwrap_or(NonZeroU64::MIN);
+    // A new epoch counts from one; within an epoch the revision only grows.
+    let last_revision = last
+        .filter(|last| last.epoch == epoch)
+        .map(|last| last.revision);
+    let following = last_revision.map_or(NonZeroU64::MIN, |last| last.saturating_add(1));
+    let revision = next.revision.unwrap_or(following);
+    if let Some(last) = last_revision.filter(|last| revision <= *last) {
+        return Err(SignError::Revision {
+            wanted: revision.get(),
+            last: last.get(),
+        });
+    }
+    let requires = next
+        .requires
+        .clone()
+        .or_else(|| last.map(|last| last.requires.clone()))
+        .unwrap_or_default();
+    let Manifest {
+        name,
+        version,
+        namespace,
+        ..
+    } = manifest;
+    let issued = whole_second(next.now);
+    let expires = whole_second(expires);
+    let predicate = Predicate {
+        bundle: name,
+        version,
+        namespace,
+        epoch,
+        revision,
+        issued,
+        expires,
+        requires,
+    };
+    Ok(Statement {
+        subjects,
+        predicate,
+    })
+}
+
+/// Signed times are whole seconds, so that people can read and repeat them.
+fn whole_second(time: Timestamp) -> Timestamp {
+    Timestamp::from_second(time.as_second()).unwrap_or(time)
+}
+
+/// Makes a trust root's envelope and signs it.
+///
+/// # Errors
+/// [`RootError`] when the document breaks its rules.
+pub fn sign_root(document: &RootDocument, keys: &[SecretKey]) -> Result<Envelope, RootError> {
+    document.check()?;
+    let mut envelope = Envelope::new(ROOT_PAYLOAD_TYPE, document.to_payload()?);
+    for key in keys {
+        envelope.sign(key);
+    }
+    Ok(envelope)
+}
+
+/// Adds signatures to a trust root's envelope; how many were added is the last member.
+///
+/// # Errors
+/// [`RootError`] when the bytes are not a trust root.
+pub fn cosign_root(
+    bytes: &[u8],
+    keys: &[SecretKey],
+    limits: &Limits,
+) -> Result<(Envelope, RootDocument, usize), RootError> {
+    let mut envelope = Envelope::parse(bytes, limits)?;
+    if envelope.payload_type() != ROOT_PAYLOAD_TYPE {
+        return Err(RootError::PayloadType {
+            found: envelope.payload_type().chars().take(120).collect(),
+        });
+    }
+    let document = RootDocument::parse(envelope.payload())?;
+    let added = keys.iter().filter(|key| envelope.sign(key)).count();
+    Ok((envelope, document, added))
+}

@@ -1,0 +1,87 @@
+//! The one place where signers are counted.
+//!
+//! A role is satisfied when as many *distinct principals*, each by a *distinct key*, have signed as its threshold says.
+//! `keyid`s play no part: a signature belongs to the key that verifies it.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::envelope::Envelope;
+use super::keys::PublicKey;
+use super::root_document::{Role, RootDocument};
+use crate::bundle::Signer;
+use crate::name::{PrincipalName, RoleName};
+
+/// How far the signatures of a role fall short.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Shortfall {
+    /// The role.
+    pub role: RoleName,
+    /// How many it needs.
+    pub threshold: u32,
+    /// Who signed.
+    pub signed: Vec<Signer>,
+    /// Members who did not.
+    pub missing: Vec<PrincipalName>,
+}
+
+/// The keys whose signatures over an envelope are valid: at most one per principal.
+#[derive(Debug)]
+pub(super) struct ValidSignatures {
+    by_principal: BTreeMap<PrincipalName, PublicKey>,
+}
+
+impl ValidSignatures {
+    /// Checks every signature against the keys of `document` that are not revoked.
+    pub(super) fn check(envelope: &Envelope, document: &RootDocument) -> Self {
+        let pae = envelope.pae();
+        let mut by_principal = BTreeMap::new();
+        for (name, principal) in &document.principals {
+            let mut usable = principal
+                .keys
+                .iter()
+                .filter(|key| !document.revoked.keys.contains(&key.id()));
+            let signed = usable.find(|key| {
+                envelope
+                    .signatures()
+                    .iter()
+                    .any(|s| key.verify(&pae, &s.sig))
+            });
+            if let Some(key) = signed {
+                by_principal.insert(name.clone(), key.clone());
+            }
+        }
+        Self { by_principal }
+    }
+
+    /// Counts the members of `role` who signed.
+    ///
+    /// # Errors
+    /// [`Shortfall`] when they are fewer than the threshold.
+    pub(super) fn count(&self, name: &RoleName, role: &Role) -> Result<Vec<Signer>, Shortfall> {
+        let mut keys = BTreeSet::new();
+        let mut signed = Vec::new();
+        let mut missing = Vec::new();
+        for principal in &role.principals {
+            match self.by_principal.get(principal) {
+                // INVARIANT: a trust root refuses a key of two principals; counting keys as well costs nothing.
+                Some(key) if keys.insert(*key.as_bytes()) => {
+                    signed.push(Signer {
+                        principal: principal.clone(),
+                        keyid: key.id().as_str().to_owned(),
+                    });
+                }
+                _ => missing.push(principal.clone()),
+            }
+        }
+        let threshold = role.threshold.get();
+        if u32::try_from(signed.len()).is_ok_and(|count| count < threshold) {
+            return Err(Shortfall {
+                role: name.clone(),
+                threshold,
+                signed,
+                missing,
+            });
+        }
+        Ok(signed)
+    }
+}

@@ -1,0 +1,95 @@
+//! The example bundle, its keys and its trust root are what the README says of them.
+//!
+//! After a change to `bundles/acme`, `ORDAIN_SIGN_EXAMPLES=1 cargo test examples` signs the next revision.
+
+use super::support::keys::{Snakeoil, snakeoil};
+use super::support::{TestEnv, checkout};
+
+/// The signers. Their seeds are public, so that anyone can sign the example again; they protect nothing.
+fn signers() -> [Snakeoil; 2] {
+    ["alice", "bob"].map(snakeoil)
+}
+
+/// Before any clock that reads it, since a statement from the future is refused.
+const SIGNED_AT: &str = "2026-11-01T00:00:00Z";
+
+fn sign() {
+    let mut env = TestEnv::new();
+    env.set("ORDAIN_NOW", SIGNED_AT);
+    let keys = checkout().join("keys");
+    let private = signers().map(|key| {
+        std::fs::create_dir_all(&keys).unwrap();
+        let name = format!("{}.pub", key.name());
+        std::fs::write(keys.join(name), key.public_openssh()).unwrap();
+        key.write(&env.work()).to_str().unwrap().to_owned()
+    });
+    let with_keys = |arguments: &[&str]| {
+        let mut command = env.command(super::support::env::binary());
+        command.args(arguments).current_dir(checkout());
+        for key in &private {
+            command.args(["--key", key]);
+        }
+        env.run(command, b"").success();
+    };
+    if !keys.join("trust/1.root.json").exists() {
+        with_keys(&[
+            "trust",
+            "init",
+            "--dir",
+            "keys/trust",
+            "--namespace",
+            "acme",
+            "--threshold",
+            "2",
+            "--expires",
+            "10y",
+            "--principal",
+            "alice=keys/alice.pub",
+            "--principal",
+            "bob=keys/bob.pub",
+        ]);
+    }
+    with_keys(&["bundle", "sign", "bundles/acme", "--expires", "10y"]);
+}
+
+/// The fingerprint that the repository's own configuration pins.
+fn pinned() -> String {
+    let config = std::fs::read_to_string(checkout().join("ordain.yaml")).unwrap();
+    let at = config.find("sha256:").expect("a pinned fingerprint");
+    config[at..]
+        .chars()
+        .take_while(|c| c.is_ascii_alphanumeric() || *c == ':')
+        .collect()
+}
+
+#[test]
+fn the_example_is_signed_by_the_example_keys() {
+    if std::env::var_os("ORDAIN_SIGN_EXAMPLES").is_some() {
+        sign();
+    }
+    for key in signers() {
+        let file = checkout().join("keys").join(format!("{}.pub", key.name()));
+        assert_eq!(std::fs::read_to_string(file).unwrap(), key.public_openssh());
+    }
+    let env = TestEnv::new();
+    env.copy_from_checkout("bundles/acme", "acme");
+    env.copy_from_checkout("keys/trust", "trust");
+    let output = env.ordain([
+        "bundle",
+        "verify",
+        "acme",
+        "--trust-root",
+        "trust",
+        "--fingerprint",
+        &pinned(),
+    ]);
+    for signer in ["alice", "bob"] {
+        assert!(output.success().contains(signer), "{output}");
+    }
+}
+
+#[test]
+fn the_readme_and_the_configuration_pin_the_same_root() {
+    let readme = std::fs::read_to_string(checkout().join("README.md")).unwrap();
+    assert!(readme.contains(&pinned()), "README.md lacks {}", pinned());
+}

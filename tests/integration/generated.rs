@@ -1,0 +1,63 @@
+//! Pages that are made from the program are the program's.
+
+use std::fmt::Write as _;
+
+use ordain::diag::{self, Kind};
+
+use super::support::checkout;
+
+/// Holds a page against what it should be; with `ORDAIN_WRITE_DOCS` set, writes it.
+#[track_caller]
+fn hold(page: &str, wanted: &str) {
+    let path = checkout().join(page);
+    if std::env::var_os("ORDAIN_WRITE_DOCS").is_some() {
+        std::fs::write(&path, wanted).unwrap();
+    }
+    let found = std::fs::read_to_string(&path).unwrap_or_default();
+    let differs = found
+        .lines()
+        .zip(wanted.lines())
+        .position(|(found, wanted)| found != wanted)
+        .map_or(found.lines().count().min(wanted.lines().count()), |at| at)
+        + 1;
+    assert!(
+        found == wanted,
+        "{page} is not what the program says, from line {differs} on: run `ORDAIN_WRITE_DOCS=1 cargo test generated`, \
+         read the difference, and commit it"
+    );
+}
+
+/// The exit code that a kind of error ends with.
+fn exit_code(kind: Kind) -> (&'static str, &'static str) {
+    match kind {
+        Kind::Finding => ("1", "a check found something"),
+        Kind::Invalid => ("2", "usage, configuration or invalid policy"),
+        Kind::Untrusted => ("3", "not trusted"),
+        Kind::Unavailable => ("4", "the source is unavailable"),
+        Kind::Internal => ("70", "a fault of the program or its machine"),
+    }
+}
+
+#[test]
+fn the_page_of_diagnostics_is_current() {
+    let mut page = String::from(
+        "# Diagnostics\n\nEvery error has a stable code. `ordain explain CODE` prints what stands here. This page is made from the catalogue \
+         in `src/diag/catalogue`.\n",
+    );
+    let mut area = "";
+    for code in diag::all() {
+        let this = code.id.split('-').nth(1).unwrap();
+        if this != area {
+            area = this;
+            write!(page, "\n## {area}\n").unwrap();
+        }
+        let (exit, meaning) = exit_code(code.kind);
+        write!(
+            page,
+            "\n### {}\n\n**{}** (exit {exit}: {meaning})\n\n{}\n",
+            code.id, code.title, code.help
+        )
+        .unwrap();
+    }
+    hold("docs/diagnostics.md", &page);
+}

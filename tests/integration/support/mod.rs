@@ -1,0 +1,20 @@
+//! What the tests stand on: a cleared environment, keys from fixed seeds, and output fit for snapshots.
+#![allow(
+    dead_code,
+    unused_imports,
+    reason = "the whole vocabulary of the tests stands here, whichever of it today's tests speak"
+)]
+
+pub(crate) mod env;
+pub(crate) mod keys;
+pub(crate) mod output;
+
+pub(crate) use env::TestEnv;
+pub(crate) use output::Output;
+
+use std::path::Path;
+
+/// The root of the checkout that the tests were compiled from.
+pub(crate) fn checkout() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+}
