@@ -1,4 +1,3 @@
-//! One binary for every test that needs more than pure code.
 //! The one integration binary: the built program, real files, real Git.
 #![allow(
     clippy::unwrap_used,
@@ -7,15 +6,6 @@
     clippy::indexing_slicing,
     clippy::string_slice,
     clippy::print_stdout,
-    clippy::print_stderr,
-    reason = "a test fails by panicking"
-)]
-
-mod source;
-mod support {
-    pub(crate) mod repo;
-    pub(crate) mod servers;
-}
     clippy::print_stderr,
     clippy::disallowed_methods,
     reason = "a test that cannot go on should stop loudly, and takes time and environment as it pleases"
@@ -30,4 +20,5 @@ mod interop;
 mod log;
 mod log_tampering;
 mod readme;
+mod source;
 mod support;
