@@ -5,6 +5,7 @@
     clippy::panic,
     clippy::indexing_slicing,
     clippy::string_slice,
+    clippy::print_stdout,
     clippy::print_stderr,
     clippy::disallowed_methods,
     reason = "a test that cannot go on should stop loudly, and takes time and environment as it pleases"
@@ -19,4 +20,5 @@ mod interop;
 mod log;
 mod log_tampering;
 mod readme;
+mod source;
 mod support;

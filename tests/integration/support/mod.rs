@@ -8,6 +8,8 @@
 pub(crate) mod env;
 pub(crate) mod keys;
 pub(crate) mod output;
+pub(crate) mod repo;
+pub(crate) mod servers;
 
 pub(crate) use env::TestEnv;
 pub(crate) use output::Output;
