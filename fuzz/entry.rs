@@ -8,11 +8,13 @@
 //! - a message holds no control character, whatever the bytes hold.
 
 use std::fmt::Display;
+use std::sync::Arc;
 
 use ordain::bundle::{BundlePath, Limits, Manifest, Statement};
 use ordain::engine::input::RequestReader;
 use ordain::engine::request::{Request, RequestLimits};
 use ordain::json;
+use ordain::policy::validate;
 use ordain::trust::{Envelope, PublicKey, RootDocument};
 use ordain::yaml;
 
@@ -25,6 +27,7 @@ pub(crate) const TARGETS: &[(&str, Entry)] = &[
     ("input", input),
     ("manifest", manifest),
     ("path", path),
+    ("policy", policy),
     ("public_key", public_key),
     ("request", request),
     ("root", root),
@@ -136,4 +139,29 @@ pub(crate) fn public_key(bytes: &[u8]) -> bool {
     };
     assert_eq!(key.to_openssh().parse::<PublicKey>().as_ref(), Ok(&key));
     true
+}
+
+/// One scope's policy, and its rules held against a request.
+pub(crate) fn policy(bytes: &[u8]) -> bool {
+    const REQUEST: &[u8] = br#"{"subject":{"type":"user","id":"alice","properties":{"groups":["a",1,null,{}]}},
+        "action":{"name":"read_x"},"resource":{"type":"r","id":"y/z"},"context":{"n":2,"a":"pq","b":[]}}"#;
+    let name: BundlePath = "policies/fuzz.yaml".parse().expect("a path");
+    let file: Arc<[u8]> = bytes.into();
+    match validate(&[(name, file)].into(), None) {
+        Ok(layers) => {
+            let request =
+                Request::from_json(REQUEST, &RequestLimits::default()).expect("a request");
+            for rule in layers.iter().flat_map(|layer| &layer.rules) {
+                rule.matcher.matches(request.attributes());
+            }
+            true
+        }
+        Err(problems) => {
+            assert!(!problems.is_empty(), "refused without a reason");
+            for problem in problems {
+                accepted::<(), _>(Err(problem));
+            }
+            false
+        }
+    }
 }

@@ -152,7 +152,7 @@ fn shape_error(error: &serde_yaml::Error, spans: &Spans) -> Diagnostic {
     } else {
         "write a value of the expected type"
     };
-    let found = Diagnostic::error(Code::YAML_SHAPE, printable(&plain_words(message)))
+    let found = Diagnostic::error(Code::YAML_SHAPE, plain_words(message))
         .at(spans.place_of(error))
         .hint(hint);
     // The parser's path ends at the mapping that holds the unknown field.
@@ -166,10 +166,11 @@ fn shape_error(error: &serde_yaml::Error, spans: &Spans) -> Diagnostic {
     }
 }
 
-/// What serde says, without the names of Rust types.
+/// What serde says, without the names of Rust types, and fit to be shown.
 pub(crate) fn plain_words(message: &str) -> String {
+    let message = printable(message);
     let Some((before, expected)) = message.rsplit_once("expected ") else {
-        return message.to_owned();
+        return message;
     };
     let first = expected.split([' ', ',']).next().unwrap_or_default();
     let plain = match first {
@@ -179,7 +180,7 @@ pub(crate) fn plain_words(message: &str) -> String {
             "an integer"
         }
         "f32" | "f64" => "a number",
-        _ => return message.to_owned(),
+        _ => return message,
     };
     format!("{before}expected {plain}")
 }

@@ -170,4 +170,4 @@ macro_rules! targets {
     };
 }
 
-targets! { envelope input manifest path public_key request root statement yaml }
+targets! { envelope input manifest path policy public_key request root statement yaml }

@@ -10,9 +10,13 @@
     reason = "a test that cannot go on should stop loudly, and takes time and environment as it pleases"
 )]
 
+mod acme;
 mod architecture;
 mod docs;
 mod fuzz_smoke;
 mod generated;
+mod interop;
+mod log;
+mod log_tampering;
 mod readme;
 mod support;
