@@ -18,5 +18,8 @@ mod generated;
 mod interop;
 mod log;
 mod log_tampering;
+mod policy;
 mod readme;
+mod resolution;
+mod resolution_properties;
 mod support;

@@ -7,7 +7,9 @@
 
 pub(crate) mod env;
 pub(crate) mod keys;
+pub(crate) mod naive;
 pub(crate) mod output;
+pub(crate) mod policies;
 
 pub(crate) use env::TestEnv;
 pub(crate) use output::Output;

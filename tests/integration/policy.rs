@@ -1,0 +1,1 @@
+//! The policy language: one defect each, and every problem at once.
