@@ -3,13 +3,16 @@
 use std::collections::BTreeSet;
 
 use ordain::diag::{Code, Diagnostic};
+use ordain::engine::Engine;
 use ordain::name::Namespace;
 use ordain::policy::{self, Effect, Mode, OverridePermission};
-use ordain::resolve::lint;
+use ordain::resolve::{self, lint};
 use serde_json::{Value, json};
 
+use super::support::checkout;
 use super::support::naive::Policies;
-use super::support::policies::{NOW, files, many_bundles, policy, resolve};
+use super::support::policies::resolve as resolve_at;
+use super::support::policies::{NOW, bundle, files, many_bundles, policy, request};
 
 const HEAD: &str = "apiVersion: ordain/v1\nkind: Policy\nscope: acme\n";
 
@@ -323,7 +326,7 @@ fn rule(id: &str, effect: &str, condition: Value) -> Value {
 
 fn lints(policies: &[(String, Value)]) -> Vec<Code> {
     let policies: Policies = policies.iter().cloned().collect();
-    let policy = resolve(&many_bundles(&policies), "acme/team", None).unwrap();
+    let policy = resolve_at(&many_bundles(&policies), "acme/team", None).unwrap();
     let found = lint(&policy, NOW.parse().unwrap());
     found.iter().map(|found| found.code).collect()
 }
@@ -411,4 +414,40 @@ fn lints_speak_where_they_are_certain() {
     assert_eq!(waiver("2026-11-30T00:00:00Z"), [Code::LINT_LAPSES_SOON]);
     assert_eq!(waiver("2026-10-30T00:00:00Z"), [Code::LINT_LAPSED]);
     assert_eq!(waiver("2027-10-30T00:00:00Z"), []);
+}
+
+#[test]
+fn the_manuals_example_does_what_the_manual_says() {
+    let manual = std::fs::read_to_string(checkout().join("docs/policy.md")).unwrap();
+    let blocks = manual.split("```yaml\n").skip(1);
+    let texts: Vec<&str> = blocks
+        .map(|block| block.split("```").next().unwrap())
+        .collect();
+    let bundle = bundle(
+        "manual",
+        &[("acme.yaml", texts[0]), ("payments.yaml", texts[1])],
+    )
+    .unwrap();
+    let decide = |action: &str, now: &str| {
+        let scope = "acme/payments".parse().unwrap();
+        let policy = resolve::resolve(
+            std::slice::from_ref(&bundle),
+            &scope,
+            now.parse().unwrap(),
+            None,
+        );
+        let verdict = Engine::new(policy.unwrap()).evaluate(&request(&json!({
+            "subject": {"type": "user", "id": "sam", "properties": {"groups": ["payments"]}},
+            "action": {"name": action},
+            "resource": {"type": "stack", "id": "payments-api"},
+            "context": {"environment": "production"},
+        })));
+        (verdict.effect(), verdict.is_audited())
+    };
+    assert_eq!(decide("apply_stack", NOW), (Effect::RequireApproval, false));
+    assert_eq!(decide("restore", NOW), (Effect::Audit, true));
+    assert_eq!(
+        decide("restore", "2027-02-01T00:00:00Z"),
+        (Effect::Deny, false)
+    );
 }
