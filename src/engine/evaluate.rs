@@ -12,6 +12,7 @@ use std::sync::Arc;
 
 use serde_json::Value;
 
+use super::request::Request;
 use crate::policy::{Effect, Match, Mode};
 use crate::resolve::{EffectiveLayer, EffectivePolicy, EffectiveRule};
 
@@ -146,9 +147,13 @@ impl Engine {
         &self.policy
     }
 
-    /// Decides one request, given in its canonical form.
+    /// Decides one request.
     #[must_use]
-    pub fn evaluate(&self, request: &Value) -> Verdict {
+    pub fn evaluate(&self, request: &Request) -> Verdict {
+        self.judge(request.attributes())
+    }
+
+    fn judge(&self, request: &Value) -> Verdict {
         let action = request.pointer("/action/name").and_then(Value::as_str);
         let mut all = Combined::default();
         let mut enforced = Combined::default();

@@ -1,11 +1,15 @@
 //! From an effective policy and a request to a decision.
 //!
+//! [`input`] reads requests, [`request`] normalises them, [`Engine`] answers them, [`Decision`] says and explains the answer.
+//!
 //! Evaluation is pure and total: every request gets an answer, the same on every machine, and where something cannot be
 //! judged the answer is the stricter one. Identifiers, time and durations come from the caller.
 
 mod decision;
 mod evaluate;
 mod record;
+pub mod input;
+pub mod request;
 
 pub use decision::{Cause, Decision, Freshness, MatchedRule, Occasion, Outcome, Would};
 pub use evaluate::{Engine, Origin, Pick, Verdict};

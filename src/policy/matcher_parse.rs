@@ -1,6 +1,7 @@
 //! Reads a rule's `match`.
 
 use serde_json::{Map, Value};
+use unicode_normalization::UnicodeNormalization as _;
 
 use super::fields::{Report, kind_of};
 use super::glob::Glob;
@@ -154,7 +155,7 @@ impl Parser<'_, '_> {
             let message = "the path has an empty segment or is too long".to_owned();
             return self.refuse(path, message, "separate at most 32 names by single dots");
         }
-        Some(full.into_iter().map(str::to_owned).collect())
+        Some(full.into_iter().map(|name| name.nfc().collect()).collect())
     }
 
     fn test(&mut self, value: &Value, path: &Path) -> Option<Test> {
@@ -288,7 +289,8 @@ impl Parser<'_, '_> {
                     .problem(Code::POLICY_LIMIT, path, message, "use a prefix or a glob");
                 None
             }
-            Value::String(text) => Some(Scalar::Text(text.clone())),
+            // Requests are in NFC: the same text in another form would never match.
+            Value::String(text) => Some(Scalar::Text(text.nfc().collect())),
             Value::Bool(value) => Some(Scalar::Bool(*value)),
             Value::Number(number) => Some(Scalar::Number(number.clone())),
             other => {

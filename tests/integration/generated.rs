@@ -8,7 +8,7 @@ use super::support::checkout;
 
 /// Holds a page against what it should be; with `ORDAIN_WRITE_DOCS` set, writes it.
 #[track_caller]
-fn hold(page: &str, wanted: &str) {
+pub(crate) fn hold(page: &str, wanted: &str) {
     let path = checkout().join(page);
     if std::env::var_os("ORDAIN_WRITE_DOCS").is_some() {
         std::fs::write(&path, wanted).unwrap();
