@@ -18,6 +18,7 @@ pub mod json;
 pub mod log;
 pub mod name;
 pub mod policy;
+pub mod resolve;
 pub mod source;
 pub mod trust;
 pub mod yaml;

@@ -1,3 +1,13 @@
+//! From an effective policy and a request to a decision.
+//!
+//! Evaluation is pure and total: every request gets an answer, the same on every machine, and where something cannot be
+//! judged the answer is the stricter one. Identifiers, time and durations come from the caller.
+
+mod decision;
+mod evaluate;
+
+pub use decision::{Decision, Freshness, MatchedRule, Occasion, Outcome, Would};
+pub use evaluate::{Engine, Origin, Pick, Verdict};
 //! From a request to a decision.
 
 pub mod input;

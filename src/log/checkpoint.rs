@@ -39,7 +39,13 @@ impl Checkpoint {
     ) -> Result<(Self, Vec<&'k VerifierKey>), NoteError> {
         let note = Note::parse(bytes)?;
         let signers = note.verify(keys)?;
-        Ok((Self::from_text(note.text())?, signers))
+        let checkpoint = Self::from_text(note.text())?;
+        // SECURITY: one key may sign several logs; its signature here must be made under this log's name.
+        if !signers.iter().any(|key| *key.name() == checkpoint.origin) {
+            let origin = checkpoint.origin.to_string();
+            return Err(NoteError::Origin { origin });
+        }
+        Ok((checkpoint, signers))
     }
 
     /// Reads a checkpoint without looking at its signatures.
@@ -86,9 +92,8 @@ impl fmt::Display for Checkpoint {
 
 #[cfg(test)]
 mod tests {
-    use ed25519_dalek::SigningKey;
-
     use super::*;
+    use crate::trust::SecretKey;
 
     fn checkpoint() -> Checkpoint {
         Checkpoint {
@@ -102,7 +107,7 @@ mod tests {
     fn round_trips_and_tlog_tiles_reads_it() {
         let signer = Signer::new(
             "acme.example/log".parse().unwrap(),
-            SigningKey::from_bytes(&[3; 32]),
+            SecretKey::from_seed(&[3; 32]),
         );
         let note = checkpoint().sign(&signer).unwrap();
         let keys = [signer.verifier().clone()];
@@ -119,6 +124,15 @@ mod tests {
             ("acme.example/log", 923_748)
         );
         assert_eq!(&theirs.hash().0, Hash::of(b"x").as_bytes());
+    }
+
+    #[test]
+    fn a_key_speaks_for_the_log_of_its_name_only() {
+        let other = Signer::new("other".parse().unwrap(), SecretKey::from_seed(&[3; 32]));
+        let note = checkpoint().sign(&other).unwrap();
+        let keys = [other.verifier().clone()];
+        let verified = Checkpoint::verify(note.as_bytes(), &keys);
+        assert!(matches!(verified, Err(NoteError::Origin { .. })));
     }
 
     #[test]

@@ -53,15 +53,22 @@ impl Directory {
             .map_err(io_error("open", &path))
     }
 
-    /// Opens the records for appending.
-    pub(super) fn open_records(&self) -> Result<File, LogError> {
+    /// Opens the records for appending; none if they are not there.
+    pub(super) fn open_records(&self) -> Result<Option<File>, LogError> {
         let path = self.records();
-        open_options()
-            .read(true)
-            .append(true)
-            .create(true)
-            .open(&path)
-            .map_err(io_error("open", &path))
+        match open_options().read(true).append(true).open(&path) {
+            Ok(file) => Ok(Some(file)),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+            Err(error) => Err(io_error("open", &path)(error)),
+        }
+    }
+
+    /// Opens the records for appending, making them if they are not there.
+    pub(super) fn create_records(&self) -> Result<File, LogError> {
+        let path = self.records();
+        let mut options = open_options();
+        options.read(true).append(true).create(true);
+        options.open(&path).map_err(io_error("create", &path))
     }
 
     pub(super) fn read_checkpoint(&self) -> Result<Option<Vec<u8>>, LogError> {

@@ -103,10 +103,8 @@ impl Problem {
     pub fn code(&self) -> Code {
         match self {
             Self::CheckpointMissing => Code::LOG_CHECKPOINT_MISSING,
-            Self::Checkpoint(NoteError::Untrusted { .. } | NoteError::BadSignature { .. }) => {
-                Code::LOG_CHECKPOINT_UNTRUSTED
-            }
-            Self::Checkpoint(_) => Code::LOG_CHECKPOINT_MALFORMED,
+            Self::Checkpoint(NoteError::KeyName { .. }) => Code::LOG_CHECKPOINT_MALFORMED,
+            Self::Checkpoint(error) => error.code(),
             Self::Line { defect, .. } => match defect {
                 LineDefect::NotARecord(_) | LineDefect::Version(_) | LineDefect::TooLong => {
                     Code::LOG_LINE_MALFORMED

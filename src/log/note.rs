@@ -8,10 +8,11 @@ use std::fmt;
 use std::str::FromStr;
 
 use base64::prelude::{BASE64_STANDARD, Engine as _};
-use ed25519_dalek::{Signature, Signer as _, SigningKey, VerifyingKey};
 use sha2::{Digest as _, Sha256};
 
+use crate::diag::Code;
 use crate::digest::hex;
+use crate::trust::{PublicKey, SecretKey};
 
 /// The largest note that is read, in bytes.
 pub const MAX_NOTE: usize = 64 * 1024;
@@ -41,6 +42,12 @@ pub enum NoteError {
         /// The names that its signatures carry, separated by commas.
         signers: String,
     },
+    /// A trusted key signed it, but under another log's name.
+    #[error("it speaks for the log `{}`, and its key does not", origin.escape_debug())]
+    Origin {
+        /// The log that it speaks for.
+        origin: String,
+    },
     /// A key name that signed-note forbids.
     #[error("`{}` is not a key name: {reason}", name.escape_debug())]
     KeyName {
@@ -52,6 +59,20 @@ pub enum NoteError {
     /// A text that is not a verifier key of the form `name+id+key`.
     #[error("not a verifier key: {0}")]
     VerifierKey(&'static str),
+}
+
+impl NoteError {
+    /// The diagnostic code.
+    #[must_use]
+    pub fn code(&self) -> Code {
+        match self {
+            Self::TooLarge | Self::Malformed(_) => Code::LOG_CHECKPOINT_MALFORMED,
+            Self::BadSignature { .. } | Self::Untrusted { .. } | Self::Origin { .. } => {
+                Code::LOG_CHECKPOINT_UNTRUSTED
+            }
+            Self::KeyName { .. } | Self::VerifierKey(_) => Code::LOG_KEY,
+        }
+    }
 }
 
 /// The name of a key, and the origin of a log: `acme.example/build-7`. No spaces, no `+`, at most 255 bytes.
@@ -95,7 +116,7 @@ impl fmt::Display for KeyName {
 /// The id of an Ed25519 key: the first 4 bytes of SHA-256(name ‖ LF ‖ 0x01 ‖ key).
 type KeyId = [u8; 4];
 
-fn key_id(name: &KeyName, key: &VerifyingKey) -> KeyId {
+fn key_id(name: &KeyName, key: &PublicKey) -> KeyId {
     let hash = Sha256::new().chain_update(name.as_str());
     let hash = hash
         .chain_update([b'\n', ED25519])
@@ -109,36 +130,21 @@ fn key_id(name: &KeyName, key: &VerifyingKey) -> KeyId {
 pub struct VerifierKey {
     name: KeyName,
     id: KeyId,
-    key: VerifyingKey,
+    key: PublicKey,
 }
 
 impl VerifierKey {
     /// Names a public key.
-    ///
-    /// # Errors
-    /// [`NoteError::VerifierKey`] for a key of small order, under which anybody can sign.
-    pub fn new(name: KeyName, key: VerifyingKey) -> Result<Self, NoteError> {
-        if key.is_weak() {
-            return Err(NoteError::VerifierKey("the key is of small order"));
-        }
+    #[must_use]
+    pub fn new(name: KeyName, key: PublicKey) -> Self {
         let id = key_id(&name, &key);
-        Ok(Self { name, id, key })
+        Self { name, id, key }
     }
 
     /// The name.
     #[must_use]
     pub fn name(&self) -> &KeyName {
         &self.name
-    }
-
-    /// Whether this key made `signature` over `message`.
-    #[allow(
-        clippy::disallowed_methods,
-        reason = "the strict check; moves to `trust::keys` with its public-key type"
-    )]
-    fn verifies(&self, message: &[u8], signature: &[u8; 64]) -> bool {
-        let signature = Signature::from_bytes(signature);
-        self.key.verify_strict(message, &signature).is_ok()
     }
 }
 
@@ -163,11 +169,11 @@ impl FromStr for VerifierKey {
         let key = match bytes.split_first() {
             Some((&ED25519, key)) => <&[u8; 32]>::try_from(key)
                 .ok()
-                .and_then(|key| VerifyingKey::from_bytes(key).ok()),
+                .and_then(|key| PublicKey::from_bytes(key).ok()),
             _ => return Err(NoteError::VerifierKey("its algorithm is not Ed25519")),
         };
-        let key = key.ok_or(NoteError::VerifierKey("its key is not an Ed25519 key"))?;
-        let verifier = Self::new(name.parse()?, key)?;
+        let key = key.ok_or(NoteError::VerifierKey("its key is not a sound Ed25519 key"))?;
+        let verifier = Self::new(name.parse()?, key);
         if hex(&verifier.id) == id {
             Ok(verifier)
         } else {
@@ -181,21 +187,15 @@ impl FromStr for VerifierKey {
 /// A signing key under its name, which is also the origin of the log that it signs.
 #[derive(Clone)]
 pub struct Signer {
-    key: SigningKey,
+    key: SecretKey,
     verifier: VerifierKey,
 }
 
 impl Signer {
     /// Names a signing key.
     #[must_use]
-    pub fn new(name: KeyName, key: SigningKey) -> Self {
-        let public = key.verifying_key();
-        let id = key_id(&name, &public);
-        let verifier = VerifierKey {
-            name,
-            id,
-            key: public,
-        };
+    pub fn new(name: KeyName, key: SecretKey) -> Self {
+        let verifier = VerifierKey::new(name, key.public());
         Self { key, verifier }
     }
 
@@ -215,7 +215,7 @@ impl Signer {
             return Err(NoteError::Malformed("the text does not end in a line feed"));
         }
         let mut signature = self.verifier.id.to_vec();
-        signature.extend(self.key.sign(text.as_bytes()).to_bytes());
+        signature.extend(self.key.sign(text.as_bytes()));
         let signature = BASE64_STANDARD.encode(signature);
         let name = &self.verifier.name;
         Ok(format!("{text}\n\u{2014} {name} {signature}\n"))
@@ -290,7 +290,7 @@ impl Note {
                 continue;
             };
             let signature = <&[u8; 64]>::try_from(line.signature.as_slice());
-            if !signature.is_ok_and(|signature| key.verifies(self.text.as_bytes(), signature)) {
+            if !signature.is_ok_and(|signature| key.key.verify(self.text.as_bytes(), signature)) {
                 let name = line.name.to_string();
                 return Err(NoteError::BadSignature { name });
             }
@@ -338,7 +338,7 @@ mod tests {
     use super::*;
 
     fn signer(name: &str, seed: u8) -> Signer {
-        Signer::new(name.parse().unwrap(), SigningKey::from_bytes(&[seed; 32]))
+        Signer::new(name.parse().unwrap(), SecretKey::from_seed(&[seed; 32]))
     }
 
     #[test]
@@ -427,8 +427,11 @@ mod tests {
         }
         let mut identity = [0; 32];
         identity[0] = 1;
-        let weak = VerifyingKey::from_bytes(&identity).unwrap();
-        assert!(VerifierKey::new("log".parse().unwrap(), weak).is_err());
+        let mut weak = vec![ED25519];
+        weak.extend(identity);
+        let hash = Sha256::new().chain_update("log\n").chain_update(&weak);
+        let id = hex(hash.finalize().get(..4).unwrap());
+        let weak = format!("log+{id}+{}", BASE64_STANDARD.encode(weak));
         let good = signer("log", 7).verifier().to_string();
         for text in [
             "",
@@ -436,6 +439,7 @@ mod tests {
             "log+00000000",
             &good.replace("log", "lag"),
             &good.to_uppercase(),
+            &weak,
         ] {
             assert!(text.parse::<VerifierKey>().is_err(), "{text:?}");
         }

@@ -4,23 +4,26 @@
 //!
 //! 1. Lines that other processes appended since are read and hashed; an unfinished last line is cut and its bytes saved.
 //! 2. The batch is written and synced. If that fails, the file is cut back to its old length and nothing was appended.
-//! 3. Full tiles are written; every 256 entries or second a checkpoint is signed, then `frontier` is saved.
+//! 3. Every 256 entries or second, full tiles are written, a checkpoint is signed, and `frontier` is saved.
 //!
 //! INVARIANT: memory changes only after the file did. Tiles precede the checkpoint that covers them and `frontier`
 //! follows it, so that a process killed anywhere leaves files from which the next one continues: an older frontier costs some
 //! hashing, and tiles since its boundary are written again.
 
+use std::fmt;
 use std::fs::File;
-use std::io::{self, BufReader, Seek as _, SeekFrom, Write as _};
+use std::io::{BufReader, Seek as _, SeekFrom, Write as _};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use jiff::{SignedDuration, Timestamp};
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 
 use super::checkpoint::Checkpoint;
 use super::directory::{Directory, Flush, io_error};
 use super::error::{LogError, Problem};
 use super::note::{Signer, VerifierKey};
+use super::options::{Options, Salter, Salts, SyncMode};
 use super::record::{Line, LineDefect, next_line, read_line, write_line};
 use super::tail::{Saved, Tail};
 use super::tree::{TILE_WIDTH, Tile, leaf_hash};
@@ -30,52 +33,6 @@ use super::verify::{Trust, verify_directory};
 const CHUNK: usize = 1 << 20;
 /// How old the newest checkpoint may grow while records arrive.
 const CHECKPOINT_AGE: SignedDuration = SignedDuration::from_secs(1);
-
-/// When records reach the disk.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum SyncMode {
-    /// Each record by itself.
-    Always,
-    /// Each batch, before it is acknowledged.
-    #[default]
-    Group,
-    /// When the system likes. A power failure may lose records that were acknowledged and even signed, which then looks
-    /// like tampering.
-    None,
-}
-
-/// Fills a buffer with random bytes.
-pub type Salts = fn(&mut [u8]) -> io::Result<()>;
-
-/// Random bytes of the operating system.
-///
-/// # Errors
-/// What the operating system says when it has none.
-pub fn system_salts(bytes: &mut [u8]) -> io::Result<()> {
-    getrandom::fill(bytes).map_err(|error| io::Error::other(error.to_string()))
-}
-
-/// How a log is written.
-#[derive(Debug, Clone)]
-pub struct Options {
-    /// When records reach the disk.
-    pub sync: SyncMode,
-    /// Where the records' salts come from.
-    pub salts: Salts,
-    /// Keys besides the signer's own whose checkpoint is accepted: those it had before.
-    pub earlier_keys: Vec<VerifierKey>,
-}
-
-impl Default for Options {
-    fn default() -> Self {
-        Self {
-            sync: SyncMode::default(),
-            salts: system_salts,
-            earlier_keys: Vec::new(),
-        }
-    }
-}
 
 /// What was found and done beyond appending; the caller tells people.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -102,15 +59,16 @@ pub struct Cut {
 }
 
 /// A log that is open for appending. End it with [`Log::finish`], else its last records stay unsigned.
-#[derive(Debug)]
 pub struct Log {
     directory: Directory,
-    lock: File,
+    lock: Arc<File>,
     records: File,
     signer: Signer,
     sync: SyncMode,
     salts: Salts,
     tail: Tail,
+    /// Full tiles that wait to be written before the next checkpoint.
+    tiles: Vec<Tile>,
     /// Entries that the newest checkpoint of this process covers, and when it was signed.
     signed: u64,
     signed_at: Timestamp,
@@ -119,23 +77,29 @@ pub struct Log {
     recovery: Recovery,
 }
 
+impl fmt::Debug for Log {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut log = f.debug_struct("Log");
+        log.field("directory", &self.directory);
+        log.field("size", &self.tail.size());
+        log.field("signed", &self.signed);
+        log.finish_non_exhaustive()
+    }
+}
+
 /// Holds the log's lock until it is dropped.
-struct Guard(File);
+struct Guard(Arc<File>);
 
 impl Guard {
-    fn take(lock: &File, directory: &Directory) -> Result<Self, LogError> {
-        let take = || {
-            let lock = lock.try_clone()?;
-            lock.lock()?;
-            Ok(Self(lock))
-        };
-        take().map_err(io_error("lock", directory.path()))
+    fn take(lock: &Arc<File>, directory: &Directory) -> Result<Self, LogError> {
+        lock.lock().map_err(io_error("lock", directory.path()))?;
+        Ok(Self(Arc::clone(lock)))
     }
 }
 
 impl Drop for Guard {
     fn drop(&mut self) {
-        // Closing the file would free it as well, but only with its last duplicate.
+        // The file stays open, so that only this frees it; a process that ends frees it too.
         let _ = self.0.unlock();
     }
 }
@@ -153,7 +117,7 @@ impl Log {
     ) -> Result<Self, LogError> {
         let directory = Directory::new(path);
         directory.create()?;
-        let lock = directory.open_lock()?;
+        let lock = Arc::new(directory.open_lock()?);
         let guard = Guard::take(&lock, &directory)?;
         let checkpoint = directory.read_checkpoint()?;
         let mut trusted = options.earlier_keys;
@@ -166,7 +130,17 @@ impl Log {
             .map(|bytes| Checkpoint::verify(&bytes, &trusted).map(|(checkpoint, _)| checkpoint))
             .transpose()
             .map_err(|error| tampered(Problem::Checkpoint(error)))?;
-        let records = directory.open_records()?;
+        if verified.is_none() && directory.read_frontier()?.is_some() {
+            return Err(tampered(Problem::CheckpointMissing));
+        }
+        // Evidence stays as it is: where records were signed, no empty file takes the place of a missing one.
+        let records = match &verified {
+            Some(checkpoint) => directory.open_records()?.ok_or_else(|| {
+                let (lines, signed) = (0, checkpoint.size);
+                tampered(Problem::Truncated { lines, signed })
+            })?,
+            None => directory.create_records()?,
+        };
         let mut log = Self {
             directory,
             lock,
@@ -175,6 +149,7 @@ impl Log {
             sync: options.sync,
             salts: options.salts,
             tail: Tail::default(),
+            tiles: Vec::new(),
             signed: 0,
             signed_at: now,
             overdue: false,
@@ -254,8 +229,7 @@ impl Log {
     /// A log without a checkpoint is a new one, or one whose maker was stopped before it signed the first.
     fn begin(&mut self, now: Timestamp) -> Result<(), LogError> {
         self.catch_up()?;
-        let traces = self.directory.read_frontier()?.is_some();
-        if self.tail.size() > 1 || traces {
+        if self.tail.size() > 1 {
             return Err(self.tampered(Problem::CheckpointMissing));
         }
         if self.tail.size() == 0 {
@@ -263,7 +237,7 @@ impl Log {
                 kind: "log",
                 event: "created",
                 time: now,
-                origin: self.signer.verifier().name().as_str(),
+                origin: self.signer.verifier().name().to_string(),
                 verifier_key: self.signer.verifier().to_string(),
             };
             self.write_batch([created])?;
@@ -354,16 +328,12 @@ impl Log {
                     defect,
                 })));
             }
-            tiles.extend(tail.push(leaf_hash(&buffer), buffer.len() as u64 + 1));
+            let tile = tail.push(leaf_hash(&buffer), buffer.len() as u64 + 1);
             if checkpoint.is_some_and(|c| c.size == tail.size() && c.root != tail.root()) {
                 return Ok(Err(Stop::Root));
             }
-            // A rebuilt log may have many tiles: they are written as they come.
-            if checkpoint.is_none_or(|c| tail.size() >= c.size) {
-                self.write_tiles(&mut tiles)?;
-            } else {
-                tiles.truncate(0);
-            }
+            // Tiles below the checkpoint were written before it, and are evidence: they are not replaced.
+            tiles.extend(tile.filter(|_| tail.size() >= signed));
         }
         if tail.size() < signed {
             return Ok(Err(Stop::Root));
@@ -372,6 +342,7 @@ impl Log {
             self.cut(tail.bytes(), &buffer)?;
         }
         self.tail = tail;
+        self.tiles.append(&mut tiles);
         Ok(Ok(()))
     }
 
@@ -389,7 +360,7 @@ impl Log {
         Ok(())
     }
 
-    /// Writes the batch and its tiles; on error the file has its old length.
+    /// Writes the batch; on error the file has its old length.
     fn write_batch<R: Serialize>(
         &mut self,
         records: impl IntoIterator<Item = R>,
@@ -411,8 +382,7 @@ impl Log {
         }
         let appended = self.tail.size()..batch.tail.size();
         self.tail = batch.tail;
-        // The records are safe: a tile that cannot be written now is written with the next checkpoint, or found missing.
-        self.overdue |= self.write_tiles(&mut batch.tiles).is_err();
+        self.tiles.append(&mut batch.tiles);
         Ok(appended)
     }
 
@@ -463,17 +433,14 @@ impl Log {
             .map_err(io_error("sync", &self.directory.records()))
     }
 
-    fn write_tiles(&self, tiles: &mut Vec<Tile>) -> Result<(), LogError> {
-        for tile in tiles.drain(..) {
-            self.directory.write_tile(&tile, self.flush())?;
-        }
-        Ok(())
-    }
-
     /// Signs and saves the state, under the lock and after [`Log::catch_up`].
     fn sign_checkpoint(&mut self, now: Timestamp) -> Result<(), LogError> {
         let size = self.tail.size();
         if self.signed < size {
+            for tile in &self.tiles {
+                self.directory.write_tile(tile, self.flush())?;
+            }
+            self.tiles.clear();
             let checkpoint = Checkpoint {
                 origin: self.signer.verifier().name().clone(),
                 size,
@@ -525,42 +492,12 @@ struct Batch {
     written: bool,
 }
 
-/// Hands out salts, asking for 64 at a time: a system call for each would cost more than the hash.
-struct Salter {
-    source: Salts,
-    bytes: [u8; 1024],
-    used: usize,
-}
-
-impl Salter {
-    fn new(source: Salts) -> Self {
-        let bytes = [0; 1024];
-        Self {
-            source,
-            bytes,
-            used: bytes.len(),
-        }
-    }
-
-    fn next(&mut self) -> io::Result<[u8; 16]> {
-        if self.used >= self.bytes.len() {
-            (self.source)(&mut self.bytes)?;
-            self.used = 0;
-        }
-        let rest = self.bytes.get(self.used..).unwrap_or_default();
-        self.used += 16;
-        let salt = rest.first_chunk::<16>();
-        salt.copied()
-            .ok_or_else(|| io::Error::other("no salt left"))
-    }
-}
-
 /// The first record of a log.
 #[derive(Serialize)]
-struct Created<'a> {
+struct Created {
     kind: &'static str,
     event: &'static str,
     time: Timestamp,
-    origin: &'a str,
+    origin: String,
     verifier_key: String,
 }

@@ -131,6 +131,21 @@ impl Matcher {
     pub fn is_everything(&self) -> bool {
         self.terms.is_empty()
     }
+
+    /// The action names outside which it never matches; none where it does not list them.
+    #[must_use]
+    pub fn actions(&self) -> Option<Vec<&str>> {
+        self.terms.iter().find_map(|term| match term {
+            Term::Path { path, test } if path.iter().eq(["action", "name"]) => test.texts(),
+            _ => None,
+        })
+    }
+
+    /// Whether its conditions certainly contradict each other.
+    #[must_use]
+    pub fn never_matches(&self) -> bool {
+        self.terms.iter().any(Term::never_matches)
+    }
 }
 
 fn all_terms(terms: &[Term], request: &Value) -> Match {
@@ -149,6 +164,17 @@ impl Term {
             Self::Not(group) => all_terms(group, request).negated(),
         }
     }
+
+    fn never_matches(&self) -> bool {
+        let never = |group: &Vec<Self>| group.iter().any(Self::never_matches);
+        match self {
+            Self::Path { test, .. } => test.never_matches(),
+            Self::Any(groups) => groups.iter().all(never),
+            Self::All(groups) => groups.iter().any(never),
+            // What negates everything.
+            Self::Not(group) => group.is_empty(),
+        }
+    }
 }
 
 impl Test {
@@ -163,6 +189,62 @@ impl Test {
                 Match::of(patterns.iter().any(|pattern| pattern.matches(value)))
             }
         }
+    }
+
+    /// The texts that it admits, where it lists them.
+    fn texts(&self) -> Option<Vec<&str>> {
+        fn text(scalar: &Scalar) -> Option<&str> {
+            match scalar {
+                Scalar::Text(text) => Some(text),
+                Scalar::Bool(_) | Scalar::Number(_) => None,
+            }
+        }
+        let exact = |pattern: &'_ Pattern| matches!(pattern, Pattern::Exactly(_));
+        let patterns = match self {
+            Self::Is(pattern) => std::slice::from_ref(pattern),
+            Self::AnyOf(patterns) => patterns,
+            Self::Operators(operators) => {
+                return operators.iter().find_map(|operator| match operator {
+                    Operator::In(scalars) => Some(scalars.iter().filter_map(text).collect()),
+                    _ => None,
+                });
+            }
+        };
+        patterns.iter().all(exact).then(|| {
+            let texts = patterns.iter().filter_map(|pattern| match pattern {
+                Pattern::Exactly(scalar) => text(scalar),
+                Pattern::Glob(_) => None,
+            });
+            texts.collect()
+        })
+    }
+
+    /// Whether two of its operators exclude each other: `exists: false` and one that wants a value, or an empty interval.
+    fn never_matches(&self) -> bool {
+        let Self::Operators(operators) = self else {
+            return false;
+        };
+        let wants_absence = operators
+            .iter()
+            .any(|operator| matches!(operator, Operator::Exists(false)));
+        let wants_presence = operators
+            .iter()
+            .any(|operator| !matches!(operator, Operator::Exists(false) | Operator::MissingAny(_)));
+        let lower = operators.iter().filter_map(|operator| match operator {
+            Operator::Compare(Comparison::Greater, bound) => Some((*bound, true)),
+            Operator::Compare(Comparison::GreaterOrEqual, bound) => Some((*bound, false)),
+            _ => None,
+        });
+        let is_empty = |(low, open): (f64, bool)| {
+            operators.iter().any(|operator| match operator {
+                Operator::Compare(Comparison::Less, high) => low >= *high,
+                Operator::Compare(Comparison::LessOrEqual, high) => {
+                    low > *high || (open && low >= *high)
+                }
+                _ => false,
+            })
+        };
+        (wants_absence && wants_presence) || lower.into_iter().any(is_empty)
     }
 }
 

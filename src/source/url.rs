@@ -252,6 +252,13 @@ fn parse_scp_or_path(text: &str) -> Result<GitUrl, UrlError> {
         return Err(UrlError::Host);
     }
     let (authority, path) = text.split_once(':').ok_or(UrlError::Path)?;
+    // `user:password@host:path`, which Git would take for the host `user`.
+    if first
+        .rsplit_once(':')
+        .is_some_and(|(before, _)| before.len() > authority.len() && before.contains('@'))
+    {
+        return Err(UrlError::Credentials);
+    }
     let (user, host) = split_user(authority)?;
     lint_host(host)?;
     if path.is_empty() {

@@ -33,8 +33,19 @@ fn sign() {
     };
     if !keys.join("trust/1.root.json").exists() {
         with_keys(&[
-            "trust", "init", "--dir", "keys/trust", "--namespace", "acme", "--threshold", "2",
-            "--expires", "10y", "--principal", "alice=keys/alice.pub", "--principal",
+            "trust",
+            "init",
+            "--dir",
+            "keys/trust",
+            "--namespace",
+            "acme",
+            "--threshold",
+            "2",
+            "--expires",
+            "10y",
+            "--principal",
+            "alice=keys/alice.pub",
+            "--principal",
             "bob=keys/bob.pub",
         ]);
     }
@@ -45,7 +56,10 @@ fn sign() {
 fn pinned() -> String {
     let config = std::fs::read_to_string(checkout().join("ordain.yaml")).unwrap();
     let at = config.find("sha256:").expect("a pinned fingerprint");
-    config[at..].chars().take_while(|c| c.is_ascii_alphanumeric() || *c == ':').collect()
+    config[at..]
+        .chars()
+        .take_while(|c| c.is_ascii_alphanumeric() || *c == ':')
+        .collect()
 }
 
 #[test]
@@ -61,7 +75,13 @@ fn the_example_is_signed_by_the_example_keys() {
     env.copy_from_checkout("bundles/acme", "acme");
     env.copy_from_checkout("keys/trust", "trust");
     let output = env.ordain([
-        "bundle", "verify", "acme", "--trust-root", "trust", "--fingerprint", &pinned(),
+        "bundle",
+        "verify",
+        "acme",
+        "--trust-root",
+        "trust",
+        "--fingerprint",
+        &pinned(),
     ]);
     for signer in ["alice", "bob"] {
         assert!(output.success().contains(signer), "{output}");

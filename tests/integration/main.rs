@@ -15,5 +15,8 @@ mod architecture;
 mod docs;
 mod fuzz_smoke;
 mod generated;
+mod interop;
+mod log;
+mod log_tampering;
 mod readme;
 mod support;

@@ -65,4 +65,36 @@ codes! {
         "A `match` maps paths of the request to a value, a list of values or a mapping of operators. The message says what is wrong.";
     POLICY_OPERATOR = "E-POLICY-017", Invalid, "an unknown operator",
         "The hint lists the operators.";
+    RESOLVE_BUNDLE_TWICE = "E-POLICY-030", Invalid, "two bundles have one name",
+        "Decisions and errors name bundles, so each name stands for one.";
+    RESOLVE_SCOPE_TWICE = "E-POLICY-031", Invalid, "two bundles define one scope",
+        "One scope is defined by exactly one bundle, or the answer would hang on their order.";
+    RESOLVE_NO_ROOT = "E-POLICY-032", Invalid, "no bundle defines the root scope",
+        "Without the root of the organisation's tree there is no policy. Add the bundle that defines it, or correct the scope.";
+    RESOLVE_NO_PACK = "E-POLICY-033", Invalid, "no bundle defines a pack",
+        "A scope extends a pack that no bundle defines; resolving without it would drop its rules.";
+    RESOLVE_CYCLE = "E-POLICY-034", Invalid, "scopes extend each other in a circle",
+        "A pack cannot be above and below the same scope. Remove one of the `extends` that the message lists.";
+    RESOLVE_NO_RULE = "E-POLICY-035", Invalid, "an override names a rule that does not exist",
+        "The rule was renamed or removed, or its name is misspelt. Correct or remove the override.";
+    RESOLVE_NOT_ABOVE = "E-POLICY-036", Invalid, "an override of a rule that is not inherited",
+        "A scope may override rules of its ancestors and of the packs that it extends, and no others.";
+    RESOLVE_NOT_PERMITTED = "E-POLICY-037", Invalid, "an override that the rule's author does not permit",
+        "A rule says with `override` what descendants may do: `none`, `tighten` (a stricter effect or a raised mode) or `any`.";
+    RESOLVE_NO_REASON = "E-POLICY-038", Invalid, "a loosening without a reason",
+        "An override that asks for less than what it inherits says why. Add `reason`.";
+    RESOLVE_LIMIT = "E-POLICY-039", Invalid, "the effective policy is too large",
+        "Too many scopes take part. Extend fewer packs.";
+    LINT_SHADOWED = "E-POLICY-060", Finding, "a rule that never decides",
+        "A rule of the same scope that is looked at first matches whatever this one matches.";
+    LINT_VOID_ALLOW = "E-POLICY-061", Finding, "an allow that another scope's default denies",
+        "A scope with `default: deny` has the last word on what may be allowed below it.";
+    LINT_NEVER_MATCHES = "E-POLICY-062", Finding, "a rule that can never match",
+        "Its conditions contradict each other.";
+    LINT_LAPSES_SOON = "E-POLICY-063", Finding, "an override lapses within 30 days",
+        "From that moment on, the rule counts as it was written. Renew the override, or prepare.";
+    LINT_LAPSED = "E-POLICY-064", Finding, "an override has lapsed",
+        "It is as if it were never written. Remove or renew it.";
+    LINT_MIN_MODE = "E-POLICY-065", Finding, "`min_mode` is above the scope's own mode",
+        "`min_mode` limits how far a consumer may lower modes; it does not raise them.";
 }

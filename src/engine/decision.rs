@@ -1,0 +1,299 @@
+//! The decision: what is answered and recorded.
+//!
+//! Its fields are those of `docs/decision-log.md`. `risk`, `missing_capabilities`, `patterns` and `approval` are reserved:
+//! they are absent until catalogues and approvals fill them.
+
+use jiff::Timestamp;
+use serde::Serialize;
+use uuid::Uuid;
+
+use super::evaluate::{Engine, Hit, Origin, Pick, Verdict};
+use crate::bundle::BundleIdentity;
+use crate::digest::Sha256Digest;
+use crate::name::{ReasonCode, RuleRef, Scope};
+use crate::policy::{Effect, Mode};
+use crate::resolve::{EffectivePolicy, EffectiveRule, Source};
+
+/// What happens to the request.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Outcome {
+    /// It may go on.
+    Allowed,
+    /// It may not.
+    Denied,
+    /// It waits for an approval.
+    Pending,
+}
+
+impl From<Effect> for Outcome {
+    fn from(effect: Effect) -> Self {
+        match effect {
+            Effect::Allow | Effect::Audit => Self::Allowed,
+            Effect::RequireApproval => Self::Pending,
+            Effect::Deny => Self::Denied,
+        }
+    }
+}
+
+/// Whether the policy is within its time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Freshness {
+    /// It is.
+    Fresh,
+    /// It is served within a grace after it.
+    Stale,
+}
+
+/// What only the caller knows of a decision.
+#[derive(Debug, Clone)]
+pub struct Occasion {
+    /// The decision's id, a UUIDv7.
+    pub decision_id: Uuid,
+    /// When it was made.
+    pub time: Timestamp,
+    /// The request's fingerprint, with its algorithm.
+    pub request_fingerprint: String,
+    /// Whether the policy was stale.
+    pub freshness: Freshness,
+    /// How long it took, in nanoseconds.
+    pub duration_ns: u64,
+}
+
+/// A rule that matched.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct MatchedRule {
+    /// Its name; its scope is its layer.
+    pub rule: RuleRef,
+    /// What it asks for.
+    pub effect: Effect,
+    /// How far it binds.
+    pub mode: Mode,
+    /// Whether it counts only because a condition could not be judged.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub failed: bool,
+    /// Where it was written.
+    pub source: Option<Source>,
+}
+
+/// What would have happened if everything were enforced.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Would {
+    /// The effect.
+    pub effect: Effect,
+    /// The mode of what made it: under `warn`, tell the user.
+    pub mode: Mode,
+    /// The rule that made it, if a rule did.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub rule: Option<RuleRef>,
+    /// Why.
+    pub reason: String,
+    /// Why, for machines.
+    pub reason_code: String,
+}
+
+/// The answer to a request, and everything that explains it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Decision {
+    /// A UUIDv7.
+    pub decision_id: String,
+    /// When.
+    pub time: Timestamp,
+    /// The scope whose policy decided.
+    pub scope: Scope,
+    /// The effect, from enforced rules alone.
+    pub effect: Effect,
+    /// What happens to the request.
+    pub outcome: Outcome,
+    /// `enforce` where something enforced decided; else the mode of what would have.
+    pub mode: Mode,
+    /// The determining rule, if a rule determined.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub rule: Option<RuleRef>,
+    /// Why.
+    pub reason: String,
+    /// Why, for machines.
+    pub reason_code: String,
+    /// What the reader of a refusal can do.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub remediation: Option<String>,
+    /// Whether an audit rule matched, whatever decided.
+    pub audited: bool,
+    /// What would have happened if everything were enforced, where something else would have decided.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub would: Option<Would>,
+    /// Every rule that matched, in evaluation order.
+    pub matched: Vec<MatchedRule>,
+    /// The request's fingerprint.
+    pub request_fingerprint: String,
+    /// The effective policy's digest; none where there was no policy to evaluate.
+    pub policy_digest: Option<Sha256Digest>,
+    /// The bundles that took part.
+    pub bundles: Vec<BundleIdentity>,
+    /// Whether the policy was past its time.
+    pub stale: bool,
+    /// Whether a bundle that took part was not signed.
+    pub unsigned: bool,
+    /// How long it took, in nanoseconds.
+    pub duration_ns: u64,
+}
+
+impl Decision {
+    /// The decision that `verdict`, an answer of `engine`, makes on this occasion.
+    #[must_use]
+    pub fn new(engine: &Engine, verdict: &Verdict, occasion: Occasion) -> Self {
+        let policy = engine.policy();
+        let because = verdict.binding().map(|pick| Because::of(policy, pick));
+        let because = because.unwrap_or_else(|| Because {
+            rule: None,
+            reason: "no enforced rule speaks of this request".to_owned(),
+            reason_code: "NOT_ENFORCED".to_owned(),
+            remediation: None,
+        });
+        let would = verdict.would();
+        let differs = verdict.binding().map(|pick| pick.origin) != Some(would.origin);
+        let hits = verdict.hits.iter().filter_map(|hit| matched(policy, *hit));
+        Self {
+            decision_id: occasion.decision_id.to_string(),
+            time: occasion.time,
+            scope: policy.scope().clone(),
+            effect: verdict.effect(),
+            outcome: verdict.effect().into(),
+            mode: verdict.binding().map_or(would.mode, |pick| pick.mode),
+            rule: because.rule,
+            reason: because.reason,
+            reason_code: because.reason_code,
+            remediation: because.remediation,
+            audited: verdict.is_audited(),
+            would: differs.then(|| would_be(policy, would)),
+            matched: hits.collect(),
+            request_fingerprint: occasion.request_fingerprint,
+            policy_digest: Some(policy.digest()),
+            bundles: policy.bundles().to_vec(),
+            stale: occasion.freshness == Freshness::Stale,
+            unsigned: policy.is_unsigned(),
+            duration_ns: occasion.duration_ns,
+        }
+    }
+
+    /// The decision where no policy can be evaluated: invalid, unverified, missing. Under `enforce` it denies; under a lower
+    /// mode it allows, with the same cause on record and the denial under `would`.
+    #[must_use]
+    pub fn fail_closed(
+        scope: &Scope,
+        mode: Mode,
+        cause: &ReasonCode,
+        reason: &str,
+        occasion: Occasion,
+    ) -> Self {
+        let effect = if mode == Mode::Enforce {
+            Effect::Deny
+        } else {
+            Effect::Allow
+        };
+        let would = Would {
+            effect: Effect::Deny,
+            mode,
+            rule: None,
+            reason: reason.to_owned(),
+            reason_code: cause.to_string(),
+        };
+        Self {
+            decision_id: occasion.decision_id.to_string(),
+            time: occasion.time,
+            scope: scope.clone(),
+            effect,
+            outcome: effect.into(),
+            mode,
+            rule: None,
+            reason: reason.to_owned(),
+            reason_code: cause.to_string(),
+            remediation: None,
+            audited: false,
+            would: Some(would).filter(|would| would.effect != effect),
+            matched: Vec::new(),
+            request_fingerprint: occasion.request_fingerprint,
+            policy_digest: None,
+            bundles: Vec::new(),
+            stale: occasion.freshness == Freshness::Stale,
+            unsigned: false,
+            duration_ns: occasion.duration_ns,
+        }
+    }
+}
+
+/// Why a verdict was reached.
+struct Because {
+    rule: Option<RuleRef>,
+    reason: String,
+    reason_code: String,
+    remediation: Option<String>,
+}
+
+impl Because {
+    fn of(policy: &EffectivePolicy, pick: Pick) -> Self {
+        match pick.origin {
+            Origin::Rule(layer, rule) => match rule_at(policy, layer, rule) {
+                Some(rule) => Self {
+                    rule: Some(rule.written.name.clone()),
+                    reason: rule.reason.clone(),
+                    reason_code: rule.written.reason_code.to_string(),
+                    remediation: rule.written.remediation.clone(),
+                },
+                None => Self::no_match(),
+            },
+            Origin::Default(layer) => {
+                let scope = policy
+                    .layers()
+                    .get(layer)
+                    .map_or("", |layer| layer.scope.as_str());
+                let effect = pick.effect.as_str();
+                let reason = format!(
+                    "no rule of `{scope}` speaks of this request, and its default is `{effect}`"
+                );
+                Self {
+                    rule: None,
+                    reason,
+                    reason_code: format!("DEFAULT_{}", effect.to_ascii_uppercase()),
+                    remediation: None,
+                }
+            }
+            Origin::NoMatch => Self::no_match(),
+        }
+    }
+
+    fn no_match() -> Self {
+        Self {
+            rule: None,
+            reason: "no rule speaks of this request".to_owned(),
+            reason_code: "NO_MATCH".to_owned(),
+            remediation: None,
+        }
+    }
+}
+
+fn rule_at(policy: &EffectivePolicy, layer: usize, rule: usize) -> Option<&EffectiveRule> {
+    policy.layers().get(layer)?.rules.get(rule)
+}
+
+fn would_be(policy: &EffectivePolicy, pick: Pick) -> Would {
+    let because = Because::of(policy, pick);
+    Would {
+        effect: pick.effect,
+        mode: pick.mode,
+        rule: because.rule,
+        reason: because.reason,
+        reason_code: because.reason_code,
+    }
+}
+
+fn matched(policy: &EffectivePolicy, hit: Hit) -> Option<MatchedRule> {
+    let rule = rule_at(policy, hit.layer, hit.rule)?;
+    Some(MatchedRule {
+        rule: rule.written.name.clone(),
+        effect: rule.effect,
+        mode: rule.mode,
+        failed: hit.failed,
+        source: rule.source.clone(),
+    })
+}

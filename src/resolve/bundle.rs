@@ -1,0 +1,83 @@
+//! A bundle whose policies were read.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use serde_json::Value;
+
+use crate::bundle::{BundleIdentity, BundlePath};
+use crate::diag::Diagnostic;
+use crate::digest::Sha256Digest;
+use crate::name::BundleName;
+use crate::policy::{self, Layer};
+
+/// A bundle's identity and layers.
+///
+/// INVARIANT: only a verified bundle becomes one, or a directory of the author's own through [`Self::unsigned`].
+#[derive(Debug, Clone)]
+pub struct LoadedBundle {
+    identity: BundleIdentity,
+    layers: Vec<Layer>,
+    unsigned: bool,
+}
+
+impl LoadedBundle {
+    /// A bundle that was verified.
+    #[allow(dead_code, reason = "the constructor from a verified bundle calls it")]
+    pub(crate) fn new(identity: BundleIdentity, layers: Vec<Layer>) -> Self {
+        Self {
+            identity,
+            layers,
+            unsigned: false,
+        }
+    }
+
+    /// Reads a directory that nobody signed, for authors who try out what they write. Whatever is decided with it says so.
+    /// Its payload digest is that of the canonical JSON object from file names to digests.
+    ///
+    /// # Errors
+    /// Every problem of its policies.
+    pub fn unsigned(
+        name: BundleName,
+        files: &BTreeMap<BundlePath, Arc<[u8]>>,
+    ) -> Result<Self, Vec<Diagnostic>> {
+        let layers = policy::validate(files, None)?;
+        let digests = files.iter().map(|(name, bytes)| {
+            let digest = Sha256Digest::of(bytes).to_string();
+            (name.to_string(), Value::String(digest))
+        });
+        // An object of texts holds no number, so its canonical form is its plain one with sorted keys.
+        let listing = crate::json::canonical(&Value::Object(digests.collect()));
+        let identity = BundleIdentity {
+            name,
+            epoch: 0,
+            revision: 0,
+            commit: None,
+            payload: Sha256Digest::of(&listing.unwrap_or_default()),
+            signers: Vec::new(),
+        };
+        Ok(Self {
+            identity,
+            layers,
+            unsigned: true,
+        })
+    }
+
+    /// Which bundle it is.
+    #[must_use]
+    pub fn identity(&self) -> &BundleIdentity {
+        &self.identity
+    }
+
+    /// What its scopes say.
+    #[must_use]
+    pub fn layers(&self) -> &[Layer] {
+        &self.layers
+    }
+
+    /// Whether nobody signed it.
+    #[must_use]
+    pub fn is_unsigned(&self) -> bool {
+        self.unsigned
+    }
+}

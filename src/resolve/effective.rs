@@ -1,0 +1,254 @@
+//! The effective policy: what decides, in evaluation order, and where every part of it comes from.
+
+use std::cmp::{Ordering, Reverse};
+
+use serde::Serialize;
+use serde_json::{Value, json};
+
+use super::LoadedBundle;
+use crate::bundle::BundleIdentity;
+use crate::diag::{Code, Diagnostic, Location};
+use crate::digest::{CommitId, Sha256Digest};
+use crate::json;
+use crate::name::{BundleName, Scope};
+use crate::policy::{Effect, Mode, Override, Rule};
+
+/// Where a rule or override was written.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Source {
+    /// The bundle.
+    pub bundle: BundleName,
+    /// Its commit, where it came from Git.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub commit: Option<CommitId>,
+    /// The file in the bundle.
+    pub file: String,
+    /// 1-based line.
+    pub line: u32,
+}
+
+/// Why a layer takes part.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum LayerKind {
+    /// It is the scope or one of its ancestors.
+    Chain,
+    /// A scope of the chain extends it, perhaps through another pack.
+    Pack,
+}
+
+/// An override that was taken into account.
+#[derive(Debug, Clone)]
+pub struct AppliedOverride {
+    /// The scope that made it.
+    pub by: Scope,
+    /// As written.
+    pub written: Override,
+    /// Whether it asks for less than what it found.
+    pub loosens: bool,
+    /// Where it was written.
+    pub source: Option<Source>,
+}
+
+/// A rule after every override.
+#[derive(Debug, Clone)]
+pub struct EffectiveRule {
+    /// As written.
+    pub written: Rule,
+    /// What it asks for now.
+    pub effect: Effect,
+    /// How far it binds now, under the consumer's cap.
+    pub mode: Mode,
+    /// How far its author lets it bind, under the consumer's cap.
+    pub declared_mode: Mode,
+    /// Its precedence now.
+    pub precedence: i32,
+    /// Its reason now.
+    pub reason: String,
+    /// Whether an override switched it off.
+    pub disabled: bool,
+    /// The overrides that touched it, in evaluation order.
+    pub overrides: Vec<AppliedOverride>,
+    /// Where it was written.
+    pub source: Option<Source>,
+}
+
+impl EffectiveRule {
+    /// The order in which the rules of a layer are looked at.
+    pub(super) fn compare(left: &Self, right: &Self) -> Ordering {
+        let key = |rule: &Self| (Reverse(rule.precedence), Reverse(rule.effect.rank()));
+        key(left)
+            .cmp(&key(right))
+            .then_with(|| left.written.name.rule.cmp(&right.written.name.rule))
+    }
+
+    /// Whether a descendant made it binding that its author had not. Such a rule adds its verdict and silences no other: an
+    /// `allow` that shadowed an enforced `deny` would make a raised mode a loosening.
+    #[must_use]
+    pub fn is_raised(&self) -> bool {
+        self.mode == Mode::Enforce && self.declared_mode < Mode::Enforce
+    }
+}
+
+/// One scope's layer.
+#[derive(Debug, Clone)]
+pub struct EffectiveLayer {
+    /// The scope.
+    pub scope: Scope,
+    /// Why it takes part.
+    pub kind: LayerKind,
+    /// The position of its bundle in [`EffectivePolicy::bundles`]; none for a scope that no bundle defines.
+    pub bundle: Option<usize>,
+    /// The mode of its default, under the consumer's cap.
+    pub mode: Mode,
+    /// The floor that it puts under the consumer's cap.
+    pub min_mode: Mode,
+    /// What it says where none of its rules matches.
+    pub default: Option<Effect>,
+    /// Where it was written.
+    pub location: Option<Location>,
+    /// Its rules in the order in which they are looked at, disabled ones included.
+    pub rules: Vec<EffectiveRule>,
+}
+
+/// All layers of one scope after overrides.
+#[derive(Debug, Clone)]
+pub struct EffectivePolicy {
+    scope: Scope,
+    bundles: Vec<BundleIdentity>,
+    layers: Vec<EffectiveLayer>,
+    lapsed: Vec<AppliedOverride>,
+    root_mode: Mode,
+    unsigned: bool,
+    digest: Sha256Digest,
+}
+
+impl EffectivePolicy {
+    /// The scope that it is for.
+    #[must_use]
+    pub fn scope(&self) -> &Scope {
+        &self.scope
+    }
+
+    /// The bundles that take part, sorted by name.
+    #[must_use]
+    pub fn bundles(&self) -> &[BundleIdentity] {
+        &self.bundles
+    }
+
+    /// The layers in evaluation order.
+    #[must_use]
+    pub fn layers(&self) -> &[EffectiveLayer] {
+        &self.layers
+    }
+
+    /// The root scope's mode, under the consumer's cap: that of `NO_MATCH`.
+    #[must_use]
+    pub fn root_mode(&self) -> Mode {
+        self.root_mode
+    }
+
+    /// Whether a bundle that takes part was not signed.
+    #[must_use]
+    pub fn is_unsigned(&self) -> bool {
+        self.unsigned
+    }
+
+    /// SHA-256 of the RFC 8785 form of everything that can change an answer. Places and bundles are not part of it, so
+    /// policies of one digest decide alike.
+    #[must_use]
+    pub fn digest(&self) -> Sha256Digest {
+        self.digest
+    }
+
+    /// Every override that loosens, with its rule.
+    pub fn loosenings(&self) -> impl Iterator<Item = (&EffectiveRule, &AppliedOverride)> {
+        let rules = self.layers.iter().flat_map(|layer| &layer.rules);
+        let pairs = rules.flat_map(|rule| rule.overrides.iter().map(move |change| (rule, change)));
+        pairs.filter(|(_, change)| change.loosens)
+    }
+
+    /// The overrides that have lapsed and count no more.
+    #[must_use]
+    pub fn lapsed(&self) -> &[AppliedOverride] {
+        &self.lapsed
+    }
+}
+
+/// Caps the modes, keeps the bundles that take part, and takes the digest.
+pub(super) fn assemble(
+    bundles: &[&LoadedBundle],
+    scope: &Scope,
+    (mut layers, lapsed): (Vec<EffectiveLayer>, Vec<AppliedOverride>),
+    cap: Option<Mode>,
+) -> Result<EffectivePolicy, Diagnostic> {
+    let floor = layers.iter().map(|layer| layer.min_mode).max();
+    let cap = cap
+        .unwrap_or(Mode::Enforce)
+        .max(floor.unwrap_or(Mode::AuditOnly));
+    let mut used: Vec<usize> = layers.iter().filter_map(|layer| layer.bundle).collect();
+    used.sort_unstable();
+    used.dedup();
+    for layer in &mut layers {
+        layer.mode = layer.mode.min(cap);
+        layer.bundle = layer
+            .bundle
+            .and_then(|bundle| used.binary_search(&bundle).ok());
+        for rule in &mut layer.rules {
+            rule.mode = rule.mode.min(cap);
+            rule.declared_mode = rule.declared_mode.min(cap);
+        }
+    }
+    let chain = scope.chain();
+    let root = layers
+        .iter()
+        .find(|layer| chain.first() == Some(&layer.scope));
+    let root_mode = root.map_or(Mode::Enforce, |root| root.mode);
+    let used = used.iter().filter_map(|index| bundles.get(*index));
+    let (bundles, unsigned): (Vec<_>, Vec<_>) = used
+        .map(|bundle| (bundle.identity().clone(), bundle.is_unsigned()))
+        .unzip();
+    let content = json!({
+        "version": 1,
+        "scope": scope,
+        "layers": layers.iter().map(layer_content).collect::<Vec<_>>(),
+    });
+    let canonical = json::canonical(&content).map_err(|error| {
+        let message = format!("the policy has no canonical form: {error}");
+        Diagnostic::error(Code::RESOLVE_LIMIT, message)
+    })?;
+    Ok(EffectivePolicy {
+        scope: scope.clone(),
+        bundles,
+        layers,
+        lapsed,
+        root_mode,
+        unsigned: unsigned.contains(&true),
+        digest: Sha256Digest::of(&canonical),
+    })
+}
+
+fn layer_content(layer: &EffectiveLayer) -> Value {
+    let rules = layer.rules.iter().filter(|rule| !rule.disabled);
+    json!({
+        "scope": layer.scope,
+        "mode": layer.mode,
+        "default": layer.default,
+        "rules": rules.map(rule_content).collect::<Vec<_>>(),
+    })
+}
+
+fn rule_content(rule: &EffectiveRule) -> Value {
+    json!({
+        "id": rule.written.name.rule,
+        "effect": rule.effect,
+        "mode": rule.mode,
+        "raised": rule.is_raised(),
+        "precedence": rule.precedence,
+        "reason": rule.reason,
+        "reason_code": rule.written.reason_code,
+        "remediation": rule.written.remediation,
+        "tags": rule.written.tags,
+        "match": rule.written.matcher.source(),
+    })
+}

@@ -1,0 +1,105 @@
+//! From layers to one effective policy: chains, packs, overrides, provenance.
+//!
+//! The answer depends on the bundles' contents and on `now`, never on the order of bundles, files or packs. A refused override
+//! refuses the whole: an effective policy is what every author meant, or none.
+//!
+//! 1. `graph`: the scopes that take part, and which is above which.
+//! 2. `overrides`: each rule's final effect, mode, precedence and reason, from the root down.
+//! 3. `effective`: the layers in evaluation order, the digest, the view for people.
+//!
+//! It takes bundles that were verified, and an unsigned directory only through [`LoadedBundle::unsigned`], which marks
+//! everything that comes of it.
+
+mod bundle;
+mod effective;
+mod graph;
+mod lint;
+mod overrides;
+mod view;
+
+use std::collections::BTreeMap;
+
+use jiff::Timestamp;
+
+use crate::diag::{Code, Diagnostic};
+use crate::name::Scope;
+use crate::policy::{Layer, Mode};
+
+pub use bundle::LoadedBundle;
+pub use effective::{
+    AppliedOverride, EffectiveLayer, EffectivePolicy, EffectiveRule, LayerKind, Source,
+};
+pub use lint::lint;
+pub use view::{LayerView, OverrideView, PolicyView, RuleView};
+
+/// The greatest number of scopes in one effective policy.
+pub const MAX_SCOPES: usize = 1_024;
+
+/// Resolves the effective policy of `scope` at `now`. `cap` is the consumer's own rollout mode; it lowers every mode above
+/// it, though not below the greatest `min_mode` that takes part.
+///
+/// # Errors
+/// Every problem: scopes defined twice, an undefined root or pack, cycles, refused overrides.
+pub fn resolve(
+    bundles: &[LoadedBundle],
+    scope: &Scope,
+    now: Timestamp,
+    cap: Option<Mode>,
+) -> Result<EffectivePolicy, Vec<Diagnostic>> {
+    let mut sorted: Vec<&LoadedBundle> = bundles.iter().collect();
+    sorted.sort_by(|left, right| left.identity().name.cmp(&right.identity().name));
+    let defined = index(&sorted)?;
+    let graph = graph::build(&defined, scope)?;
+    let layers = overrides::apply(&defined, &sorted, &graph, now)?;
+    effective::assemble(&sorted, scope, layers, cap).map_err(|problem| vec![problem])
+}
+
+/// A layer and the position of its bundle.
+#[derive(Debug, Clone, Copy)]
+struct Defined<'a> {
+    bundle: usize,
+    layer: &'a Layer,
+}
+
+type Definitions<'a> = BTreeMap<&'a Scope, Defined<'a>>;
+
+/// Who defines each scope. One scope is defined by exactly one bundle.
+fn index<'a>(bundles: &[&'a LoadedBundle]) -> Result<Definitions<'a>, Vec<Diagnostic>> {
+    let mut problems = Vec::new();
+    for pair in bundles.windows(2) {
+        if let [first, second] = pair
+            && first.identity().name == second.identity().name
+        {
+            let message = format!("two bundles are named `{}`", first.identity().name);
+            let hint = "name each bundle once";
+            problems.push(Diagnostic::error(Code::RESOLVE_BUNDLE_TWICE, message).hint(hint));
+        }
+    }
+    let mut defined: Definitions<'a> = BTreeMap::new();
+    for (bundle, loaded) in bundles.iter().enumerate() {
+        for layer in loaded.layers() {
+            let entry = Defined { bundle, layer };
+            if let Some(first) = defined.insert(&layer.scope, entry) {
+                let owner = bundles
+                    .get(first.bundle)
+                    .map(|first| &first.identity().name);
+                let message = format!(
+                    "the scope `{}` is defined by bundle `{}` and by bundle `{}`",
+                    layer.scope,
+                    owner.map_or("", |name| name.as_str()),
+                    loaded.identity().name,
+                );
+                problems.push(
+                    Diagnostic::error(Code::RESOLVE_SCOPE_TWICE, message)
+                        .at(layer.location.clone())
+                        .hint("let exactly one bundle define each scope"),
+                );
+            }
+        }
+    }
+    if problems.is_empty() {
+        Ok(defined)
+    } else {
+        Err(problems)
+    }
+}

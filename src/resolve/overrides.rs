@@ -1,0 +1,336 @@
+//! Each rule's final state, after every override that stands.
+//!
+//! For one rule, from the root down:
+//!
+//! 1. An override starts from the state that the overrides above it left; where two of them are unordered (two packs), from
+//!    the stricter in every part.
+//! 2. The rule's author decides what may be done to that state; whatever is refused is an error of the bundle that tried.
+//! 3. The state that stands is that of the lowest overrides, again the stricter in every part where they are unordered.
+//!
+//! Under `tighten`, a changed precedence is refused as well: it lets another rule of the layer decide.
+
+use std::collections::BTreeMap;
+
+use jiff::Timestamp;
+
+use super::effective::{AppliedOverride, EffectiveLayer, EffectiveRule, LayerKind, Source};
+use super::graph::Graph;
+use super::{Defined, Definitions, LoadedBundle};
+use crate::diag::{Code, Diagnostic, Location};
+use crate::name::{RuleRef, Scope};
+use crate::policy::{Effect, Mode, Override, OverridePermission, Rule};
+
+/// An override and where it comes from.
+#[derive(Clone, Copy)]
+struct Change<'a> {
+    by: &'a Scope,
+    bundle: usize,
+    written: &'a Override,
+}
+
+/// What overrides change about a rule.
+#[derive(Debug, Clone)]
+struct State {
+    effect: Effect,
+    disabled: bool,
+    mode: Mode,
+    precedence: i32,
+    reason: String,
+}
+
+impl State {
+    fn of(rule: &Rule) -> Self {
+        Self {
+            effect: rule.effect,
+            disabled: false,
+            mode: rule.mode,
+            precedence: rule.precedence,
+            reason: rule.reason.clone(),
+        }
+    }
+
+    /// The state after `change`. A new effect switches a disabled rule on again.
+    fn after(&self, change: &Override) -> Self {
+        let reason = change
+            .reason
+            .as_ref()
+            .filter(|_| change.changes_reason_only());
+        Self {
+            effect: change.effect.unwrap_or(self.effect),
+            disabled: change.disable || (self.disabled && change.effect.is_none()),
+            mode: change.mode.unwrap_or(self.mode),
+            precedence: change.precedence.unwrap_or(self.precedence),
+            reason: reason.unwrap_or(&self.reason).clone(),
+        }
+    }
+
+    /// The part of the language by which `next` asks for less than this state, if there is one.
+    fn loosened_by(&self, next: &Self) -> Option<&'static str> {
+        if next.disabled && !self.disabled {
+            Some("disable")
+        } else if next.effect < self.effect && !self.disabled {
+            Some("effect")
+        } else if next.mode < self.mode {
+            Some("mode")
+        } else if next.precedence != self.precedence {
+            Some("precedence")
+        } else {
+            None
+        }
+    }
+
+    /// The stricter of the two in every part. Later in the order changes the reason only where it is stricter.
+    fn stricter(self, other: Self) -> Self {
+        let weight = |state: &Self| (!state.disabled, state.effect, state.mode);
+        let (strict, loose) = if weight(&other) > weight(&self) {
+            (other, self)
+        } else {
+            (self, other)
+        };
+        // Looking earlier at a rule that refuses is stricter, looking later at one that permits.
+        let precedence = if strict.effect >= Effect::RequireApproval {
+            strict.precedence.max(loose.precedence)
+        } else {
+            strict.precedence.min(loose.precedence)
+        };
+        Self {
+            mode: strict.mode.max(loose.mode),
+            precedence,
+            ..strict
+        }
+    }
+}
+
+/// The layers in evaluation order, every override applied.
+pub(super) fn apply(
+    defined: &Definitions<'_>,
+    bundles: &[&LoadedBundle],
+    graph: &Graph,
+    now: Timestamp,
+) -> Result<(Vec<EffectiveLayer>, Vec<AppliedOverride>), Vec<Diagnostic>> {
+    let mut changes: BTreeMap<&RuleRef, Vec<Change<'_>>> = BTreeMap::new();
+    let mut lapsed = Vec::new();
+    let mut problems = Vec::new();
+    for (scope, _) in &graph.order {
+        let Some((by, found)) = defined.get_key_value(scope) else {
+            continue;
+        };
+        for written in &found.layer.overrides {
+            let change = Change {
+                by,
+                bundle: found.bundle,
+                written,
+            };
+            if written.is_lapsed(now) {
+                lapsed.push(describe(change, bundles, false));
+            } else if let Some(problem) = refuse_target(defined, graph, change) {
+                problems.push(blame(problem, change, bundles));
+            } else {
+                changes.entry(&written.rule).or_default().push(change);
+            }
+        }
+    }
+    let mut layers = Vec::new();
+    for (scope, is_chain) in &graph.order {
+        let kind = if *is_chain {
+            LayerKind::Chain
+        } else {
+            LayerKind::Pack
+        };
+        let found = defined.get(scope);
+        let mut rules = Vec::new();
+        for rule in found.iter().flat_map(|found| &found.layer.rules) {
+            let changes = changes.get(&rule.name).map_or(&[][..], Vec::as_slice);
+            match settle(rule, changes, bundles, graph) {
+                Ok(state) => rules.extend(found.map(|found| finish(rule, state, *found, bundles))),
+                Err(refused) => problems.extend(refused),
+            }
+        }
+        rules.sort_by(EffectiveRule::compare);
+        layers.push(EffectiveLayer {
+            scope: scope.clone(),
+            kind,
+            bundle: found.map(|found| found.bundle),
+            mode: found.map_or(Mode::Enforce, |found| found.layer.mode),
+            min_mode: found.map_or(Mode::AuditOnly, |found| found.layer.min_mode),
+            default: found.and_then(|found| found.layer.default),
+            location: found.map(|found| found.layer.location.clone()),
+            rules,
+        });
+    }
+    if problems.is_empty() {
+        Ok((layers, lapsed))
+    } else {
+        Err(problems)
+    }
+}
+
+/// Why `change` may not name its rule, if it may not.
+fn refuse_target(
+    defined: &Definitions<'_>,
+    graph: &Graph,
+    change: Change<'_>,
+) -> Option<Diagnostic> {
+    let target = &change.written.rule;
+    if !graph.contains(&target.scope) {
+        // A pack may waive what its own path's ancestors say; where those take no part, there is nothing to waive.
+        let is_ancestor = change.by.is_within(&target.scope);
+        return (!is_ancestor).then(|| not_above(change));
+    }
+    if !graph.is_above(&target.scope, change.by) {
+        return Some(not_above(change));
+    }
+    let layer = defined.get(&target.scope).map(|found| found.layer);
+    let exists = layer.is_some_and(|layer| layer.rules.iter().any(|rule| rule.name == *target));
+    (!exists).then(|| {
+        let message = format!(
+            "the scope `{}` overrides `{target}`, which does not exist",
+            change.by
+        );
+        Diagnostic::error(Code::RESOLVE_NO_RULE, message)
+            .hint("correct the name, or remove the override")
+    })
+}
+
+fn not_above(change: Change<'_>) -> Diagnostic {
+    let message = format!(
+        "the scope `{}` overrides `{}`, which it does not inherit",
+        change.by, change.written.rule
+    );
+    Diagnostic::error(Code::RESOLVE_NOT_ABOVE, message)
+        .hint("a scope may override rules of its ancestors and of the packs that it extends")
+}
+
+/// The final state of `rule`, and the overrides that led to it.
+fn settle(
+    rule: &Rule,
+    changes: &[Change<'_>],
+    bundles: &[&LoadedBundle],
+    graph: &Graph,
+) -> Result<(State, Vec<AppliedOverride>), Vec<Diagnostic>> {
+    let mut states: Vec<(&Scope, State)> = Vec::new();
+    let mut applied = Vec::new();
+    let mut problems = Vec::new();
+    for change in changes {
+        let above = states
+            .iter()
+            .filter(|(by, _)| graph.is_above(by, change.by));
+        let above: Vec<&(&Scope, State)> = above.collect();
+        let before = lowest(&above, graph).unwrap_or_else(|| State::of(rule));
+        let after = before.after(change.written);
+        let loosened = before.loosened_by(&after);
+        if let Some(problem) = refuse_change(rule, change, loosened) {
+            problems.push(blame(problem, *change, bundles));
+            continue;
+        }
+        applied.push(describe(*change, bundles, loosened.is_some()));
+        states.push((change.by, after));
+    }
+    if !problems.is_empty() {
+        return Err(problems);
+    }
+    let all: Vec<&(&Scope, State)> = states.iter().collect();
+    let state = lowest(&all, graph).unwrap_or_else(|| State::of(rule));
+    Ok((state, applied))
+}
+
+/// The strictest of the states that no other scope of `states` is below.
+fn lowest(states: &[&(&Scope, State)], graph: &Graph) -> Option<State> {
+    let is_lowest = |by: &Scope| !states.iter().any(|(other, _)| graph.is_above(by, other));
+    let lowest = states.iter().filter(|(by, _)| is_lowest(by));
+    lowest
+        .map(|(_, state)| state.clone())
+        .reduce(State::stricter)
+}
+
+/// Why the rule's author does not permit `change`, if so.
+fn refuse_change(
+    rule: &Rule,
+    change: &Change<'_>,
+    loosened: Option<&'static str>,
+) -> Option<Diagnostic> {
+    let (by, name) = (change.by, &rule.name);
+    let at = &rule.location;
+    match (rule.permission, loosened) {
+        (OverridePermission::None, _) => {
+            let message = format!("the scope `{by}` overrides `{name}`, which permits no override");
+            let hint =
+                format!("remove it, or ask the authors of `{name}` ({at}) for `override: tighten`");
+            Some(Diagnostic::error(Code::RESOLVE_NOT_PERMITTED, message).hint(hint))
+        }
+        (OverridePermission::Tighten, Some(part)) => {
+            let message = format!(
+                "the scope `{by}` loosens the {} of `{name}`, which permits tightening only",
+                noun(part)
+            );
+            let hint =
+                format!("remove it, or ask the authors of `{name}` ({at}) for `override: any`");
+            Some(Diagnostic::error(Code::RESOLVE_NOT_PERMITTED, message).hint(hint))
+        }
+        (OverridePermission::Any, Some(part)) if change.written.reason.is_none() => {
+            let message = format!(
+                "the scope `{by}` loosens the {} of `{name}` without a reason",
+                noun(part)
+            );
+            let hint = "add `reason`, and best `owner`, `ticket` and `expires`";
+            Some(Diagnostic::error(Code::RESOLVE_NO_REASON, message).hint(hint))
+        }
+        _ => None,
+    }
+}
+
+fn noun(part: &'static str) -> &'static str {
+    if part == "disable" { "effect" } else { part }
+}
+
+/// Adds whose error it is, and where.
+fn blame(problem: Diagnostic, change: Change<'_>, bundles: &[&LoadedBundle]) -> Diagnostic {
+    let bundle = bundles
+        .get(change.bundle)
+        .map(|bundle| &bundle.identity().name);
+    let name = bundle.map_or("", |name| name.as_str());
+    Diagnostic {
+        message: format!("bundle `{name}`: {}", problem.message),
+        ..problem
+    }
+    .at(change.written.location.clone())
+    .under("overrides")
+}
+
+fn describe(change: Change<'_>, bundles: &[&LoadedBundle], loosens: bool) -> AppliedOverride {
+    AppliedOverride {
+        by: change.by.clone(),
+        written: change.written.clone(),
+        loosens,
+        source: source(change.bundle, &change.written.location, bundles),
+    }
+}
+
+fn source(bundle: usize, location: &Location, bundles: &[&LoadedBundle]) -> Option<Source> {
+    let identity = bundles.get(bundle)?.identity();
+    Some(Source {
+        bundle: identity.name.clone(),
+        commit: identity.commit.clone(),
+        file: location.file.clone(),
+        line: location.line,
+    })
+}
+
+fn finish(
+    rule: &Rule,
+    (state, overrides): (State, Vec<AppliedOverride>),
+    found: Defined<'_>,
+    bundles: &[&LoadedBundle],
+) -> EffectiveRule {
+    EffectiveRule {
+        source: source(found.bundle, &rule.location, bundles),
+        written: rule.clone(),
+        effect: state.effect,
+        mode: state.mode,
+        declared_mode: rule.mode,
+        precedence: state.precedence,
+        reason: state.reason,
+        disabled: state.disabled,
+        overrides,
+    }
+}

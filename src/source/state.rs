@@ -1,0 +1,498 @@
+//! What this machine has seen, so that policy never goes back: the highest revision of each bundle under each trust root,
+//! the newest root version, and the latest time.
+//!
+//! ```text
+//! <state>/lock         held while the file is read and replaced
+//!        /state.json   `StateV1`
+//! ```
+//!
+//! INVARIANT: marks only grow. [`advance`] is the only writer; it reads again under the lock, so that of two processes
+//! neither undoes the other's mark.
+//!
+//! SECURITY: a state that others may write protects from nothing, so a link or a group-writable file is refused, not
+//! repaired.
+
+use std::collections::BTreeMap;
+use std::fs::{self, File};
+use std::io;
+use std::path::{Path, PathBuf};
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use super::durable;
+use crate::diag::Code;
+use crate::digest::Sha256Digest;
+use crate::json::{self, JsonError};
+use crate::name::BundleName;
+
+const FILE: &str = "state.json";
+const LOCK: &str = "lock";
+const FORMAT: &str = "ordain-state/v1";
+/// The most bytes of the file.
+const MAX_BYTES: usize = 16 << 20;
+
+/// The highest revision seen of a bundle.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Mark {
+    /// The role's epoch.
+    pub epoch: u64,
+    /// The revision within the epoch.
+    pub revision: u64,
+    /// The payload that had them.
+    pub payload: Sha256Digest,
+}
+
+/// What has been verified, and when.
+#[derive(Debug, Clone, Copy)]
+pub struct Advance<'a> {
+    /// The fingerprint of the trust root that this machine pins.
+    pub root: &'a Sha256Digest,
+    /// The version of the newest root that was walked to.
+    pub root_version: u64,
+    /// The bundle and its revision; none when only the root was verified.
+    pub bundle: Option<(&'a BundleName, Mark)>,
+    /// Now.
+    pub time: Timestamp,
+}
+
+/// The state as it was read.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct State {
+    last_seen: Option<Timestamp>,
+    roots: BTreeMap<Sha256Digest, RootV1>,
+}
+
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct StateV1 {
+    format: String,
+    last_seen: Option<Timestamp>,
+    roots: BTreeMap<Sha256Digest, RootV1>,
+}
+
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RootV1 {
+    version: u64,
+    bundles: BTreeMap<BundleName, Mark>,
+}
+
+/// Why the state cannot be used, or not be advanced.
+#[derive(Debug, thiserror::Error)]
+pub enum StateError {
+    /// The system refused.
+    #[error("cannot use the state `{}`: {source}", path.display().to_string().escape_debug())]
+    Io {
+        /// Where.
+        path: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// A link where a file or directory should be.
+    #[error("`{}` is a link or a special file; the state must be a plain file in a plain directory", path.display().to_string().escape_debug())]
+    Link {
+        /// Which.
+        path: PathBuf,
+    },
+    /// Others may write it.
+    #[error("others may write `{}` (mode {mode:o}); run `chmod go-w` on it", path.display().to_string().escape_debug())]
+    Writable {
+        /// Which.
+        path: PathBuf,
+        /// Its permissions.
+        mode: u32,
+    },
+    /// Not strict JSON.
+    #[error("`{}` is damaged: {source}", path.display().to_string().escape_debug())]
+    Json {
+        /// Which.
+        path: PathBuf,
+        /// Why.
+        source: JsonError,
+    },
+    /// JSON of another shape.
+    #[error("`{}` is damaged: {reason}", path.display().to_string().escape_debug())]
+    Shape {
+        /// Which.
+        path: PathBuf,
+        /// Why.
+        reason: String,
+    },
+    /// A revision below the mark.
+    #[error(
+        "bundle `{bundle}` is at epoch {}, revision {}, but this machine has seen epoch {}, revision {}",
+        offered.epoch, offered.revision, seen.epoch, seen.revision
+    )]
+    Rollback {
+        /// The bundle.
+        bundle: BundleName,
+        /// What came.
+        offered: Mark,
+        /// The mark.
+        seen: Mark,
+    },
+    /// The same revision with other contents.
+    #[error(
+        "bundle `{bundle}` has two payloads for epoch {}, revision {}: {} was seen before, now {}",
+        seen.epoch, seen.revision, seen.payload, offered.payload
+    )]
+    Equivocation {
+        /// The bundle.
+        bundle: BundleName,
+        /// What came.
+        offered: Mark,
+        /// The mark.
+        seen: Mark,
+    },
+    /// A trust root older than one that was seen.
+    #[error("the trust root is at version {offered}, but this machine has seen version {seen}")]
+    RootRollback {
+        /// What came.
+        offered: u64,
+        /// The mark.
+        seen: u64,
+    },
+}
+
+impl StateError {
+    /// The diagnostic code.
+    #[must_use]
+    pub fn code(&self) -> Code {
+        match self {
+            Self::Io { .. } => Code::SOURCE_STATE,
+            Self::Link { .. } | Self::Writable { .. } => Code::SOURCE_STATE_UNSAFE,
+            Self::Json { .. } | Self::Shape { .. } => Code::SOURCE_STATE_DAMAGED,
+            Self::Rollback { .. } | Self::Equivocation { .. } | Self::RootRollback { .. } => {
+                Code::SOURCE_ROLLBACK
+            }
+        }
+    }
+}
+
+impl State {
+    /// Reads the state in `directory`; empty where there is none yet. Takes no lock: replacing is atomic.
+    ///
+    /// # Errors
+    /// [`StateError`] when it is unsafe, damaged or unreadable.
+    pub fn load(directory: &Path) -> Result<Self, StateError> {
+        let path = directory.join(FILE);
+        if !check(directory, Expected::Directory)? || !check(&path, Expected::File)? {
+            return Ok(Self::default());
+        }
+        let bytes = fs::read(&path).map_err(|source| StateError::Io {
+            path: path.clone(),
+            source,
+        })?;
+        Self::parse(&bytes, &path)
+    }
+
+    /// Reads the bytes of the file at `path`, which only the errors name.
+    ///
+    /// # Errors
+    /// [`StateError::Json`] and [`StateError::Shape`].
+    pub fn parse(bytes: &[u8], path: &Path) -> Result<Self, StateError> {
+        let shape = |reason: String| StateError::Shape {
+            path: path.to_owned(),
+            reason,
+        };
+        let value = json::parse(bytes, MAX_BYTES).map_err(|source| StateError::Json {
+            path: path.to_owned(),
+            source,
+        })?;
+        let state: StateV1 =
+            serde_json::from_value(value).map_err(|error| shape(error.to_string()))?;
+        if state.format != FORMAT {
+            return Err(shape(format!("its format is not `{FORMAT}`")));
+        }
+        Ok(Self {
+            last_seen: state.last_seen,
+            roots: state.roots,
+        })
+    }
+
+    /// The highest revision seen of `bundle` under the trust root with this fingerprint.
+    #[must_use]
+    pub fn mark(&self, root: &Sha256Digest, bundle: &BundleName) -> Option<&Mark> {
+        self.roots.get(root)?.bundles.get(bundle)
+    }
+
+    /// The newest version seen of the trust root with this fingerprint.
+    #[must_use]
+    pub fn root_version(&self, root: &Sha256Digest) -> Option<u64> {
+        self.roots.get(root).map(|root| root.version)
+    }
+
+    /// The latest time at which anything was verified. A clock before it was set back.
+    #[must_use]
+    pub fn last_seen(&self) -> Option<Timestamp> {
+        self.last_seen
+    }
+
+    fn apply(&mut self, advance: &Advance<'_>) -> Result<(), StateError> {
+        let root = self.roots.entry(*advance.root).or_default();
+        if advance.root_version < root.version {
+            return Err(StateError::RootRollback {
+                offered: advance.root_version,
+                seen: root.version,
+            });
+        }
+        root.version = advance.root_version;
+        if let Some((bundle, offered)) = advance.bundle {
+            if let Some(seen) = root.bundles.get(bundle) {
+                let (new, old) = (
+                    (offered.epoch, offered.revision),
+                    (seen.epoch, seen.revision),
+                );
+                let (bundle, seen) = (bundle.clone(), *seen);
+                if new < old {
+                    return Err(StateError::Rollback {
+                        bundle,
+                        offered,
+                        seen,
+                    });
+                }
+                if new == old && offered.payload != seen.payload {
+                    return Err(StateError::Equivocation {
+                        bundle,
+                        offered,
+                        seen,
+                    });
+                }
+            }
+            root.bundles.insert(bundle.clone(), offered);
+        }
+        self.last_seen = self.last_seen.max(Some(advance.time));
+        Ok(())
+    }
+}
+
+/// Raises the marks of the state in `directory`, all or none, and returns the new state. Waits for another process that
+/// does the same.
+///
+/// # Errors
+/// [`StateError`]; the marks then stand where they stood.
+pub fn advance(directory: &Path, advances: &[Advance<'_>]) -> Result<State, StateError> {
+    let failed = |path: &Path| {
+        let path = path.to_owned();
+        move |source| StateError::Io { path, source }
+    };
+    if !check(directory, Expected::Directory)? {
+        create(directory).map_err(failed(directory))?;
+    }
+    let lock_path = directory.join(LOCK);
+    check(&lock_path, Expected::File)?;
+    let lock = private()
+        .create(true)
+        .truncate(false)
+        .write(true)
+        .open(&lock_path)
+        .map_err(failed(&lock_path))?;
+    lock.lock().map_err(failed(&lock_path))?;
+
+    let before = State::load(directory)?;
+    let mut state = before.clone();
+    for advance in advances {
+        state.apply(advance)?;
+    }
+    if state != before {
+        let path = directory.join(FILE);
+        let wire = StateV1 {
+            format: FORMAT.to_owned(),
+            last_seen: state.last_seen,
+            roots: state.roots.clone(),
+        };
+        durable::replace(&path, |out| {
+            serde_json::to_writer_pretty(&mut *out, &wire)?;
+            out.write_all(b"\n")
+        })
+        .map_err(failed(&path))?;
+    }
+    Ok(state)
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Expected {
+    File,
+    Directory,
+}
+
+/// Whether `path` is there; refuses what is of another kind, or what others may write.
+fn check(path: &Path, expected: Expected) -> Result<bool, StateError> {
+    let metadata = match fs::symlink_metadata(path) {
+        Ok(metadata) => metadata,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(false),
+        Err(source) => {
+            return Err(StateError::Io {
+                path: path.to_owned(),
+                source,
+            });
+        }
+    };
+    let fits = match expected {
+        Expected::File => metadata.is_file(),
+        Expected::Directory => metadata.is_dir(),
+    };
+    if !fits {
+        return Err(StateError::Link {
+            path: path.to_owned(),
+        });
+    }
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt as _;
+        let mode = metadata.permissions().mode() & 0o7777;
+        if mode & 0o022 != 0 {
+            return Err(StateError::Writable {
+                path: path.to_owned(),
+                mode,
+            });
+        }
+    }
+    Ok(true)
+}
+
+/// Makes the directory for its owner alone.
+fn create(directory: &Path) -> io::Result<()> {
+    let mut builder = fs::DirBuilder::new();
+    builder.recursive(true);
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::DirBuilderExt as _;
+        builder.mode(0o700);
+    }
+    builder.create(directory)
+}
+
+/// Opens files for their owner alone.
+fn private() -> fs::OpenOptions {
+    #[allow(unused_mut, reason = "changed on unix only")]
+    let mut options = File::options();
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::OpenOptionsExt as _;
+        options.mode(0o600);
+    }
+    options
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn mark(epoch: u64, revision: u64, payload: &[u8]) -> Mark {
+        Mark {
+            epoch,
+            revision,
+            payload: Sha256Digest::of(payload),
+        }
+    }
+
+    fn raise(
+        directory: &Path,
+        version: u64,
+        bundle: &str,
+        mark: Mark,
+        second: i64,
+    ) -> Result<State, StateError> {
+        let name = bundle.parse().unwrap();
+        let root = Sha256Digest::of(b"root");
+        let advance_one = Advance {
+            root: &root,
+            root_version: version,
+            bundle: Some((&name, mark)),
+            time: Timestamp::from_second(second).unwrap(),
+        };
+        advance(directory, &[advance_one])
+    }
+
+    #[test]
+    fn marks_grow_and_never_go_back() {
+        let parent = tempfile::tempdir().unwrap();
+        let directory = parent.path().join("state");
+        assert_eq!(State::load(&directory).unwrap(), State::default());
+        raise(&directory, 1, "a", mark(1, 5, b"x"), 100).unwrap();
+        raise(&directory, 2, "b", mark(0, 1, b"y"), 90).unwrap();
+        // The same again, a higher revision, a higher epoch with a lower revision.
+        raise(&directory, 2, "a", mark(1, 5, b"x"), 100).unwrap();
+        raise(&directory, 2, "a", mark(1, 6, b"z"), 100).unwrap();
+        let state = raise(&directory, 2, "a", mark(2, 1, b"w"), 100).unwrap();
+        assert_eq!(State::load(&directory).unwrap(), state);
+        let root = Sha256Digest::of(b"root");
+        assert_eq!(
+            state.mark(&root, &"a".parse().unwrap()),
+            Some(&mark(2, 1, b"w"))
+        );
+        assert_eq!(state.root_version(&root), Some(2));
+        assert_eq!(state.last_seen(), Timestamp::from_second(100).ok());
+
+        let again = |version, mark| raise(&directory, version, "a", mark, 200).unwrap_err();
+        assert!(matches!(
+            again(2, mark(1, 9, b"v")),
+            StateError::Rollback { .. }
+        ));
+        assert!(matches!(
+            again(2, mark(2, 0, b"v")),
+            StateError::Rollback { .. }
+        ));
+        assert!(matches!(
+            again(2, mark(2, 1, b"v")),
+            StateError::Equivocation { .. }
+        ));
+        assert!(matches!(
+            again(1, mark(2, 2, b"v")),
+            StateError::RootRollback { .. }
+        ));
+        assert_eq!(State::load(&directory).unwrap(), state);
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn links_and_files_that_others_may_write_are_refused() {
+        use std::os::unix::fs::{PermissionsExt as _, symlink};
+        let parent = tempfile::tempdir().unwrap();
+        let directory = parent.path().join("state");
+        raise(&directory, 1, "a", mark(1, 5, b"x"), 100).unwrap();
+        let file = directory.join(FILE);
+        let chmod = |path: &Path, mode| {
+            fs::set_permissions(path, fs::Permissions::from_mode(mode)).unwrap();
+        };
+        for (path, mode, restored) in [(&file, 0o620, 0o600), (&directory, 0o702, 0o700)] {
+            chmod(path, mode);
+            assert!(matches!(
+                State::load(&directory),
+                Err(StateError::Writable { .. })
+            ));
+            assert!(raise(&directory, 1, "a", mark(1, 6, b"x"), 100).is_err());
+            chmod(path, restored);
+        }
+        let link = parent.path().join("link");
+        symlink(&directory, &link).unwrap();
+        assert!(matches!(State::load(&link), Err(StateError::Link { .. })));
+        fs::rename(&file, directory.join("elsewhere")).unwrap();
+        symlink("elsewhere", &file).unwrap();
+        assert!(matches!(
+            State::load(&directory),
+            Err(StateError::Link { .. })
+        ));
+    }
+
+    #[test]
+    fn damage_is_refused_and_names_the_file() {
+        let path = Path::new("/s/state.json");
+        let parse = |text: &str| State::parse(text.as_bytes(), path).unwrap_err();
+        for text in ["", "{", r#"{"format":1,"format":2}"#] {
+            assert!(matches!(parse(text), StateError::Json { .. }), "{text}");
+        }
+        for text in [
+            "{}",
+            r#"{"format":"ordain-state/v2","last_seen":null,"roots":{}}"#,
+            r#"{"format":"ordain-state/v1","last_seen":null,"roots":{},"more":1}"#,
+            r#"{"format":"ordain-state/v1","last_seen":null,"roots":{"x":{"version":1,"bundles":{}}}}"#,
+        ] {
+            assert!(matches!(parse(text), StateError::Shape { .. }), "{text}");
+        }
+        assert!(parse("{").to_string().contains("/s/state.json"));
+    }
+}

@@ -1,0 +1,384 @@
+//! The content-addressed store of verified bundles, verbatim, keyed by payload digest.
+//!
+//! ```text
+//! <cache>/store/v1/<sha256 of the payload>.bundle
+//!
+//! ordain-store/v1 LF  <length of the header> LF  <header: JSON> LF  <envelope> <file> <file> …
+//! ```
+//!
+//! One file a bundle: ten thousand policies load with one sequential read instead of ten thousand opens, and one rename
+//! makes a bundle appear or not. Two processes that insert the same bundle write the same bytes, and the later rename wins.
+//!
+//! The store proves nothing. It is user-writable, so whoever loads a bundle verifies it again, every hash included; what is
+//! checked here is that the container is whole and its names are sound.
+
+use std::fs::{self, File};
+use std::io::{self, BufRead, BufReader, Read};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
+
+use serde::{Deserialize, Serialize};
+
+use super::content::{Collector, admit};
+use super::durable;
+use crate::bundle::{BundlePath, ENVELOPE_FILE, FetchedBundle, Limits, Origin};
+use crate::diag::Code;
+use crate::digest::{CommitId, Sha256Digest};
+
+const MAGIC: &str = "ordain-store/v1";
+const ENDING: &str = "bundle";
+/// The most bytes of a header: some 300 for each of the files that the default limits allow.
+const MAX_HEADER: usize = 16 << 20;
+
+/// Bundles on this machine. Cheap to make; touches nothing until it is used.
+#[derive(Debug, Clone)]
+pub struct Store {
+    directory: PathBuf,
+}
+
+/// Why the store could not do what was asked.
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    /// The system refused.
+    #[error("cannot use the bundle store at `{}`: {source}", path.display().to_string().escape_debug())]
+    Io {
+        /// Where.
+        path: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// A file that is not what this program writes.
+    #[error("`{}` in the bundle store is damaged: {reason}", path.display().to_string().escape_debug())]
+    Damaged {
+        /// Which.
+        path: PathBuf,
+        /// What is wrong with it.
+        reason: String,
+    },
+}
+
+impl StoreError {
+    /// The diagnostic code.
+    #[must_use]
+    pub fn code(&self) -> Code {
+        match self {
+            Self::Io { .. } => Code::SOURCE_STORE,
+            Self::Damaged { .. } => Code::SOURCE_STORE_DAMAGED,
+        }
+    }
+}
+
+/// What stands before the bytes.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct HeaderV1 {
+    commit: Option<CommitId>,
+    /// Bytes of the envelope.
+    envelope: Option<u64>,
+    /// Names and bytes, sorted by name.
+    files: Vec<(BundlePath, u64)>,
+}
+
+impl Store {
+    /// The store under `cache`.
+    #[must_use]
+    pub fn new(cache: &Path) -> Self {
+        Self {
+            directory: cache.join("store").join("v1"),
+        }
+    }
+
+    /// Adds a bundle. One that is there already, whole and the same, is left alone.
+    ///
+    /// # Errors
+    /// [`StoreError::Io`] when it cannot be written; the store then holds what it held before.
+    pub fn insert(&self, payload: &Sha256Digest, bundle: &FetchedBundle) -> Result<(), StoreError> {
+        if let Ok(Some(present)) = self.load(payload, &unlimited())
+            && present.envelope == bundle.envelope
+            && present.files == bundle.files
+        {
+            return Ok(());
+        }
+        let path = self.path(payload);
+        let failed = |source| StoreError::Io {
+            path: path.clone(),
+            source,
+        };
+        let length = |bytes: &[u8]| u64::try_from(bytes.len()).unwrap_or(u64::MAX);
+        let header = HeaderV1 {
+            commit: bundle.origin.commit().cloned(),
+            envelope: bundle.envelope.as_deref().map(length),
+            files: bundle
+                .files
+                .iter()
+                .map(|(name, bytes)| (name.clone(), length(bytes)))
+                .collect(),
+        };
+        let header = serde_json::to_vec(&header).map_err(|error| failed(error.into()))?;
+        durable::replace(&path, |out| {
+            out.write_all(format!("{MAGIC}\n{}\n", header.len()).as_bytes())?;
+            out.write_all(&header)?;
+            out.write_all(b"\n")?;
+            out.write_all(bundle.envelope.as_deref().unwrap_or_default())?;
+            for bytes in bundle.files.values() {
+                out.write_all(bytes)?;
+            }
+            Ok(())
+        })
+        .map_err(failed)
+    }
+
+    /// The bundle with this payload, if it is there. Its bytes are what is on the disk: verify them.
+    ///
+    /// # Errors
+    /// [`StoreError::Damaged`] for a file that is cut, too long, or passes the limits.
+    pub fn load(
+        &self,
+        payload: &Sha256Digest,
+        limits: &Limits,
+    ) -> Result<Option<FetchedBundle>, StoreError> {
+        let path = self.path(payload);
+        let file = match File::open(&path) {
+            Ok(file) => file,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+            Err(source) => return Err(StoreError::Io { path, source }),
+        };
+        read(file, limits).map(Some).map_err(|error| match error {
+            ReadError::Io(source) if source.kind() != io::ErrorKind::UnexpectedEof => {
+                StoreError::Io { path, source }
+            }
+            ReadError::Io(_) => StoreError::Damaged {
+                path,
+                reason: "it is cut short".to_owned(),
+            },
+            ReadError::Damaged(reason) => StoreError::Damaged { path, reason },
+        })
+    }
+
+    /// The payloads of all bundles, sorted.
+    ///
+    /// # Errors
+    /// [`StoreError::Io`] when the directory is there and cannot be listed.
+    pub fn list(&self) -> Result<Vec<Sha256Digest>, StoreError> {
+        let failed = |source| StoreError::Io {
+            path: self.directory.clone(),
+            source,
+        };
+        let entries = match fs::read_dir(&self.directory) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+            entries => entries.map_err(failed)?,
+        };
+        let mut payloads = Vec::new();
+        for entry in entries {
+            let name = entry.map_err(failed)?.file_name();
+            let name = name.to_string_lossy();
+            if let Some((stem, ENDING)) = name.rsplit_once('.')
+                && let Ok(payload) = Sha256Digest::from_hex(stem)
+            {
+                payloads.push(payload);
+            }
+        }
+        payloads.sort_unstable();
+        Ok(payloads)
+    }
+
+    /// Removes a bundle; whether it was there.
+    ///
+    /// # Errors
+    /// [`StoreError::Io`] when it is there and cannot be removed.
+    pub fn remove(&self, payload: &Sha256Digest) -> Result<bool, StoreError> {
+        let path = self.path(payload);
+        match fs::remove_file(&path) {
+            Ok(()) => {}
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(false),
+            Err(source) => return Err(StoreError::Io { path, source }),
+        }
+        durable::sync_directory(&self.directory)
+            .map_err(|source| StoreError::Io { path, source })?;
+        Ok(true)
+    }
+
+    /// The file that holds a bundle.
+    #[must_use]
+    pub fn path(&self, payload: &Sha256Digest) -> PathBuf {
+        self.directory
+            .join(format!("{}.{ENDING}", payload.to_hex()))
+    }
+}
+
+/// For comparing with what is there: the bundle at hand passed its own limits.
+fn unlimited() -> Limits {
+    Limits {
+        files: usize::MAX,
+        file_bytes: u64::MAX,
+        total_bytes: u64::MAX,
+        envelope_bytes: usize::MAX,
+        ..Limits::default()
+    }
+}
+
+enum ReadError {
+    Io(io::Error),
+    Damaged(String),
+}
+
+impl From<io::Error> for ReadError {
+    fn from(error: io::Error) -> Self {
+        Self::Io(error)
+    }
+}
+
+fn damaged(reason: impl ToString) -> ReadError {
+    ReadError::Damaged(reason.to_string())
+}
+
+fn read(file: File, limits: &Limits) -> Result<FetchedBundle, ReadError> {
+    let on_disk = file.metadata()?.len();
+    let mut reader = BufReader::with_capacity(256 << 10, file);
+    let (magic, magic_bytes) = line(&mut reader)?;
+    if magic != MAGIC {
+        return Err(damaged("it is of another format"));
+    }
+    let (length, length_bytes) = line(&mut reader)?;
+    let length: usize = length.parse().map_err(|_| damaged("its header's length"))?;
+    if length > MAX_HEADER {
+        return Err(damaged("its header is too long"));
+    }
+    let mut header = vec![0; length];
+    reader.read_exact(&mut header)?;
+    let mut end = [0; 1];
+    reader.read_exact(&mut end)?;
+    let value = crate::json::parse(&header, MAX_HEADER).map_err(damaged)?;
+    let header: HeaderV1 = serde_json::from_value(value).map_err(damaged)?;
+
+    // Sizes are checked as a whole before anything is allocated for them.
+    let sizes = header.files.iter().map(|(_, size)| *size);
+    let body = sizes
+        .chain(header.envelope)
+        .try_fold(0u64, u64::checked_add)
+        .ok_or_else(|| damaged("its sizes"))?;
+    let before = magic_bytes + length_bytes + u64::try_from(length).map_err(damaged)? + 1;
+    if end != *b"\n" || before.checked_add(body) != Some(on_disk) {
+        return Err(damaged("its length is not what its header says"));
+    }
+    let total = AtomicU64::new(0);
+    let mut collector = Collector::new(limits);
+    let envelope_name: BundlePath = ENVELOPE_FILE.parse().map_err(damaged)?;
+    let envelope = header.envelope.map(|size| (envelope_name, size));
+    let mut files = Vec::with_capacity(header.files.len() + 1);
+    for (name, size) in envelope.into_iter().chain(header.files) {
+        collector
+            .file(name.as_str().as_bytes())
+            .and_then(|_| admit(limits, &total, &name, size))
+            .map_err(damaged)?;
+        let mut bytes = vec![0; usize::try_from(size).map_err(damaged)?];
+        reader.read_exact(&mut bytes)?;
+        files.push((name, Arc::from(bytes)));
+    }
+    let origin = Origin::Store {
+        commit: header.commit,
+    };
+    Ok(Collector::finish(origin, files))
+}
+
+/// A short line, without its end, and its bytes.
+fn line(reader: &mut impl BufRead) -> Result<(String, u64), ReadError> {
+    let mut bytes = Vec::new();
+    Read::take(reader.by_ref(), 64).read_until(b'\n', &mut bytes)?;
+    let length = u64::try_from(bytes.len()).map_err(damaged)?;
+    match bytes.pop() {
+        Some(b'\n') => Ok((String::from_utf8_lossy(&bytes).into_owned(), length)),
+        _ => Err(damaged("it is of another format")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use super::*;
+
+    fn bundle(files: &[(&str, &[u8])]) -> FetchedBundle {
+        let files: BTreeMap<BundlePath, Arc<[u8]>> = files
+            .iter()
+            .map(|(name, bytes)| (name.parse().unwrap(), Arc::from(*bytes)))
+            .collect();
+        FetchedBundle {
+            origin: Origin::Store {
+                commit: Some("0123456789abcdef0123456789abcdef01234567".parse().unwrap()),
+            },
+            envelope: Some(b"{\"payload\":1}".to_vec()),
+            files,
+        }
+    }
+
+    #[test]
+    fn bundles_come_back_verbatim() {
+        let cache = tempfile::tempdir().unwrap();
+        let store = Store::new(cache.path());
+        let payload = Sha256Digest::of(b"p");
+        let limits = Limits::default();
+        assert!(store.load(&payload, &limits).unwrap().is_none());
+        assert_eq!(store.list().unwrap(), []);
+
+        let bundle = bundle(&[
+            ("bundle.yaml", b"a\0\xff"),
+            ("policies/é.yaml", b""),
+            ("z", b"\n"),
+        ]);
+        for _ in 0..2 {
+            store.insert(&payload, &bundle).unwrap();
+            let loaded = store.load(&payload, &limits).unwrap().unwrap();
+            assert_eq!(loaded.files, bundle.files);
+            assert_eq!(loaded.envelope, bundle.envelope);
+            assert_eq!(loaded.origin, bundle.origin);
+        }
+        assert_eq!(store.list().unwrap(), [payload]);
+        assert!(store.remove(&payload).unwrap());
+        assert!(!store.remove(&payload).unwrap());
+    }
+
+    #[test]
+    fn damage_is_found_and_healed_by_the_next_insert() {
+        let cache = tempfile::tempdir().unwrap();
+        let store = Store::new(cache.path());
+        let payload = Sha256Digest::of(b"p");
+        let bundle = bundle(&[("a", b"12345")]);
+        store.insert(&payload, &bundle).unwrap();
+        let path = store.path(&payload);
+        let whole = fs::read(&path).unwrap();
+        for end in 0..whole.len() {
+            fs::write(&path, &whole[..end]).unwrap();
+            assert!(
+                matches!(
+                    store.load(&payload, &Limits::default()),
+                    Err(StoreError::Damaged { .. })
+                ),
+                "cut at {end}"
+            );
+        }
+        fs::write(&path, [&whole[..], b"x"].concat()).unwrap();
+        assert!(store.load(&payload, &Limits::default()).is_err());
+        let evil = String::from_utf8(whole.clone())
+            .unwrap()
+            .replace("\"a\"", "\"/\"");
+        fs::write(&path, evil).unwrap();
+        assert!(store.load(&payload, &Limits::default()).is_err());
+        store.insert(&payload, &bundle).unwrap();
+        assert_eq!(fs::read(&path).unwrap(), whole);
+    }
+
+    #[test]
+    fn limits_hold_on_load() {
+        let cache = tempfile::tempdir().unwrap();
+        let store = Store::new(cache.path());
+        let payload = Sha256Digest::of(b"p");
+        store.insert(&payload, &bundle(&[("a", b"12345")])).unwrap();
+        let limits = Limits {
+            file_bytes: 4,
+            ..Limits::default()
+        };
+        assert!(store.load(&payload, &limits).is_err());
+    }
+}

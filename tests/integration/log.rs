@@ -1,0 +1,249 @@
+//! The decision log under fire: killed writers, many writers, a full disk.
+//!
+//! The writers are this same test binary, started again on [`child_appends`] alone.
+
+use std::collections::BTreeMap;
+use std::io::{BufRead as _, BufReader, Write as _};
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+use std::time::Duration;
+
+use jiff::{SignedDuration, Timestamp};
+use ordain::log::{Log, LogError, Options, Signer, SyncMode, Trust, verify_directory};
+use ordain::trust::SecretKey;
+use serde_json::{Value, json};
+
+pub(crate) fn signer() -> Signer {
+    Signer::new(
+        "acme.example/ci".parse().unwrap(),
+        SecretKey::from_seed(&[42; 32]),
+    )
+}
+
+pub(crate) fn now() -> Timestamp {
+    "2026-01-02T03:04:05Z".parse().unwrap()
+}
+
+/// What a child was asked to do: directory, run, batches, largest batch, from the environment.
+#[test]
+#[ignore = "a helper process of the tests below"]
+fn child_appends() {
+    let Ok(task) = std::env::var("ORDAIN_TEST_LOG_CHILD") else {
+        return;
+    };
+    let mut task = task.splitn(4, ':');
+    let mut number = || task.next().unwrap().parse::<u64>().unwrap();
+    let (run, batches, largest) = (number(), number(), number());
+    let directory = task.next().unwrap();
+    let mut now = now();
+    let mut log = Log::open(Path::new(directory), signer(), Options::default(), now).unwrap();
+    let mut out = std::io::stdout();
+    for batch in 0..batches {
+        let records = (0..=batch % largest).map(
+            |n| json!({"kind": "test", "run": run, "batch": batch, "n": n, "pad": "x".repeat(200)}),
+        );
+        now += SignedDuration::from_millis(400);
+        match log.append_batch(records, now) {
+            Ok(appended) => {
+                for (n, seq) in appended.enumerate() {
+                    writeln!(out, "ack {seq} {run} {batch} {n}").unwrap();
+                }
+            }
+            Err(LogError::Io { .. }) => {
+                writeln!(out, "refused").unwrap();
+                break;
+            }
+            Err(error) => panic!("{error}"),
+        }
+        out.flush().unwrap();
+    }
+    // A killed child, and one whose disk is full, never get here or may fail here.
+    if log.finish(now).is_ok() {
+        writeln!(out, "finished").unwrap();
+    }
+}
+
+fn arguments() -> [&'static str; 4] {
+    ["log::child_appends", "--exact", "--ignored", "--nocapture"]
+}
+
+fn spawn(directory: &Path, run: u64, batches: u64, largest: u64) -> Child {
+    let mut command = Command::new(std::env::current_exe().unwrap());
+    command.args(arguments());
+    start(&mut command, directory, run, batches, largest)
+}
+
+fn start(command: &mut Command, directory: &Path, run: u64, batches: u64, largest: u64) -> Child {
+    let task = format!("{run}:{batches}:{largest}:{}", directory.display());
+    command
+        .env("ORDAIN_TEST_LOG_CHILD", task)
+        .stdout(Stdio::piped())
+        .stderr(Stdio::inherit())
+        .spawn()
+        .unwrap()
+}
+
+/// What a child said until it ended.
+#[derive(Default)]
+struct Said {
+    /// Sequence number to (run, batch, n).
+    acknowledged: BTreeMap<u64, [u64; 3]>,
+    refused: bool,
+    finished: bool,
+}
+
+fn listen(child: &mut Child) -> std::thread::JoinHandle<Said> {
+    let lines = BufReader::new(child.stdout.take().unwrap()).lines();
+    std::thread::spawn(move || {
+        let mut said = Said::default();
+        for line in lines.map_while(Result::ok) {
+            let words: Vec<&str> = line.split(' ').collect();
+            match words.as_slice() {
+                ["ack", numbers @ ..] => {
+                    let numbers: Vec<u64> = numbers.iter().map(|n| n.parse().unwrap()).collect();
+                    let [seq, id @ ..] = numbers.as_slice() else {
+                        panic!("{line}");
+                    };
+                    let id = id.try_into().unwrap();
+                    assert_eq!(said.acknowledged.insert(seq.to_owned(), id), None);
+                }
+                ["refused"] => said.refused = true,
+                ["finished"] => said.finished = true,
+                _ => {}
+            }
+        }
+        said
+    })
+}
+
+/// Every record by its sequence number, which must be its line.
+fn records(directory: &Path) -> Vec<Value> {
+    let text = std::fs::read_to_string(directory.join("decisions.jsonl")).unwrap();
+    let records: Vec<Value> = text
+        .lines()
+        .map(|line| serde_json::from_str(line).unwrap())
+        .collect();
+    for (line, record) in records.iter().enumerate() {
+        assert_eq!(record["seq"], line);
+    }
+    records
+}
+
+fn assert_whole(directory: &Path, acknowledged: &BTreeMap<u64, [u64; 3]>) -> usize {
+    let keys = [signer().verifier().clone()];
+    let report = verify_directory(directory, Trust::Keys(&keys)).unwrap();
+    assert_eq!((&report.problem, &report.damaged), (&None, &vec![]));
+    assert_eq!((report.unsigned, report.torn), (0, None));
+    let records = records(directory);
+    assert_eq!(report.lines, records.len() as u64);
+    for (seq, id) in acknowledged {
+        let record = &records[usize::try_from(*seq).unwrap()];
+        let found = [&record["run"], &record["batch"], &record["n"]];
+        assert_eq!(found, id.map(|n| json!(n)).each_ref(), "record {seq}");
+    }
+    records.len()
+}
+
+#[test]
+fn a_killed_writer_loses_nothing_that_it_acknowledged() {
+    let directory = tempfile::tempdir().unwrap();
+    let directory = directory.path().join("log");
+    let mut acknowledged = BTreeMap::new();
+    let mut random = 0x9e37_79b9_7f4a_7c15_u64;
+    for run in 0..200 {
+        let mut child = spawn(&directory, run, u64::MAX, 7);
+        let listener = listen(&mut child);
+        random = random
+            .wrapping_mul(6_364_136_223_846_793_005)
+            .wrapping_add(1);
+        std::thread::sleep(Duration::from_micros((random >> 33) % 80_000));
+        child.kill().unwrap();
+        child.wait().unwrap();
+        for (seq, id) in listener.join().unwrap().acknowledged {
+            assert_eq!(acknowledged.insert(seq, id), None, "{seq} was given twice");
+        }
+        if run % 50 == 49 {
+            // What nobody repaired yet may have unsigned or unfinished lines, and nothing worse.
+            let keys = [signer().verifier().clone()];
+            let report = verify_directory(&directory, Trust::Keys(&keys)).unwrap();
+            assert_eq!(report.problem, None, "after run {run}");
+        }
+    }
+    let log = Log::open(&directory, signer(), Options::default(), now()).unwrap();
+    log.finish(now()).unwrap();
+    let records = assert_whole(&directory, &acknowledged);
+    assert!(
+        acknowledged.len() > 200,
+        "only {} were written",
+        acknowledged.len()
+    );
+    assert!(records > acknowledged.len());
+}
+
+#[test]
+fn four_writers_share_a_log() {
+    let directory = tempfile::tempdir().unwrap();
+    let directory = directory.path().join("log");
+    let mut children: Vec<Child> = (0..4).map(|run| spawn(&directory, run, 134, 2)).collect();
+    let mut acknowledged = BTreeMap::new();
+    let listeners: Vec<_> = children.iter_mut().map(listen).collect();
+    for (mut child, listener) in children.into_iter().zip(listeners) {
+        assert!(child.wait().unwrap().success());
+        let said = listener.join().unwrap();
+        assert!(said.finished);
+        for (seq, id) in said.acknowledged {
+            assert_eq!(acknowledged.insert(seq, id), None, "{seq} was given twice");
+        }
+    }
+    assert_eq!(acknowledged.len(), 4 * 201);
+    // And the record of the log's creation.
+    assert_eq!(assert_whole(&directory, &acknowledged), 4 * 201 + 1);
+}
+
+/// A limit on the size of files stands in for a full disk: the write that meets it is cut short, the next one fails.
+#[cfg(unix)]
+#[test]
+fn a_write_that_fails_appends_nothing() {
+    let directory = tempfile::tempdir().unwrap();
+    let directory = directory.path().join("log");
+    let mut command = Command::new("sh");
+    command
+        .args(["-c", "trap '' XFSZ; ulimit -f 100; exec \"$@\"", "sh"])
+        .arg(std::env::current_exe().unwrap())
+        .args(arguments());
+    let mut child = start(&mut command, &directory, 1, u64::MAX, 5);
+    let said = listen(&mut child).join().unwrap();
+    child.wait().unwrap();
+    assert!(said.refused);
+    let log = Log::open(&directory, signer(), Options::default(), now()).unwrap();
+    let recovery = log.finish(now()).unwrap();
+    assert_eq!(recovery.cuts, []);
+    let records = assert_whole(&directory, &said.acknowledged);
+    assert_eq!(records, said.acknowledged.len() + 1);
+}
+
+#[test]
+fn writers_in_one_process_see_each_other() {
+    let directory = tempfile::tempdir().unwrap();
+    let options = || Options {
+        sync: SyncMode::None,
+        ..Options::default()
+    };
+    let open = || Log::open(directory.path(), signer(), options(), now()).unwrap();
+    let (mut one, mut two) = (open(), open());
+    assert!(one.recovery().created && !two.recovery().created);
+    for round in 0..300 {
+        let body = || [json!({"round": round})];
+        assert_eq!(
+            one.append_batch(body(), now()).unwrap(),
+            round * 2 + 1..round * 2 + 2
+        );
+        assert_eq!(
+            two.append_batch(body(), now()).unwrap(),
+            round * 2 + 2..round * 2 + 3
+        );
+    }
+    one.finish(now()).unwrap();
+    two.finish(now()).unwrap();
+    assert_eq!(assert_whole(directory.path(), &BTreeMap::new()), 601);
+}
