@@ -5,10 +5,8 @@
 
 mod decision;
 mod evaluate;
+pub mod input;
+pub mod request;
 
 pub use decision::{Decision, Freshness, MatchedRule, Occasion, Outcome, Would};
 pub use evaluate::{Engine, Origin, Pick, Verdict};
-//! From a request to a decision.
-
-pub mod input;
-pub mod request;
