@@ -4,8 +4,8 @@ use std::io::{BufWriter, Write as _};
 
 use divan::Bencher;
 use divan::counter::ItemsCount;
-use ed25519_dalek::SigningKey;
 use ordain::log::{Log, Options, Signer, SyncMode};
+use ordain::trust::SecretKey;
 use serde_json::{Value, json};
 
 use super::now;
@@ -38,7 +38,7 @@ fn records(count: usize) -> Vec<Value> {
 
 fn append(bencher: Bencher<'_, '_>, batch: usize, sync: SyncMode) {
     let directory = tempfile::tempdir_in(DISK).unwrap();
-    let signer = Signer::new("bench".parse().unwrap(), SigningKey::from_bytes(&[3; 32]));
+    let signer = Signer::new("bench".parse().unwrap(), SecretKey::from_seed(&[3; 32]));
     let options = Options {
         sync,
         ..Options::default()
