@@ -14,6 +14,7 @@ use ordain::bundle::{BundlePath, Limits, Manifest, Statement};
 use ordain::engine::input::RequestReader;
 use ordain::engine::request::{Request, RequestLimits};
 use ordain::json;
+use ordain::log::{Checkpoint, VerifierKey};
 use ordain::policy::validate;
 use ordain::trust::{Envelope, PublicKey, RootDocument};
 use ordain::yaml;
@@ -23,6 +24,7 @@ pub(crate) type Entry = fn(&[u8]) -> bool;
 
 /// Every target by its name, which is that of its corpus.
 pub(crate) const TARGETS: &[(&str, Entry)] = &[
+    ("checkpoint", checkpoint),
     ("envelope", envelope),
     ("input", input),
     ("manifest", manifest),
@@ -32,6 +34,7 @@ pub(crate) const TARGETS: &[(&str, Entry)] = &[
     ("request", request),
     ("root", root),
     ("statement", statement),
+    ("verifier_key", verifier_key),
     ("yaml", yaml),
 ];
 
@@ -152,7 +155,7 @@ pub(crate) fn policy(bytes: &[u8]) -> bool {
             let request =
                 Request::from_json(REQUEST, &RequestLimits::default()).expect("a request");
             for rule in layers.iter().flat_map(|layer| &layer.rules) {
-                rule.matcher.matches(request.attributes());
+                let _ = rule.matcher.matches(request.attributes());
             }
             true
         }
@@ -165,3 +168,29 @@ pub(crate) fn policy(bytes: &[u8]) -> bool {
         }
     }
 }
+
+/// A log's checkpoint: a signed note, of which nothing is trusted.
+pub(crate) fn checkpoint(bytes: &[u8]) -> bool {
+    let Some(checkpoint) = accepted(Checkpoint::parse_unverified(bytes)) else {
+        return false;
+    };
+    let key: VerifierKey = VERIFIER_KEY.parse().expect("a key");
+    accepted(Checkpoint::verify(bytes, &[key]));
+    let lines = checkpoint.to_string();
+    assert!(bytes.starts_with(lines.as_bytes()), "it says {lines:?}");
+    true
+}
+
+/// The line that names a log's key.
+pub(crate) fn verifier_key(bytes: &[u8]) -> bool {
+    let Ok(text) = std::str::from_utf8(bytes) else {
+        return false;
+    };
+    let Some(key) = accepted(text.parse::<VerifierKey>()) else {
+        return false;
+    };
+    assert_eq!(key.to_string(), text);
+    true
+}
+
+const VERIFIER_KEY: &str = "acme.example/log+8edf4dc5+AaAD8EYUQ/8ZyGr32j95iVlQCAPYdsjhyLVn8soIyF+g";

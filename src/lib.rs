@@ -10,13 +10,19 @@
 //!
 //! Modules, lowest first; an arrow test (`tests/integration/architecture.rs`) keeps the imports pointing down.
 
+pub mod atomic;
 pub mod bundle;
+pub mod cli;
+pub mod clock;
+pub mod config;
 pub mod diag;
 pub mod digest;
 pub mod engine;
 pub mod json;
+pub mod lockfile;
 pub mod log;
 pub mod name;
+pub mod pipeline;
 pub mod policy;
 pub mod resolve;
 pub mod source;

@@ -10,7 +10,7 @@ use uuid::Uuid;
 use super::evaluate::{Engine, Hit, Origin, Pick, Verdict};
 use crate::bundle::BundleIdentity;
 use crate::digest::Sha256Digest;
-use crate::name::{ReasonCode, RuleRef, Scope};
+use crate::name::{RuleRef, Scope};
 use crate::policy::{Effect, Mode};
 use crate::resolve::{EffectivePolicy, EffectiveRule, Source};
 
@@ -32,6 +32,38 @@ impl From<Effect> for Outcome {
             Effect::Allow | Effect::Audit => Self::Allowed,
             Effect::RequireApproval => Self::Pending,
             Effect::Deny => Self::Denied,
+        }
+    }
+}
+
+/// Why a decision is made without a policy.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Cause {
+    /// Verification failed.
+    PolicyNotTrusted,
+    /// The source cannot be reached, and nothing is here.
+    PolicyUnavailable,
+    /// The policy or the configuration of it is invalid.
+    PolicyInvalid,
+    /// This machine failed to read it.
+    PolicyUnreadable,
+    /// The request cannot be read.
+    InvalidRequest,
+    /// The decision cannot be recorded.
+    LogUnwritable,
+}
+
+impl Cause {
+    /// The reason code.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::PolicyNotTrusted => "POLICY_NOT_TRUSTED",
+            Self::PolicyUnavailable => "POLICY_UNAVAILABLE",
+            Self::PolicyInvalid => "POLICY_INVALID",
+            Self::PolicyUnreadable => "POLICY_UNREADABLE",
+            Self::InvalidRequest => "INVALID_REQUEST",
+            Self::LogUnwritable => "LOG_UNWRITABLE",
         }
     }
 }
@@ -182,7 +214,7 @@ impl Decision {
     pub fn fail_closed(
         scope: &Scope,
         mode: Mode,
-        cause: &ReasonCode,
+        cause: Cause,
         reason: &str,
         occasion: Occasion,
     ) -> Self {
@@ -196,7 +228,7 @@ impl Decision {
             mode,
             rule: None,
             reason: reason.to_owned(),
-            reason_code: cause.to_string(),
+            reason_code: cause.as_str().to_owned(),
         };
         Self {
             decision_id: occasion.decision_id.to_string(),
@@ -207,7 +239,7 @@ impl Decision {
             mode,
             rule: None,
             reason: reason.to_owned(),
-            reason_code: cause.to_string(),
+            reason_code: cause.as_str().to_owned(),
             remediation: None,
             audited: false,
             would: Some(would).filter(|would| would.effect != effect),

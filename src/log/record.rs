@@ -5,7 +5,7 @@
 //! written once and hashed where it stands: nothing is parsed or serialised a second time.
 
 use std::borrow::Cow;
-use std::io::{self, BufRead, Read as _};
+use std::io::{self, BufRead, Read as _, Write as _};
 
 use base64::prelude::{BASE64_STANDARD, Engine as _};
 use serde::{Deserialize, Serialize};
@@ -85,8 +85,9 @@ fn try_write_line(
     let mut encoded = [0; 24];
     // 16 bytes are always 24 characters.
     let _ = BASE64_STANDARD.encode_slice(salt, &mut encoded);
-    let prefix = format!("{{\"v\":{RECORD_VERSION},\"seq\":{seq},\"salt\":\"");
-    buffer.extend_from_slice(prefix.as_bytes());
+    let written = write!(buffer, "{{\"v\":{RECORD_VERSION},\"seq\":{seq},\"salt\":\"");
+    // Writing to memory does not fail.
+    let () = written.unwrap_or_default();
     buffer.extend_from_slice(&encoded);
     buffer.push(b'"');
     let body_start = buffer.len();

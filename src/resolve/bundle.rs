@@ -5,11 +5,11 @@ use std::sync::Arc;
 
 use serde_json::Value;
 
-use crate::bundle::{BundleIdentity, BundlePath};
+use crate::bundle::{BundleIdentity, BundlePath, Manifest};
 use crate::diag::Diagnostic;
 use crate::digest::Sha256Digest;
-use crate::name::BundleName;
 use crate::policy::{self, Layer};
+use crate::trust::VerifiedBundle;
 
 /// A bundle's identity and layers.
 ///
@@ -22,14 +22,17 @@ pub struct LoadedBundle {
 }
 
 impl LoadedBundle {
-    /// A bundle that was verified.
-    #[allow(dead_code, reason = "the constructor from a verified bundle calls it")]
-    pub(crate) fn new(identity: BundleIdentity, layers: Vec<Layer>) -> Self {
-        Self {
-            identity,
+    /// Reads the policies of a verified bundle, from the bytes that were verified.
+    ///
+    /// # Errors
+    /// Every problem of its policies, among them scopes outside its namespace.
+    pub fn verified(bundle: &VerifiedBundle) -> Result<Self, Vec<Diagnostic>> {
+        let layers = policy::validate(bundle.files(), Some(&bundle.predicate().namespace))?;
+        Ok(Self {
+            identity: bundle.identity(),
             layers,
             unsigned: false,
-        }
+        })
     }
 
     /// Reads a directory that nobody signed, for authors who try out what they write. Whatever is decided with it says so.
@@ -38,10 +41,10 @@ impl LoadedBundle {
     /// # Errors
     /// Every problem of its policies.
     pub fn unsigned(
-        name: BundleName,
+        manifest: &Manifest,
         files: &BTreeMap<BundlePath, Arc<[u8]>>,
     ) -> Result<Self, Vec<Diagnostic>> {
-        let layers = policy::validate(files, None)?;
+        let layers = policy::validate(files, Some(&manifest.namespace))?;
         let digests = files.iter().map(|(name, bytes)| {
             let digest = Sha256Digest::of(bytes).to_string();
             (name.to_string(), Value::String(digest))
@@ -49,7 +52,7 @@ impl LoadedBundle {
         // An object of texts holds no number, so its canonical form is its plain one with sorted keys.
         let listing = crate::json::canonical(&Value::Object(digests.collect()));
         let identity = BundleIdentity {
-            name,
+            name: manifest.name.clone(),
             epoch: 0,
             revision: 0,
             commit: None,

@@ -41,6 +41,12 @@ pub enum ContentError {
         /// The mode in octal, or the kind in words.
         mode: String,
     },
+    /// An entry of a Git tree whose name holds a slash.
+    #[error("`{}` is one name with a slash in it, not a path", path.escape_debug())]
+    Slash {
+        /// Where.
+        path: String,
+    },
     /// Two entries of one name in one Git tree.
     #[error("`{}` stands twice in its directory", path.escape_debug())]
     Duplicate {
@@ -97,7 +103,7 @@ impl ContentError {
     pub fn code(&self) -> Code {
         match self {
             Self::Path(PathError::Twins { .. }) => Code::SOURCE_NAME_TWINS,
-            Self::Path(_) => Code::SOURCE_NAME_REFUSED,
+            Self::Path(_) | Self::Slash { .. } => Code::SOURCE_NAME_REFUSED,
             Self::Symlink { .. } => Code::SOURCE_SYMLINK,
             Self::Executable { .. } => Code::SOURCE_EXECUTABLE,
             Self::Gitlink { .. } => Code::SOURCE_GITLINK,
@@ -111,6 +117,9 @@ impl ContentError {
         }
     }
 }
+
+/// Linted names and their bytes.
+pub(super) type Files = Vec<(BundlePath, Arc<[u8]>)>;
 
 /// Gathers the names of a directory's files, then their bytes.
 #[derive(Debug)]
@@ -155,7 +164,7 @@ impl<'a> Collector<'a> {
     }
 
     /// The bundle of these bytes.
-    pub(super) fn finish(origin: Origin, files: Vec<(BundlePath, Arc<[u8]>)>) -> FetchedBundle {
+    pub(super) fn finish(origin: Origin, files: Files) -> FetchedBundle {
         let mut files: BTreeMap<BundlePath, Arc<[u8]>> = files.into_iter().collect();
         let envelope = ENVELOPE_FILE
             .parse::<BundlePath>()

@@ -6,6 +6,7 @@
 mod envelope;
 mod keys;
 mod private_key;
+mod requires;
 mod root;
 mod root_document;
 mod sign;
@@ -16,6 +17,7 @@ mod verify;
 pub use envelope::{Envelope, EnvelopeError, ROOT_PAYLOAD_TYPE, STATEMENT_PAYLOAD_TYPE};
 pub use keys::{KeyError, KeyId, PublicKey};
 pub use private_key::{Passphrase, PrivateKeyError, PrivateKeyFormat, SecretKey};
+pub use requires::{RequiresError, check_requires};
 pub use root::{RootChain, RootError, TrustRoot};
 pub use root_document::{Principal, Revocations, RevokedRevisions, Role, RootDocument};
 pub use sign::{NextRevision, SignError, Signed, Unchanged, cosign_root, sign_bundle, sign_root};

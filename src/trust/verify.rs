@@ -229,6 +229,22 @@ impl VerifyError {
     }
 }
 
+impl VerifyError {
+    /// Whether the bytes at hand are damaged, so that fetching them again may help; all else is what the signers said.
+    #[must_use]
+    pub fn is_about_bytes(&self) -> bool {
+        matches!(
+            self,
+            Self::EnvelopeMissing
+                | Self::Envelope(_)
+                | Self::Threshold(_)
+                | Self::Unlisted { .. }
+                | Self::MissingFile { .. }
+                | Self::FileDigest { .. }
+        )
+    }
+}
+
 /// Verifies a bundle against a trust root.
 ///
 /// Costs one SHA-256 of every file, on all cores, and one signature check for each pair of a signature and a principal's

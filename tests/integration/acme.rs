@@ -1,4 +1,5 @@
-//! The example bundle `acme` says what it should: valid, in all three forms, each expectation about a rule that exists.
+//! The example bundle `acme` says what its README claims: its policies are valid, its requests come in every form, and each is
+//! decided as `expected.jsonl` says, which was written by hand.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
@@ -7,8 +8,11 @@ use std::sync::Arc;
 use ordain::bundle::{BundlePath, Limits, MANIFEST_FILE, Manifest};
 use ordain::engine::input::RequestReader;
 use ordain::engine::request::{Form, Request, RequestLimits};
+use ordain::engine::{Decision, Engine, Freshness, Occasion};
 use ordain::policy;
+use ordain::resolve::{LoadedBundle, resolve};
 use serde_json::Value;
+use uuid::Uuid;
 
 fn acme() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("bundles/acme")
@@ -84,21 +88,59 @@ fn the_requests_of_acme_cover_every_form_and_differ() {
     assert_eq!(fingerprints.len(), requests.len());
 }
 
+fn engine(scope: &str) -> Engine {
+    let bundle = LoadedBundle::unsigned("acme".parse().unwrap(), &files(&acme())).unwrap();
+    let now = "2026-12-01T00:00:00Z".parse().unwrap();
+    let policy = resolve(&[bundle], &scope.parse().unwrap(), now, None);
+    Engine::new(policy.unwrap_or_else(|problems| panic!("{problems:#?}")))
+}
+
+/// The decision with what is new every time pinned.
+fn decide(engine: &Engine, request: &Request) -> Value {
+    let occasion = Occasion {
+        decision_id: Uuid::nil(),
+        time: "2026-12-01T00:00:00Z".parse().unwrap(),
+        request_fingerprint: request.fingerprint().to_string(),
+        freshness: Freshness::Fresh,
+        duration_ns: 0,
+    };
+    let verdict = engine.evaluate(request.attributes());
+    serde_json::to_value(Decision::new(engine, &verdict, occasion)).unwrap()
+}
+
 #[test]
-fn every_request_of_acme_has_an_expectation_about_a_rule_that_exists() {
-    let expected = expected();
-    assert_eq!(expected.len(), requests().len());
-    let rules: BTreeMap<String, String> = policy::validate(&files(&acme()), None)
-        .unwrap()
-        .into_iter()
-        .flat_map(|layer| layer.rules)
-        .map(|rule| (rule.name.to_string(), rule.reason_code.to_string()))
-        .collect();
-    for expected in expected {
-        let code = expected["reason_code"].as_str().unwrap();
-        match expected["rule"].as_str() {
-            Some(rule) => assert_eq!(rules.get(rule).map(String::as_str), Some(code), "{rule}"),
-            None => assert_eq!(code, "NO_MATCH"),
+fn every_request_of_acme_is_decided_as_expected() {
+    let (engine, requests, expected) = (engine("acme/platform/payments"), requests(), expected());
+    assert_eq!(expected.len(), requests.len());
+    for (index, (request, expected)) in requests.iter().zip(&expected).enumerate() {
+        let decision = decide(&engine, request);
+        for (key, value) in expected.as_object().unwrap() {
+            let found = decision.get(key).unwrap_or(&Value::Null);
+            assert_eq!(found, value, "line {}, `{key}`: {decision:#}", index + 1);
         }
     }
+}
+
+#[test]
+fn the_other_team_of_acme_gets_other_answers() {
+    let (engine, requests) = (engine("acme/research"), requests());
+    let answer = |line: usize| {
+        let decision = decide(&engine, &requests[line - 1]);
+        (decision["outcome"].clone(), decision["rule"].clone())
+    };
+    // Its waiver lets an unknown server pass, on record.
+    assert_eq!(answer(4), ("allowed".into(), "acme#server-review".into()));
+    // It has none for restoring.
+    assert_eq!(answer(7), ("denied".into(), "acme#no-restore".into()));
+    // Its allow for plain HTTP stands below a deny that nobody may change.
+    let lab = br#"{"operation": "configure_server", "client": "c", "server": {"url": "http://x.lab.acme.example/mcp"}}"#;
+    let lab = Request::from_json(lab, &RequestLimits::default()).unwrap();
+    let decision = decide(&engine, &lab);
+    assert_eq!(decision["rule"], "acme#no-plain-http");
+    let matched = decision["matched"].as_array().unwrap();
+    assert!(
+        matched
+            .iter()
+            .any(|rule| rule["rule"] == "acme/research#lab-servers")
+    );
 }

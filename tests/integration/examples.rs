@@ -88,6 +88,41 @@ fn the_example_is_signed_by_the_example_keys() {
     }
 }
 
+/// The decisions of a run, cut down to the members that `expected.jsonl` names.
+fn answers(output: &str, expected: &str) -> (Vec<serde_json::Value>, Vec<serde_json::Value>) {
+    let parse = |text: &str| -> Vec<serde_json::Value> {
+        text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+    };
+    let expected = parse(expected);
+    let answers = parse(output)
+        .iter()
+        .zip(&expected)
+        .map(|(answer, expected)| {
+            let names = expected.as_object().unwrap().keys();
+            names.map(|name| (name.clone(), answer[name].clone())).collect()
+        })
+        .collect();
+    (answers, expected)
+}
+
+#[test]
+fn the_main_command_answers_in_a_fresh_clone() {
+    let mut env = TestEnv::new();
+    env.clone_of_checkout("ordain");
+    let expected = env.read("ordain/bundles/acme/expected.jsonl");
+    let arguments = ["eval", "bundles/acme/requests.jsonl", "--format", "jsonl"];
+    // Under CI the lockfile must be there and stay as it is.
+    for ci in ["", "true"] {
+        env.set("CI", ci);
+        let output = env.ordain_in("ordain", arguments);
+        let (answers, expected) = answers(output.code(1), &expected);
+        assert_eq!(answers, expected, "{output}");
+        assert_eq!(output.stdout.lines().count(), expected.len());
+    }
+    assert_eq!(env.git("ordain", ["status", "--porcelain"]), "");
+    env.ordain_in("ordain", ["log", "verify"]).success();
+}
+
 #[test]
 fn the_readme_and_the_configuration_pin_the_same_root() {
     let readme = std::fs::read_to_string(checkout().join("README.md")).unwrap();

@@ -170,4 +170,6 @@ macro_rules! targets {
     };
 }
 
-targets! { envelope input manifest path policy public_key request root statement yaml }
+targets! {
+    checkpoint envelope input manifest path policy public_key request root statement verifier_key yaml
+}

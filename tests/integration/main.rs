@@ -5,6 +5,7 @@
     clippy::panic,
     clippy::indexing_slicing,
     clippy::string_slice,
+    clippy::print_stdout,
     clippy::print_stderr,
     clippy::disallowed_methods,
     reason = "a test that cannot go on should stop loudly, and takes time and environment as it pleases"
@@ -22,4 +23,5 @@ mod policy;
 mod readme;
 mod resolution;
 mod resolution_properties;
+mod source;
 mod support;

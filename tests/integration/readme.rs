@@ -65,14 +65,7 @@ fn blocks_are_found_with_their_marks() {
 #[ignore = "the command line has not landed"]
 fn the_tutorial_works() {
     let env = TestEnv::new();
-    // The clone that the reader stands in, as a repository of its own: what is tried is the work tree.
-    for directory in ["bundles", "keys"] {
-        env.copy_from_checkout(directory, format!("ordain/{directory}"));
-    }
-    env.git("ordain", ["init", "--quiet", "--initial-branch=main"]);
-    env.git("ordain", ["add", "--all", "--force"]);
-    env.git("ordain", ["commit", "--quiet", "--message=Example bundles"]);
-
+    env.clone_of_checkout("ordain");
     let mut script =
         String::from("set -euo pipefail\ntrap 'echo \"failed: $BASH_COMMAND\" >&2' ERR\n");
     for (info, body) in readme() {

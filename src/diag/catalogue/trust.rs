@@ -109,4 +109,10 @@ codes! {
         "A threshold is at least 1 and at most the number of members.";
     ROOT_OVERLAP = "E-TRUST-053", Untrusted, "two publishers share a namespace",
         "A namespace belongs to one publisher. Delegate a deeper one instead.";
+    REQUIRES_MISSING = "E-TRUST-054", Untrusted, "a required bundle is not configured",
+        "A bundle was written against another one that `ordain.yaml` does not list. Add it.";
+    REQUIRES_UNMET = "E-TRUST-055", Untrusted, "a required bundle is too old",
+        "A bundle was written against a newer revision of another one than is there. Pull again; if it stays, the other bundle's publisher is behind.";
+    REQUIRES_CYCLE = "E-TRUST-056", Untrusted, "bundles require one another in a circle",
+        "Their publishers must break the circle.";
 }

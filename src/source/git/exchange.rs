@@ -24,8 +24,21 @@ const TICK: Duration = Duration::from_millis(100);
 pub(super) enum Exchanged {
     /// With a bundle.
     Done(Box<Fetched>),
+    /// With the place of the ref, where no more was asked for.
+    Located(ObjectId),
     /// The server's ids are of another kind than our repository's.
     OtherHash(gix::hash::Kind),
+}
+
+/// What a conversation is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Goal {
+    /// Where the ref stands.
+    Locate,
+    /// The bundle, into a repository that was just made.
+    FetchFresh,
+    /// The bundle, into a repository that may be damaged.
+    Fetch,
 }
 
 /// Where the ref stands: what it points to, and the commit behind an annotated tag where the server said so.
@@ -40,7 +53,7 @@ pub(super) fn run(
     request: &Request<'_>,
     wanted: Wanted<'_>,
     watch: Watch<'_>,
-    is_fresh: bool,
+    goal: Goal,
 ) -> Result<Exchanged, Fault> {
     let meter = Meter::new(request.limits, wanted.interrupt);
     watch(&Progress {
@@ -78,6 +91,10 @@ pub(super) fn run(
         .prepare_fetch(progress.add_child("connect"), Default::default())
         .map_err(|error| refused(&error))?;
     let refs = prepared.ref_map();
+    if goal == Goal::Locate {
+        let tip = tip(refs, request.reference.form(), wanted).map_err(Fault::Refused)?;
+        return Ok(Exchanged::Located(tip.peeled));
+    }
     if refs.object_hash != repo.object_hash() {
         return Ok(Exchanged::OtherHash(refs.object_hash));
     }
@@ -114,7 +131,7 @@ pub(super) fn run(
         Err(error) => {
             let cause = explain(&owner, &error);
             // A damaged object of ours can spoil a good pack that builds on it; in a new repository there is none.
-            let may_be_ours = !is_fresh && meter.stopped().is_none();
+            let may_be_ours = goal == Goal::Fetch && meter.stopped().is_none();
             return Err(match cause {
                 FetchError::Unreachable { .. } if may_be_ours => Fault::Wrong(tip.peeled),
                 cause => Fault::Refused(cause),

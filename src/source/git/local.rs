@@ -17,17 +17,7 @@ pub(super) fn read(
     reference: &GitRef,
     wanted: Wanted<'_>,
 ) -> Result<Fetched, FetchError> {
-    let url = wanted.url.to_owned();
-    if path.is_relative() {
-        return Err(FetchError::RelativePath { url });
-    }
-    let options = cache::options(wanted.limits).with(gix::sec::Trust::Reduced);
-    let repo = gix::ThreadSafeRepository::open_opts(path, options)
-        .map_err(|error| FetchError::NotARepository {
-            url,
-            reason: shown(&error.to_string()),
-        })?
-        .to_thread_local();
+    let repo = open(path, wanted)?;
     let tip = tip(&repo, reference, wanted)?;
     let walk = Walk::new(&repo, wanted);
     let bundle = walk
@@ -39,6 +29,33 @@ pub(super) fn read(
         transfer: Transfer::UpToDate,
         movement: Movement::Unknown,
     })
+}
+
+/// The commit at which `reference` stands.
+pub(super) fn locate(
+    path: &Path,
+    reference: &GitRef,
+    wanted: Wanted<'_>,
+) -> Result<ObjectId, FetchError> {
+    let repo = open(path, wanted)?;
+    let tip = tip(&repo, reference, wanted)?;
+    Walk::new(&repo, wanted)
+        .peel(tip)
+        .map_err(|fault| fault.of_local(wanted.url))
+}
+
+fn open(path: &Path, wanted: Wanted<'_>) -> Result<gix::Repository, FetchError> {
+    let url = wanted.url.to_owned();
+    if path.is_relative() {
+        return Err(FetchError::RelativePath { url });
+    }
+    let options = cache::options(wanted.limits).with(gix::sec::Trust::Reduced);
+    gix::ThreadSafeRepository::open_opts(path, options)
+        .map(|repo| repo.to_thread_local())
+        .map_err(|error| FetchError::NotARepository {
+            url,
+            reason: shown(&error.to_string()),
+        })
 }
 
 fn tip(

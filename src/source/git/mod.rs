@@ -33,11 +33,12 @@ pub use error::FetchError;
 
 use self::cache::Cache;
 use self::error::Fault;
-use self::exchange::Exchanged;
+use self::exchange::{Exchanged, Goal};
 use self::walk::{Walk, Wanted};
 use super::reference::GitRef;
 use super::url::{GitUrl, Location};
 use crate::bundle::{FetchedBundle, Limits};
+use crate::digest::CommitId;
 
 /// Whether a fetch may open connections. A repository on this machine is read either way.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -177,6 +178,60 @@ pub fn fetch(
     }
 }
 
+/// Asks where the request's ref stands, and reads or downloads no object: for a caller that holds the bundle of that commit
+/// already. A commit that is asked for stands where it stands; no connection is opened for it.
+///
+/// # Errors
+/// [`FetchError`], as [`fetch`], but for what only reading can find.
+pub fn locate(
+    request: &Request<'_>,
+    cache: &Path,
+    watch: Watch<'_>,
+    interrupt: &AtomicBool,
+) -> Result<CommitId, FetchError> {
+    if let Some(commit) = request.reference.commit() {
+        return Ok(commit.clone());
+    }
+    let url = request.url.as_str();
+    let reference = request.reference.to_string();
+    let wanted = Wanted {
+        url,
+        reference: &reference,
+        path: request.path,
+        limits: request.limits,
+        interrupt,
+    };
+    let refused = |fault: Fault| fault.of_server(url);
+    let id = if let Location::Local(path) = request.url.location() {
+        local::locate(path, request.reference, wanted)?
+    } else {
+        let cache = Cache::lock(cache, url, interrupt, || {})?;
+        let existing = cache.open(request.limits);
+        if request.network == Network::Forbidden {
+            existing
+                .and_then(|repo| cache::last_kept(&repo, &reference))
+                .ok_or_else(|| FetchError::Offline {
+                    url: url.to_owned(),
+                    reference: reference.clone(),
+                })?
+        } else {
+            let repo = match existing {
+                Some(repo) => repo,
+                None => cache.create(gix::hash::Kind::Sha1, request.limits)?,
+            };
+            match exchange::run(&repo, request, wanted, watch, Goal::Locate).map_err(refused)? {
+                Exchanged::Located(id) => id,
+                Exchanged::Done(_) | Exchanged::OtherHash(_) => {
+                    return Err(cache.failed("the server was asked for more than the ref"));
+                }
+            }
+        }
+    };
+    id.to_string()
+        .parse()
+        .map_err(|_| refused(Fault::Wrong(id)))
+}
+
 /// One try, from the cache as it is.
 fn attempt(
     request: &Request<'_>,
@@ -205,8 +260,15 @@ fn attempt(
         });
     }
     loop {
-        match exchange::run(&repo, request, wanted, watch, is_fresh)? {
+        let goal = if is_fresh {
+            Goal::FetchFresh
+        } else {
+            Goal::Fetch
+        };
+        match exchange::run(&repo, request, wanted, watch, goal)? {
             Exchanged::Done(fetched) => return Ok(*fetched),
+            // Only `Goal::Locate` ends so.
+            Exchanged::Located(id) => return Err(Fault::Missing(id)),
             Exchanged::OtherHash(kind) if !is_fresh || kind != repo.object_hash() => {
                 drop(repo);
                 repo = cache.create(kind, limits).map_err(Fault::Refused)?;
@@ -246,7 +308,12 @@ fn offline(
     let bundle = walk
         .peel(id)
         .and_then(|commit| walk.bundle(commit))
-        .map_err(|fault| fault.of_local(request.url.as_str()))?;
+        .map_err(|fault| match fault.object() {
+            Some((id, fault)) => cache.failed(&format!(
+                "object {id} {fault}; fetch again with the network allowed"
+            )),
+            None => fault.of_local(request.url.as_str()),
+        })?;
     Ok(Fetched {
         bundle,
         transfer: Transfer::UpToDate,

@@ -36,6 +36,8 @@ pub(super) struct Entry<'a> {
 pub(super) enum TreeError {
     /// Cut short, or a mode that is not octal.
     Malformed,
+    /// A name with a slash: it would pass for a path below another directory.
+    Slash(Vec<u8>),
     /// Two entries of one name next to each other.
     Duplicate(Vec<u8>),
     /// An entry that should stand before the one in front of it.
@@ -55,6 +57,9 @@ pub(super) fn entries(data: &[u8], id_bytes: usize) -> Result<Vec<Entry<'_>>, Tr
         let is_octal = digits.iter().all(|digit| (b'0'..=b'7').contains(digit));
         if name.is_empty() || digits.is_empty() || digits.len() > 8 || !is_octal {
             return Err(TreeError::Malformed);
+        }
+        if name.contains(&b'/') {
+            return Err(TreeError::Slash(name.to_vec()));
         }
         let entry = Entry {
             mode: mode(digits),
@@ -158,6 +163,16 @@ mod tests {
             assert!(
                 matches!(entries(&tree(&names), 20), Err(TreeError::Unsorted(_))),
                 "{names:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn names_with_slashes_are_refused() {
+        for name in ["a/b", "/", "../x", "a/"] {
+            assert_eq!(
+                entries(&tree(&[("100644", name)]), 20),
+                Err(TreeError::Slash(name.as_bytes().to_vec()))
             );
         }
     }

@@ -19,9 +19,9 @@ use rayon::prelude::*;
 
 use super::error::{Fault, FetchError};
 use super::tree::{self, Mode, TreeError};
-use crate::bundle::{BundlePath, FetchedBundle, Limits, Origin};
+use crate::bundle::{FetchedBundle, Limits, Origin};
 use crate::digest::CommitId;
-use crate::source::content::{Collector, ContentError, admit};
+use crate::source::content::{Collector, ContentError, Files, admit};
 
 /// Tags that may point to tags.
 const MAX_TAGS: usize = 8;
@@ -184,7 +184,7 @@ impl<'a> Walk<'a> {
         Ok(tree)
     }
 
-    fn files(&self, top: ObjectId) -> Result<Vec<(BundlePath, Arc<[u8]>)>, Fault> {
+    fn files(&self, top: ObjectId) -> Result<Files, Fault> {
         let limits = self.wanted.limits;
         let mut collector = Collector::new(limits);
         let mut names = Vec::new();
@@ -259,6 +259,10 @@ fn parse<'d>(data: &'d [u8], id: ObjectId, directory: &str) -> Result<Vec<tree::
     let within = |name: &[u8]| format!("{directory}{}", String::from_utf8_lossy(name));
     tree::entries(data, id.as_bytes().len()).map_err(|error| match error {
         TreeError::Malformed => Fault::Wrong(id),
+        TreeError::Slash(name) => ContentError::Slash {
+            path: within(&name),
+        }
+        .into(),
         TreeError::Duplicate(name) => ContentError::Duplicate {
             path: within(&name),
         }

@@ -81,6 +81,21 @@ impl TestEnv {
         copy_tree(&super::checkout().join(from), &self.work().join(to));
     }
 
+    /// Makes `work/<to>` a repository with what a clone of this one has of the example: what is tried is the work tree.
+    pub(crate) fn clone_of_checkout(&self, to: &str) {
+        for directory in ["bundles", "keys"] {
+            self.copy_from_checkout(directory, format!("{to}/{directory}"));
+        }
+        for file in ["ordain.yaml", "ordain.lock", ".gitignore", ".gitattributes"] {
+            let bytes = std::fs::read(super::checkout().join(file))
+                .unwrap_or_else(|error| panic!("{file}: {error}"));
+            self.write(format!("{to}/{file}"), bytes);
+        }
+        self.git(to, ["init", "--quiet", "--initial-branch=main"]);
+        self.git(to, ["add", "--all"]);
+        self.git(to, ["commit", "--quiet", "--message=The example"]);
+    }
+
     /// A program that runs in `work` with the cleared environment.
     pub(crate) fn command(&self, program: impl AsRef<OsStr>) -> Command {
         let home = self.home();

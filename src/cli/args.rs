@@ -1,0 +1,59 @@
+//! The top of the command line.
+
+use std::path::PathBuf;
+
+use clap::{CommandFactory as _, Parser, Subcommand};
+
+use super::command::{bundle, eval, explain, key, log, policy, request, trust};
+
+/// Signed policy bundles from Git: verified, inherited, evaluated, and logged so that tampering shows.
+#[derive(Debug, Parser)]
+#[command(name = "ordain", version, arg_required_else_help = true, after_help = AFTER_HELP)]
+pub(crate) struct Arguments {
+    /// The configuration; else ORDAIN_CONFIG, else `ordain.yaml` here or above, else the user's, else the system's.
+    #[arg(long, global = true, value_name = "FILE")]
+    pub(crate) config: Option<PathBuf>,
+    /// What to do.
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+const AFTER_HELP: &str = "\
+Exit codes: 0 allowed or fine; 1 denied, or a check found something; 2 usage, configuration or invalid policy;
+3 not trusted; 4 source unavailable; 5 approval required; 70 internal. Treat every other code as denied.
+
+Begin with: ordain bundle pull, then ordain eval request.json (consumers); ordain key generate, ordain trust init,
+ordain bundle new, ordain bundle sign (authors).";
+
+/// The commands.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Make and look at signing keys.
+    #[command(subcommand)]
+    Key(key::Command),
+    /// Say who may sign what: the trust root.
+    #[command(subcommand)]
+    Trust(trust::Command),
+    /// Make, sign, fetch and verify bundles.
+    #[command(subcommand)]
+    Bundle(bundle::Command),
+    /// Check policy, and see what is in force and why.
+    #[command(subcommand)]
+    Policy(policy::Command),
+    /// Look at requests as the engine sees them.
+    #[command(subcommand)]
+    Request(request::Command),
+    /// Decide requests: one, a JSON array, or JSON Lines.
+    Eval(eval::Arguments),
+    /// Check the decision log.
+    #[command(subcommand)]
+    Log(log::Command),
+    /// Explain a diagnostic code such as `E-TRUST-009`.
+    Explain(explain::Arguments),
+}
+
+/// The whole command line, for the generated manual.
+#[must_use]
+pub fn command() -> clap::Command {
+    Arguments::command()
+}

@@ -1,0 +1,101 @@
+//! What `bundle pull` and `bundle verify` are pointed at, and whose signatures count.
+
+use std::path::PathBuf;
+
+use clap::Args;
+
+use super::author::is_bundle_directory;
+use crate::cli::command::Context;
+use crate::cli::project;
+use crate::cli::report::Failure;
+use crate::config::{BundleSource, Config, Repository, TrustSource};
+use crate::diag::Code;
+use crate::digest::Sha256Digest;
+use crate::name::BundleName;
+
+/// Flags for a bundle that no configuration names.
+#[derive(Debug, Clone, Args)]
+pub(super) struct SourceFlags {
+    /// Branch, tag or commit id; HEAD where none is given.
+    #[arg(long = "ref", value_name = "REF")]
+    reference: Option<String>,
+    /// The bundle's directory within the repository.
+    #[arg(long, value_name = "DIR")]
+    path: Option<String>,
+    /// The directory of the trust root; that of the configuration where none is given.
+    #[arg(long, value_name = "DIR")]
+    trust_root: Option<PathBuf>,
+    /// The fingerprint of the first trust root.
+    #[arg(long, value_name = "SHA256", requires = "trust_root")]
+    fingerprint: Option<Sha256Digest>,
+}
+
+/// What a command is about.
+pub(super) enum Target {
+    /// Bundles of the configuration.
+    Configured(Box<Config>, Vec<BundleSource>),
+    /// A repository.
+    Repository(Repository),
+    /// A directory of files.
+    Directory(PathBuf),
+}
+
+impl SourceFlags {
+    /// The trust root on the command line, else that of the configuration.
+    pub(super) fn trust(&self, context: &Context) -> Result<TrustSource, Failure> {
+        match (&self.trust_root, self.fingerprint) {
+            (Some(dir), Some(fingerprint)) => Ok(TrustSource {
+                dir: context.env.resolve(dir),
+                fingerprint,
+            }),
+            (Some(_), None) => Err(project::fingerprint_needed()),
+            (None, _) => Ok(project::config(context)?.trust),
+        }
+    }
+
+    fn repository(&self, git: &str) -> Repository {
+        Repository::new(
+            git.to_owned(),
+            self.reference.clone(),
+            self.path.as_deref().unwrap_or_default(),
+        )
+    }
+}
+
+/// Finds out what `target` means: nothing is every configured bundle; then a configured name, a directory, a URL.
+pub(super) fn find(
+    context: &Context,
+    target: Option<&str>,
+    flags: &SourceFlags,
+) -> Result<Target, Failure> {
+    let Some(target) = target else {
+        let config = project::config(context)?;
+        let bundles = config.bundles.clone();
+        return Ok(Target::Configured(Box::new(config), bundles));
+    };
+    let dir = context.env.resolve(target.as_ref());
+    if is_bundle_directory(&dir) && flags.reference.is_none() && flags.path.is_none() {
+        return Ok(Target::Directory(dir));
+    }
+    if dir.is_dir() {
+        return Ok(Target::Repository(flags.repository(target)));
+    }
+    if let Ok(name) = target.parse::<BundleName>() {
+        let config = project::config(context)?;
+        let named: Vec<BundleSource> = config
+            .bundles
+            .iter()
+            .filter(|bundle| bundle.name == name)
+            .cloned()
+            .collect();
+        if named.is_empty() {
+            return Err(Failure::new(
+                Code::USAGE,
+                format!("`{name}` is neither a configured bundle nor a directory"),
+            )
+            .hint("`ordain bundle list` lists the configured bundles"));
+        }
+        return Ok(Target::Configured(Box::new(config), named));
+    }
+    Ok(Target::Repository(flags.repository(target)))
+}

@@ -1,0 +1,287 @@
+//! `ordain policy`: check policy, and see what is in force and why.
+
+use std::fmt::Write as _;
+use std::path::PathBuf;
+
+use clap::{Args, Subcommand};
+
+use super::Context;
+use crate::bundle::Limits;
+use crate::cli::exit::Exit;
+use crate::cli::project;
+use crate::cli::report::{Failure, print_diagnostic};
+use crate::cli::session::{FetchFlags, with_pipeline};
+use crate::cli::ui::{Output, escape, note};
+use crate::diag::Severity;
+use crate::name::Scope;
+use crate::pipeline::{self, Locking};
+use crate::policy::Effect;
+use crate::resolve::{EffectivePolicy, LayerView, OverrideView, RuleView, Source, lint, resolve};
+
+/// `ordain policy …`
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Check a bundle's policies: every problem at once, with its place and what to do.
+    Check(Check),
+    /// Print the effective policy of a scope, in the order in which it is evaluated.
+    Resolve(Resolve),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Check {
+    /// The bundle's directory.
+    #[arg(default_value = ".")]
+    dir: PathBuf,
+    /// Let warnings fail the check as well.
+    #[arg(long)]
+    deny_warnings: bool,
+    /// Print the problems as JSON Lines on standard output.
+    #[arg(long)]
+    json: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Resolve {
+    /// The scope; the configuration's where none is given.
+    #[arg(long)]
+    scope: Option<Scope>,
+    /// Say where each rule comes from: bundle, commit, signers, file and line, and who changed it.
+    #[arg(long)]
+    explain: bool,
+    /// Print JSON.
+    #[arg(long)]
+    json: bool,
+    /// Read a directory that nobody signed, instead of the configured bundles.
+    #[arg(long, value_name = "DIR", requires = "scope")]
+    unsigned_dir: Option<PathBuf>,
+    #[command(flatten)]
+    fetch: FetchFlags,
+}
+
+/// Runs `ordain policy …`.
+pub(crate) fn run(context: &Context, command: &Command) -> Result<Exit, Failure> {
+    match command {
+        Command::Check(args) => check(context, args),
+        Command::Resolve(args) => resolve_scope(context, args),
+    }
+}
+
+fn check(context: &Context, args: &Check) -> Result<Exit, Failure> {
+    let dir = context.env.resolve(&args.dir);
+    let now = context.env.clock.now();
+    let mut problems = Vec::new();
+    let mut scopes = 0;
+    match pipeline::load_unsigned(&dir, &Limits::default()) {
+        Err(pipeline::PipelineError::Policy(found)) => problems = found,
+        Err(error) => return Err(error.into()),
+        Ok(loaded) => {
+            let bundles = [loaded];
+            for scope in bundles
+                .iter()
+                .flat_map(|bundle| bundle.layers())
+                .map(|layer| &layer.scope)
+            {
+                scopes += 1;
+                let found = match resolve(&bundles, scope, now, None) {
+                    Ok(policy) => lint(&policy, now),
+                    Err(found) => found,
+                };
+                problems.extend(found);
+            }
+        }
+    }
+    let mut seen = Vec::new();
+    problems.retain(|problem| {
+        !seen.contains(problem) && {
+            seen.push(problem.clone());
+            true
+        }
+    });
+    let errors = problems
+        .iter()
+        .filter(|problem| problem.severity == Severity::Error)
+        .count();
+    let warnings = problems.len() - errors;
+    let mut out = Output::stdout();
+    for problem in &problems {
+        if args.json {
+            out.line(&serde_json::to_string(problem).unwrap_or_default())?;
+        } else {
+            print_diagnostic(problem);
+        }
+    }
+    if !args.json {
+        let dir = escape(&args.dir.display().to_string());
+        out.line(&format!(
+            "`{dir}`: {scopes} scopes, {errors} errors, {warnings} warnings"
+        ))?;
+    }
+    out.flush()?;
+    Ok(match (errors, warnings) {
+        (0, 0) => Exit::Success,
+        (0, _) if !args.deny_warnings => Exit::Success,
+        (0, _) => Exit::Denied,
+        _ => Exit::Invalid,
+    })
+}
+
+fn resolve_scope(context: &Context, args: &Resolve) -> Result<Exit, Failure> {
+    let now = context.env.clock.now();
+    let policy = match (&args.unsigned_dir, &args.scope) {
+        (Some(dir), Some(scope)) => pipeline::unsigned(
+            &context.env.resolve(dir),
+            scope,
+            now,
+            None,
+            &Limits::default(),
+        )?,
+        _ => {
+            let mut config = project::config(context)?;
+            if let Some(scope) = &args.scope {
+                config.scope = scope.clone();
+            }
+            let locking = args.fetch.locking(context, Locking::Prefer);
+            with_pipeline(context, &args.fetch, |pipeline| {
+                Ok(pipeline.pull(&config, locking)?.policy)
+            })?
+        }
+    };
+    let mut out = Output::stdout();
+    let view = policy.view();
+    if args.json {
+        let value = serde_json::json!({"format_version": 1, "policy": view});
+        out.line(&serde_json::to_string_pretty(&value).unwrap_or_default())?;
+    } else {
+        print(&mut out, &policy, args.explain)?;
+    }
+    out.flush()?;
+    if policy.is_unsigned() {
+        note("warning: nobody signed this policy");
+    }
+    Ok(Exit::Success)
+}
+
+fn print(out: &mut Output, policy: &EffectivePolicy, explain: bool) -> Result<(), Failure> {
+    let view = policy.view();
+    out.line(&format!("scope   {}", view.scope))?;
+    out.line(&format!("policy  {}", view.policy_digest))?;
+    for bundle in view.bundles.iter().filter(|_| explain) {
+        let signers: Vec<&str> = bundle
+            .signers
+            .iter()
+            .map(|signer| signer.principal.as_str())
+            .collect();
+        let commit = bundle.commit.as_ref().map_or_else(
+            || "no commit".to_owned(),
+            |commit| format!("commit {}", commit.short()),
+        );
+        let signers = if signers.is_empty() {
+            "nobody".to_owned()
+        } else {
+            signers.join(", ")
+        };
+        out.line(&format!(
+            "bundle  {} {}.{}, {commit}, signed by {signers}",
+            bundle.name, bundle.epoch, bundle.revision
+        ))?;
+    }
+    for layer in &view.layers {
+        print_layer(out, layer, explain)?;
+    }
+    if !view.loosenings.is_empty() {
+        out.line("\nloosened")?;
+        for change in &view.loosenings {
+            out.line(&format!(
+                "  {} by {}{}",
+                change.rule,
+                change.by,
+                describe(change)
+            ))?;
+        }
+    }
+    for change in &view.lapsed {
+        out.line(&format!(
+            "lapsed  {} by {}{}",
+            change.rule,
+            change.by,
+            describe(change)
+        ))?;
+    }
+    Ok(())
+}
+
+fn print_layer(out: &mut Output, layer: &LayerView<'_>, explain: bool) -> Result<(), Failure> {
+    let default = layer.default.map_or("abstain", Effect::as_str);
+    out.line(&format!(
+        "\n{}  mode {}, default {default}",
+        layer.scope,
+        layer.mode.as_str()
+    ))?;
+    for rule in &layer.rules {
+        print_rule(out, rule, explain)?;
+    }
+    Ok(())
+}
+
+fn print_rule(out: &mut Output, rule: &RuleView<'_>, explain: bool) -> Result<(), Failure> {
+    let mut line = format!("  {:16} {}", rule.effect.as_str(), rule.rule.rule);
+    if rule.disabled {
+        line.push_str("  (disabled)");
+    }
+    if let Some(written) = rule.written_effect {
+        let _ = write!(line, "  (written as {})", written.as_str());
+    }
+    let _ = write!(line, "  {}", escape(rule.reason));
+    out.line(&line)?;
+    if explain {
+        out.line(&format!(
+            "    when   {}",
+            serde_json::to_string(rule.matcher).unwrap_or_default()
+        ))?;
+        if let Some(source) = rule.source {
+            out.line(&format!("    from   {}", place(source)))?;
+        }
+        for change in &rule.overrides {
+            let source = change.source.map(place).unwrap_or_default();
+            out.line(&format!(
+                "    change {}{}  {source}",
+                change.by,
+                describe(change)
+            ))?;
+        }
+    }
+    Ok(())
+}
+
+fn place(source: &Source) -> String {
+    escape(&format!(
+        "{}:{}:{}",
+        source.bundle, source.file, source.line
+    ))
+}
+
+fn describe(change: &OverrideView<'_>) -> String {
+    let mut text = String::new();
+    if let Some(effect) = change.effect {
+        let _ = write!(text, " to {}", effect.as_str());
+    }
+    if change.disable {
+        text.push_str(" disabled");
+    }
+    if let Some(mode) = change.mode {
+        let _ = write!(text, " in mode {}", mode.as_str());
+    }
+    if let Some(reason) = change.reason {
+        let _ = write!(text, ": {}", escape(reason));
+    }
+    let facts = [("owner", change.owner), ("ticket", change.ticket)];
+    for (name, value) in facts {
+        if let Some(value) = value {
+            let _ = write!(text, "; {name} {}", escape(value));
+        }
+    }
+    if let Some(expires) = change.expires {
+        let _ = write!(text, "; until {expires}");
+    }
+    text
+}

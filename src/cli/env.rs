@@ -1,0 +1,112 @@
+//! The environment, read once: the one place that looks at variables and directories of the user.
+
+use std::io::IsTerminal as _;
+use std::path::{Path, PathBuf};
+
+use jiff::Timestamp;
+
+use super::report::Failure;
+use crate::clock::Clock;
+use crate::diag::Code;
+
+/// What the program takes from its surroundings.
+#[derive(Clone)]
+pub(crate) struct Environment {
+    /// Bare Git stores and verified bytes: may be deleted at any time.
+    pub(crate) cache: PathBuf,
+    /// High-water marks and log keys: must not be deleted.
+    pub(crate) state: PathBuf,
+    /// The user's configuration directory.
+    pub(crate) config: PathBuf,
+    /// The directory the program was started in.
+    pub(crate) current: PathBuf,
+    /// Whether this is a CI job: no prompts, and `--locked` by default.
+    pub(crate) ci: bool,
+    /// Whether people watch standard error.
+    pub(crate) terminal: bool,
+    /// `ORDAIN_CONFIG`.
+    pub(crate) config_file: Option<PathBuf>,
+    /// `ORDAIN_NOW`, or the machine's clock.
+    pub(crate) clock: Clock,
+    /// `ORDAIN_KEY_PASSPHRASE`.
+    pub(crate) passphrase: Option<String>,
+    /// `ORDAIN_GIT_USERNAME`; `git` where only a password is given.
+    pub(crate) git_username: Option<String>,
+    /// `ORDAIN_GIT_PASSWORD`: a password or token for HTTPS.
+    pub(crate) git_password: Option<String>,
+    /// `ORDAIN_SSH_COMMAND`: what to run instead of `ssh`.
+    pub(crate) ssh_command: Option<String>,
+}
+
+impl std::fmt::Debug for Environment {
+    /// Passphrases and passwords stay out of it.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Environment")
+            .field("cache", &self.cache)
+            .field("state", &self.state)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Environment {
+    /// Reads the environment.
+    pub(crate) fn read() -> Result<Self, Failure> {
+        #[allow(
+            clippy::disallowed_methods,
+            reason = "the one home of environment variables"
+        )]
+        let variable = |name: &str| std::env::var_os(name).filter(|value| !value.is_empty());
+        let text = |name: &str| variable(name).and_then(|value| value.into_string().ok());
+        let path = |name: &str| {
+            variable(name)
+                .map(PathBuf::from)
+                .filter(|path| path.is_absolute())
+        };
+        let home = path("HOME");
+        let directory = |variable: &str, own: &str, fallback: &str| {
+            path(own)
+                .or_else(|| path(variable).map(|base| base.join("ordain")))
+                .or_else(|| home.as_ref().map(|home| home.join(fallback).join("ordain")))
+                .ok_or_else(|| {
+                    Failure::new(Code::HOME, format!("neither `HOME` nor `{own}` is set"))
+                        .hint("set `HOME`, or the variable, to an absolute path")
+                })
+        };
+        let clock = match text("ORDAIN_NOW") {
+            None => Clock::System,
+            Some(now) => Clock::Fixed(now.parse::<Timestamp>().map_err(|_| {
+                Failure::new(
+                    Code::USAGE,
+                    format!("`ORDAIN_NOW` is `{}`, not a time", now.escape_debug()),
+                )
+                .hint("write it as `2026-11-22T12:00:00Z`, or unset it")
+            })?),
+        };
+        let current = std::env::current_dir().map_err(|error| {
+            Failure::new(
+                Code::HOME,
+                format!("the current directory cannot be read: {error}"),
+            )
+        })?;
+        let ci = text("CI").is_some_and(|value| !matches!(value.as_str(), "0" | "false"));
+        Ok(Self {
+            cache: directory("XDG_CACHE_HOME", "ORDAIN_CACHE_DIR", ".cache")?,
+            state: directory("XDG_STATE_HOME", "ORDAIN_STATE_DIR", ".local/state")?,
+            config: directory("XDG_CONFIG_HOME", "ORDAIN_CONFIG_DIR", ".config")?,
+            current,
+            ci,
+            terminal: !ci && std::io::stderr().is_terminal(),
+            config_file: variable("ORDAIN_CONFIG").map(PathBuf::from),
+            clock,
+            passphrase: text("ORDAIN_KEY_PASSPHRASE"),
+            git_username: text("ORDAIN_GIT_USERNAME"),
+            git_password: text("ORDAIN_GIT_PASSWORD"),
+            ssh_command: text("ORDAIN_SSH_COMMAND"),
+        })
+    }
+
+    /// `path`, from the current directory.
+    pub(crate) fn resolve(&self, path: &Path) -> PathBuf {
+        self.current.join(path)
+    }
+}

@@ -1,0 +1,70 @@
+//! The command line: parses, calls the library, prints. It decides nothing.
+//!
+//! A command lives in `command/<noun>.rs`; [`report`] turns every error into one shape, and [`exit`] into an exit code.
+
+use std::process::ExitCode;
+
+use clap::Parser as _;
+
+use self::args::{Arguments, Command};
+use self::env::Environment;
+use self::exit::Exit;
+use self::report::Failure;
+
+mod args;
+mod command;
+mod env;
+mod exit;
+mod input;
+mod keyfile;
+mod logs;
+mod output;
+mod project;
+mod report;
+mod session;
+mod ui;
+
+pub use args::command as clap_command;
+
+/// Runs the program with the process's arguments and environment.
+#[must_use]
+pub fn main() -> ExitCode {
+    let arguments = match Arguments::try_parse() {
+        Ok(arguments) => arguments,
+        Err(error) => {
+            let exit = if error.use_stderr() {
+                Exit::Invalid
+            } else {
+                Exit::Success
+            };
+            let _ = error.print();
+            return exit.into();
+        }
+    };
+    let exit = run(&arguments).unwrap_or_else(|failure| {
+        failure.print();
+        failure.exit()
+    });
+    exit.into()
+}
+
+fn run(arguments: &Arguments) -> Result<Exit, Failure> {
+    let env = Environment::read()?;
+    if env.clock != crate::clock::Clock::System {
+        ui::note("note: the clock is fixed by `ORDAIN_NOW`");
+    }
+    let context = command::Context {
+        env,
+        config: arguments.config.clone(),
+    };
+    match &arguments.command {
+        Command::Key(command) => command::key::run(&context, command),
+        Command::Trust(command) => command::trust::run(&context, command),
+        Command::Bundle(command) => command::bundle::run(&context, command),
+        Command::Policy(command) => command::policy::run(&context, command),
+        Command::Request(command) => command::request::run(&context, command),
+        Command::Eval(command) => command::eval::run(&context, command),
+        Command::Log(command) => command::log::run(&context, command),
+        Command::Explain(command) => command::explain::run(command),
+    }
+}

@@ -1,0 +1,88 @@
+//! Decisions for people: the answer, who asked for what, and why.
+
+use serde_json::Value;
+
+use crate::cli::report::Failure;
+use crate::cli::ui::{Output, escape};
+use crate::engine::request::Request;
+use crate::engine::{Decision, Outcome};
+use crate::policy::Mode;
+
+pub(super) fn decision(
+    out: &mut Output,
+    decision: &Decision,
+    request: Option<&Request>,
+) -> Result<(), Failure> {
+    let answer = match decision.outcome {
+        Outcome::Allowed if decision.audited => "allowed, audited",
+        Outcome::Allowed => "allowed",
+        Outcome::Denied => "denied",
+        Outcome::Pending => "needs approval",
+    };
+    let asked = request.map_or_else(|| "(a request that cannot be read)".to_owned(), asked);
+    let unsigned = if decision.unsigned {
+        "  [unsigned policy]"
+    } else {
+        ""
+    };
+    let stale = if decision.stale {
+        "  [stale policy]"
+    } else {
+        ""
+    };
+    out.line(&format!("{answer:16}  {asked}{unsigned}{stale}"))?;
+    let by = decision
+        .rule
+        .as_ref()
+        .map(|rule| format!("{rule}: "))
+        .unwrap_or_default();
+    out.line(&format!(
+        "{:16}  {by}{} [{}]",
+        "",
+        escape(&decision.reason),
+        decision.reason_code
+    ))?;
+    if let Some(remediation) = decision
+        .remediation
+        .as_ref()
+        .filter(|_| decision.outcome != Outcome::Allowed)
+    {
+        out.line(&format!("{:16}  to do: {}", "", escape(remediation)))?;
+    }
+    if let Some(would) = &decision.would {
+        let by = would
+            .rule
+            .as_ref()
+            .map(|rule| format!(" by {rule}"))
+            .unwrap_or_default();
+        let mode = if would.mode == Mode::Warn {
+            "warning"
+        } else {
+            "not enforced"
+        };
+        out.line(&format!(
+            "{:16}  {mode}: would be {}{by} [{}]",
+            "",
+            would.effect.as_str(),
+            would.reason_code
+        ))?;
+    }
+    Ok(())
+}
+
+/// `dana apply_stack github-prod`.
+fn asked(request: &Request) -> String {
+    let text = |pointer: &str| {
+        request
+            .attributes()
+            .pointer(pointer)
+            .and_then(Value::as_str)
+            .map_or_else(|| "-".to_owned(), escape)
+    };
+    format!(
+        "{} {} {}",
+        text("/subject/id"),
+        text("/action/name"),
+        text("/resource/id")
+    )
+}

@@ -1,0 +1,143 @@
+//! A pipeline with the user's flags, progress on a terminal, and Ctrl-C.
+
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+use std::time::Duration;
+
+use clap::Args;
+use indicatif::{ProgressBar, ProgressStyle};
+
+use super::command::Context;
+use super::report::Failure;
+use super::ui;
+use crate::bundle::Limits;
+use crate::diag::Code;
+use crate::pipeline::{
+    Credentials, Directories, InsecureHttp, Locking, Network, Pipeline, Progress,
+};
+
+/// Flags of every command that may fetch.
+#[derive(Debug, Clone, Default, Args)]
+pub(crate) struct FetchFlags {
+    /// Take exactly what `ordain.lock` says, or fail; the default under CI.
+    #[arg(long)]
+    pub(crate) locked: bool,
+    /// Never open a connection.
+    #[arg(long)]
+    pub(crate) offline: bool,
+    /// Both --locked and --offline.
+    #[arg(long)]
+    pub(crate) frozen: bool,
+    /// Allow http:// to other machines.
+    #[arg(long)]
+    pub(crate) insecure_http: bool,
+}
+
+impl FetchFlags {
+    /// What the lockfile means, where `usual` is what it means without flags.
+    pub(crate) fn locking(&self, context: &Context, usual: Locking) -> Locking {
+        if self.locked || self.frozen || context.env.ci {
+            Locking::Locked
+        } else {
+            usual
+        }
+    }
+}
+
+/// Runs `work` with a pipeline that shows progress and stops at Ctrl-C.
+pub(crate) fn with_pipeline<T>(
+    context: &Context,
+    flags: &FetchFlags,
+    work: impl FnOnce(&Pipeline<'_>) -> Result<T, Failure>,
+) -> Result<T, Failure> {
+    let interrupt = Arc::new(AtomicBool::new(false));
+    let mut registered = Vec::new();
+    for signal in [signal_hook::consts::SIGINT, signal_hook::consts::SIGTERM] {
+        // The second signal ends the program at once.
+        registered.extend(signal_hook::flag::register_conditional_shutdown(
+            signal,
+            130,
+            Arc::clone(&interrupt),
+        ));
+        registered.extend(signal_hook::flag::register(signal, Arc::clone(&interrupt)));
+    }
+    let bar = if context.env.terminal {
+        spinner()
+    } else {
+        ProgressBar::hidden()
+    };
+    let watch = |progress: &Progress| bar.set_message(describe(progress));
+    let directories = Directories {
+        cache: context.env.cache.clone(),
+        state: context.env.state.clone(),
+    };
+    let limits = Limits::default();
+    let credentials = context.env.git_password.as_ref().map(|password| {
+        Credentials::new(
+            context
+                .env
+                .git_username
+                .clone()
+                .unwrap_or_else(|| "git".to_owned()),
+            password.clone(),
+        )
+    });
+    let pipeline = Pipeline {
+        directories: &directories,
+        limits: &limits,
+        clock: context.env.clock,
+        network: if flags.offline || flags.frozen {
+            Network::Forbidden
+        } else {
+            Network::Allowed
+        },
+        insecure_http: if flags.insecure_http {
+            InsecureHttp::Allow
+        } else {
+            InsecureHttp::LoopbackOnly
+        },
+        credentials: credentials.as_ref(),
+        ssh: context.env.ssh_command.as_deref(),
+        watch: &watch,
+        interrupt: &interrupt,
+    };
+    let result = work(&pipeline);
+    bar.finish_and_clear();
+    for id in registered {
+        signal_hook::low_level::unregister(id);
+    }
+    if result.is_err() && interrupt.load(std::sync::atomic::Ordering::Relaxed) {
+        return Err(Failure::new(Code::INTERRUPTED, "interrupted"));
+    }
+    result
+}
+
+fn spinner() -> ProgressBar {
+    let bar = ProgressBar::new_spinner();
+    if let Ok(style) = ProgressStyle::with_template("{spinner} {msg}") {
+        bar.set_style(style);
+    }
+    bar.enable_steady_tick(Duration::from_millis(100));
+    bar
+}
+
+fn describe(progress: &Progress) -> String {
+    let Progress {
+        stage,
+        bytes,
+        objects,
+        total,
+    } = progress;
+    let total = total.map(|total| format!("/{total}")).unwrap_or_default();
+    let counted = if *objects > 0 {
+        format!(", {objects}{total} objects")
+    } else {
+        String::new()
+    };
+    let size = if *bytes > 0 {
+        format!(", {}", indicatif::HumanBytes(*bytes))
+    } else {
+        String::new()
+    };
+    ui::escape(&format!("{stage}{counted}{size}"))
+}

@@ -1,0 +1,63 @@
+//! Where text goes: standard output is data, standard error everything else. A closed pipe ends quietly.
+
+use std::io::{self, Write};
+
+use super::report::Failure;
+use crate::diag::Code;
+
+/// Buffered standard output.
+#[derive(Debug)]
+pub(crate) struct Output {
+    stdout: io::BufWriter<io::Stdout>,
+}
+
+impl Output {
+    pub(crate) fn stdout() -> Self {
+        Self {
+            stdout: io::BufWriter::with_capacity(64 << 10, io::stdout()),
+        }
+    }
+
+    /// Writes one line.
+    pub(crate) fn line(&mut self, text: &str) -> Result<(), Failure> {
+        self.raw(text.as_bytes())?;
+        self.raw(b"\n")
+    }
+
+    /// Writes bytes as they are.
+    pub(crate) fn raw(&mut self, bytes: &[u8]) -> Result<(), Failure> {
+        self.stdout
+            .write_all(bytes)
+            .map_err(|error| output_failure(&error))
+    }
+
+    /// Hands everything to the system.
+    pub(crate) fn flush(&mut self) -> Result<(), Failure> {
+        self.stdout.flush().map_err(|error| output_failure(&error))
+    }
+}
+
+fn output_failure(error: &io::Error) -> Failure {
+    if error.kind() == io::ErrorKind::BrokenPipe {
+        Failure::closed_pipe()
+    } else {
+        Failure::new(
+            Code::OUTPUT,
+            format!("cannot write to standard output: {error}"),
+        )
+    }
+}
+
+/// Writes one line to standard error; if that is closed there is nobody to tell.
+pub(crate) fn note(text: &str) {
+    let _ = writeln!(anstream::stderr().lock(), "{text}");
+}
+
+/// Text from outside, with control and invisible characters escaped, so that it cannot steer a terminal.
+pub(crate) fn escape(text: &str) -> String {
+    text.escape_debug()
+        .to_string()
+        .replace("\\'", "'")
+        .replace("\\\"", "\"")
+        .replace("\\\\", "\\")
+}

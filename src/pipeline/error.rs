@@ -1,0 +1,147 @@
+//! What can stop the way from Git to an effective policy.
+
+use std::path::PathBuf;
+
+use jiff::Timestamp;
+
+use crate::diag::{Code, Diagnostic};
+use crate::digest::Sha256Digest;
+use crate::lockfile::LockError;
+use crate::name::BundleName;
+use crate::source::directory::DirectoryError;
+use crate::source::git::FetchError;
+use crate::source::state::StateError;
+use crate::source::store::StoreError;
+use crate::source::{RefError, UrlError};
+use crate::trust::{RequiresError, RootError, VerifyError};
+
+/// Why there is no effective policy, or nothing was pulled.
+#[derive(Debug, thiserror::Error)]
+pub enum PipelineError {
+    /// The trust root.
+    #[error(transparent)]
+    Root(#[from] RootError),
+    /// The trust directory cannot be read.
+    #[error("cannot read the trust root `{}`: {source}", path.display().to_string().escape_debug())]
+    RootUnreadable {
+        /// The file or directory.
+        path: PathBuf,
+        /// What the operating system said.
+        source: std::io::Error,
+    },
+    /// The URL of a bundle.
+    #[error("bundle `{bundle}`: {error}")]
+    Url {
+        /// The bundle.
+        bundle: String,
+        /// What is wrong.
+        error: UrlError,
+    },
+    /// The ref of a bundle.
+    #[error("bundle `{bundle}`: {error}")]
+    Ref {
+        /// The bundle.
+        bundle: String,
+        /// What is wrong.
+        error: RefError,
+    },
+    /// Fetching a bundle.
+    #[error("bundle `{bundle}`: {error}")]
+    Fetch {
+        /// The bundle.
+        bundle: String,
+        /// What is wrong.
+        error: Box<FetchError>,
+    },
+    /// Reading a directory.
+    #[error(transparent)]
+    Directory(#[from] DirectoryError),
+    /// Verifying a bundle.
+    #[error("bundle `{bundle}`: {error}")]
+    Verify {
+        /// The bundle.
+        bundle: String,
+        /// What is wrong.
+        error: Box<VerifyError>,
+    },
+    /// What bundles require of one another.
+    #[error(transparent)]
+    Requires(#[from] RequiresError),
+    /// The policies themselves.
+    #[error("the policy is not valid")]
+    Policy(Vec<Diagnostic>),
+    /// The store.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// The machine's state.
+    #[error(transparent)]
+    State(#[from] StateError),
+    /// The lockfile.
+    #[error(transparent)]
+    Lock(#[from] LockError),
+    /// `--locked`, and the lockfile does not name the bundle.
+    #[error("`ordain.lock` does not name bundle `{bundle}`")]
+    NotLocked {
+        /// The bundle.
+        bundle: BundleName,
+    },
+    /// `--locked`, and the configuration names another source than the lockfile.
+    #[error(
+        "`ordain.lock` has bundle `{bundle}` from another URL, ref or path than the configuration"
+    )]
+    LockedElsewhere {
+        /// The bundle.
+        bundle: BundleName,
+    },
+    /// `--locked`, and the source has something else.
+    #[error("bundle `{bundle}` is {found} at its source, and {locked} in `ordain.lock`")]
+    LockChanged {
+        /// The bundle.
+        bundle: BundleName,
+        /// The locked payload.
+        locked: Sha256Digest,
+        /// The payload at the source.
+        found: Sha256Digest,
+    },
+    /// `--offline`, and the bundle is not here.
+    #[error("bundle `{bundle}` is not on this machine, and `--offline` forbids to fetch it")]
+    Offline {
+        /// The bundle.
+        bundle: BundleName,
+    },
+    /// The clock is behind a time that this machine has seen.
+    #[error("the clock says {now}, and this machine has seen {seen}")]
+    ClockWentBack {
+        /// The clock.
+        now: Timestamp,
+        /// The time seen.
+        seen: Timestamp,
+    },
+}
+
+impl PipelineError {
+    /// The diagnostic code.
+    #[must_use]
+    pub fn code(&self) -> Code {
+        match self {
+            Self::Root(error) => error.code(),
+            Self::RootUnreadable { .. } => Code::ROOT_MISSING,
+            Self::Url { error, .. } => error.code(),
+            Self::Ref { error, .. } => error.code(),
+            Self::Fetch { error, .. } => error.code(),
+            Self::Directory(error) => error.code(),
+            Self::Verify { error, .. } => error.code(),
+            Self::Requires(error) => error.code(),
+            Self::Policy(diagnostics) => diagnostics
+                .first()
+                .map_or(Code::CONFIG_INVALID, |first| first.code),
+            Self::Store(error) => error.code(),
+            Self::State(error) => error.code(),
+            Self::Lock(error) => error.code(),
+            Self::NotLocked { .. } => Code::LOCK_MISSING,
+            Self::LockedElsewhere { .. } | Self::LockChanged { .. } => Code::LOCK_CHANGED,
+            Self::Offline { .. } => Code::SOURCE_OFFLINE,
+            Self::ClockWentBack { .. } => Code::STATE_CLOCK,
+        }
+    }
+}

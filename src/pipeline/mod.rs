@@ -1,0 +1,208 @@
+//! Fetch → verify → resolve, for every front end; the only caller of `source`.
+//!
+//! A pull, under one lock per machine state:
+//!
+//! 1. The trust root is walked from its pinned fingerprint.
+//! 2. Each bundle is fetched and verified against it, the lockfile and this machine's high-water marks.
+//! 3. What the bundles require of one another is met, and their policy resolves for the consumer's scope.
+//! 4. The verified bytes enter the store. Nothing refers to them yet.
+//! 5. The lockfile is replaced: from here on the new bundles are active, all at once.
+//! 6. The high-water marks rise.
+//!
+//! INVARIANT: a crash before 5 leaves the old bundles active, and one after it the new ones, since the high-water mark is
+//! the greater one of lockfile and state.
+
+mod error;
+mod pull;
+mod roots;
+
+use std::path::{Path, PathBuf};
+use std::sync::atomic::AtomicBool;
+
+use jiff::Timestamp;
+
+use crate::bundle::{FetchedBundle, Limits};
+use crate::clock::Clock;
+use crate::config::TrustSource;
+use crate::name::{BundleName, Scope};
+use crate::policy::Mode;
+use crate::resolve::{EffectivePolicy, LoadedBundle, resolve};
+use crate::source::directory;
+use crate::source::state::State;
+use crate::trust::{Expectation, RootError, TrustRoot, VerifiedBundle, verify};
+
+pub use crate::source::InsecureHttp;
+pub use crate::source::git::{Credentials, Movement, Network, Progress, Transfer, Watch};
+pub use error::PipelineError;
+pub use pull::{Locking, Pulled, PulledBundle};
+pub use roots::{root_files, trust_root};
+
+/// Where this machine keeps things.
+#[derive(Debug, Clone)]
+pub struct Directories {
+    /// Bare Git repositories and the store: may be deleted at any time.
+    pub cache: PathBuf,
+    /// High-water marks: must not be deleted.
+    pub state: PathBuf,
+}
+
+/// What every step needs.
+#[derive(Clone, Copy)]
+pub struct Pipeline<'a> {
+    /// Where this machine keeps things.
+    pub directories: &'a Directories,
+    /// Caps on everything that is read before it is trusted.
+    pub limits: &'a Limits,
+    /// The clock; read once per step.
+    pub clock: Clock,
+    /// Whether connections may be opened.
+    pub network: Network,
+    /// Whether unencrypted HTTP may leave this machine.
+    pub insecure_http: InsecureHttp,
+    /// Credentials for HTTPS.
+    pub credentials: Option<&'a Credentials>,
+    /// What to run instead of `ssh`.
+    pub ssh: Option<&'a str>,
+    /// Told how far a fetch is.
+    pub watch: Watch<'a>,
+    /// Ends a fetch when it becomes true.
+    pub interrupt: &'a AtomicBool,
+}
+
+impl std::fmt::Debug for Pipeline<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Pipeline")
+            .field("directories", self.directories)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Pipeline<'_> {
+    /// The trust root, walked from its pinned fingerprint, and not older than one that this machine has seen.
+    ///
+    /// # Errors
+    /// [`PipelineError`].
+    pub fn trust_root(&self, trust: &TrustSource) -> Result<TrustRoot, PipelineError> {
+        let root = trust_root(&trust.dir, trust.fingerprint, self.clock.now(), self.limits)?;
+        let state = State::load(&self.directories.state)?;
+        match state.root_version(&root.fingerprint()) {
+            Some(seen) if root.version() < seen => Err(RootError::Rollback {
+                found: root.version(),
+                seen,
+            }
+            .into()),
+            _ => Ok(root),
+        }
+    }
+
+    /// The time, which must not be before one that this machine has seen.
+    fn now(&self, state: &State) -> Result<Timestamp, PipelineError> {
+        let now = self.clock.now();
+        match state.last_seen() {
+            Some(seen)
+                if self.clock == Clock::System
+                    && seen.duration_since(now) > pull::CLOCK_TOLERANCE =>
+            {
+                Err(PipelineError::ClockWentBack { now, seen })
+            }
+            _ => Ok(now),
+        }
+    }
+
+    /// Verifies a directory of this machine without activating anything.
+    ///
+    /// # Errors
+    /// [`PipelineError`].
+    pub fn verify_directory(
+        &self,
+        dir: &Path,
+        name: Option<&BundleName>,
+        root: &TrustRoot,
+    ) -> Result<VerifiedBundle, PipelineError> {
+        let fetched = read_directory(dir, self.limits)?;
+        let expected = Expectation {
+            name,
+            now: self.clock.now(),
+            high_water: None,
+            max_age: None,
+        };
+        verify(fetched, root, &expected, self.limits).map_err(|error| PipelineError::Verify {
+            bundle: dir.display().to_string(),
+            error: Box::new(error),
+        })
+    }
+}
+
+/// Reads a directory as a bundle; nothing is verified.
+///
+/// # Errors
+/// [`PipelineError::Directory`].
+pub fn read_directory(dir: &Path, limits: &Limits) -> Result<FetchedBundle, PipelineError> {
+    Ok(directory::read(dir, limits)?)
+}
+
+/// Loads the policies of verified bundles and resolves them for one scope.
+///
+/// # Errors
+/// [`PipelineError::Policy`] with every problem.
+pub fn effective(
+    bundles: &[VerifiedBundle],
+    scope: &Scope,
+    now: Timestamp,
+    cap: Option<Mode>,
+) -> Result<EffectivePolicy, PipelineError> {
+    crate::trust::check_requires(bundles)?;
+    let mut problems = Vec::new();
+    let mut loaded = Vec::with_capacity(bundles.len());
+    for bundle in bundles {
+        match LoadedBundle::verified(bundle) {
+            Ok(bundle) => loaded.push(bundle),
+            Err(found) => problems.extend(found),
+        }
+    }
+    if !problems.is_empty() {
+        return Err(PipelineError::Policy(problems));
+    }
+    resolve(&loaded, scope, now, cap).map_err(PipelineError::Policy)
+}
+
+/// Reads a directory that nobody signed and resolves it, for authors; everything decided with it says `unsigned`.
+///
+/// # Errors
+/// [`PipelineError`].
+pub fn unsigned(
+    dir: &Path,
+    scope: &Scope,
+    now: Timestamp,
+    cap: Option<Mode>,
+    limits: &Limits,
+) -> Result<EffectivePolicy, PipelineError> {
+    let loaded = load_unsigned(dir, limits)?;
+    resolve(&[loaded], scope, now, cap).map_err(PipelineError::Policy)
+}
+
+/// Reads a directory that nobody signed.
+///
+/// # Errors
+/// [`PipelineError`].
+pub fn load_unsigned(dir: &Path, limits: &Limits) -> Result<LoadedBundle, PipelineError> {
+    let fetched = read_directory(dir, limits)?;
+    let manifest = fetched
+        .files
+        .iter()
+        .find(|(path, _)| path.as_str() == crate::bundle::MANIFEST_FILE);
+    let bytes = manifest.map(|(_, bytes)| bytes).ok_or_else(|| {
+        let message = format!(
+            "`{}` has no `bundle.yaml`",
+            dir.display().to_string().escape_debug()
+        );
+        let diagnostic =
+            crate::diag::Diagnostic::error(crate::diag::Code::MANIFEST_MISSING, message);
+        PipelineError::Policy(vec![
+            diagnostic.hint("run `ordain bundle new` to make a bundle"),
+        ])
+    })?;
+    let manifest = crate::bundle::Manifest::parse(bytes, limits.yaml_bytes)
+        .map_err(|diagnostic| PipelineError::Policy(vec![diagnostic]))?;
+    LoadedBundle::unsigned(&manifest, &fetched.files).map_err(PipelineError::Policy)
+}

@@ -1,0 +1,116 @@
+use super::*;
+
+fn mark(epoch: u64, revision: u64, payload: &[u8]) -> Mark {
+    Mark {
+        epoch,
+        revision,
+        payload: Sha256Digest::of(payload),
+    }
+}
+
+fn raise(
+    directory: &Path,
+    version: u64,
+    bundle: &str,
+    mark: Mark,
+    second: i64,
+) -> Result<State, StateError> {
+    let name = bundle.parse().unwrap();
+    let root = Sha256Digest::of(b"root");
+    let advance_one = Advance {
+        root: &root,
+        root_version: version,
+        bundle: Some((&name, mark)),
+        time: Timestamp::from_second(second).unwrap(),
+    };
+    advance(directory, &[advance_one])
+}
+
+#[test]
+fn marks_grow_and_never_go_back() {
+    let parent = tempfile::tempdir().unwrap();
+    let directory = parent.path().join("state");
+    assert_eq!(State::load(&directory).unwrap(), State::default());
+    raise(&directory, 1, "a", mark(1, 5, b"x"), 100).unwrap();
+    raise(&directory, 2, "b", mark(0, 1, b"y"), 90).unwrap();
+    // The same again, a higher revision, a higher epoch with a lower revision.
+    raise(&directory, 2, "a", mark(1, 5, b"x"), 100).unwrap();
+    raise(&directory, 2, "a", mark(1, 6, b"z"), 100).unwrap();
+    let state = raise(&directory, 2, "a", mark(2, 1, b"w"), 100).unwrap();
+    assert_eq!(State::load(&directory).unwrap(), state);
+    let root = Sha256Digest::of(b"root");
+    assert_eq!(
+        state.mark(&root, &"a".parse().unwrap()),
+        Some(&mark(2, 1, b"w"))
+    );
+    assert_eq!(state.root_version(&root), Some(2));
+    assert_eq!(state.last_seen(), Timestamp::from_second(100).ok());
+
+    let again = |version, mark| raise(&directory, version, "a", mark, 200).unwrap_err();
+    assert!(matches!(
+        again(2, mark(1, 9, b"v")),
+        StateError::Rollback { .. }
+    ));
+    assert!(matches!(
+        again(2, mark(2, 0, b"v")),
+        StateError::Rollback { .. }
+    ));
+    assert!(matches!(
+        again(2, mark(2, 1, b"v")),
+        StateError::Equivocation { .. }
+    ));
+    assert!(matches!(
+        again(1, mark(2, 2, b"v")),
+        StateError::RootRollback { .. }
+    ));
+    assert_eq!(State::load(&directory).unwrap(), state);
+}
+
+#[cfg(unix)]
+#[test]
+fn links_and_files_that_others_may_write_are_refused() {
+    use std::os::unix::fs::{PermissionsExt as _, symlink};
+    let parent = tempfile::tempdir().unwrap();
+    let directory = parent.path().join("state");
+    raise(&directory, 1, "a", mark(1, 5, b"x"), 100).unwrap();
+    let file = directory.join(FILE);
+    let chmod = |path: &Path, mode| {
+        fs::set_permissions(path, fs::Permissions::from_mode(mode)).unwrap();
+    };
+    for (path, mode, restored) in [(&file, 0o620, 0o600), (&directory, 0o702, 0o700)] {
+        chmod(path, mode);
+        assert!(matches!(
+            State::load(&directory),
+            Err(StateError::Writable { .. })
+        ));
+        assert!(raise(&directory, 1, "a", mark(1, 6, b"x"), 100).is_err());
+        chmod(path, restored);
+    }
+    let link = parent.path().join("link");
+    symlink(&directory, &link).unwrap();
+    assert!(matches!(State::load(&link), Err(StateError::Link { .. })));
+    fs::rename(&file, directory.join("elsewhere")).unwrap();
+    symlink("elsewhere", &file).unwrap();
+    assert!(matches!(
+        State::load(&directory),
+        Err(StateError::Link { .. })
+    ));
+}
+
+#[test]
+fn damage_is_refused_and_names_the_file() {
+    let path = Path::new("/s/state.json");
+    let parse = |text: &str| State::parse(text.as_bytes(), path).unwrap_err();
+    for text in ["", "{", r#"{"format":1,"format":2}"#] {
+        assert!(matches!(parse(text), StateError::Json { .. }), "{text}");
+    }
+    for text in [
+        "{}",
+        r#"{"format":"ordain-state/v2","last_seen":null,"roots":{}}"#,
+        r#"{"format":"ordain-state/v1","last_seen":null,"roots":{},"more":1}"#,
+        r#"{"format":"ordain-state/v1","last_seen":null,"roots":{"x":{"version":1,"bundles":{}}}}"#,
+    ] {
+        assert!(matches!(parse(text), StateError::Shape { .. }), "{text}");
+    }
+    assert!(parse("{").to_string().contains("/s/state.json"));
+}
