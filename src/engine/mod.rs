@@ -7,13 +7,10 @@
 
 mod decision;
 mod evaluate;
-mod record;
 pub mod input;
+mod record;
 pub mod request;
 
 pub use decision::{Cause, Decision, Freshness, MatchedRule, Occasion, Outcome, Would};
 pub use evaluate::{Engine, Origin, Pick, Verdict};
 pub use record::Record;
-
-pub mod input;
-pub mod request;

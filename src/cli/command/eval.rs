@@ -247,7 +247,7 @@ impl Session<'_> {
                     let fingerprint = request.fingerprint().to_string();
                     let decision = match &self.judge {
                         Judge::Engine(engine) => {
-                            let verdict = engine.evaluate(request.attributes());
+                            let verdict = engine.evaluate(&request);
                             Decision::new(engine, &verdict, occasion(fingerprint))
                         }
                         Judge::Closed {
