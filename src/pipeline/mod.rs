@@ -204,5 +204,6 @@ pub fn load_unsigned(dir: &Path, limits: &Limits) -> Result<LoadedBundle, Pipeli
     })?;
     let manifest = crate::bundle::Manifest::parse(bytes, limits.yaml_bytes)
         .map_err(|diagnostic| PipelineError::Policy(vec![diagnostic]))?;
-    LoadedBundle::unsigned(&manifest, &fetched.files).map_err(PipelineError::Policy)
+    LoadedBundle::unsigned(manifest.name, Some(&manifest.namespace), &fetched.files)
+        .map_err(PipelineError::Policy)
 }

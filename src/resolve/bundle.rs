@@ -5,9 +5,10 @@ use std::sync::Arc;
 
 use serde_json::Value;
 
-use crate::bundle::{BundleIdentity, BundlePath, Manifest};
+use crate::bundle::{BundleIdentity, BundlePath};
 use crate::diag::Diagnostic;
 use crate::digest::Sha256Digest;
+use crate::name::{BundleName, Namespace};
 use crate::policy::{self, Layer};
 use crate::trust::VerifiedBundle;
 
@@ -41,10 +42,11 @@ impl LoadedBundle {
     /// # Errors
     /// Every problem of its policies.
     pub fn unsigned(
-        manifest: &Manifest,
+        name: BundleName,
+        namespace: Option<&Namespace>,
         files: &BTreeMap<BundlePath, Arc<[u8]>>,
     ) -> Result<Self, Vec<Diagnostic>> {
-        let layers = policy::validate(files, Some(&manifest.namespace))?;
+        let layers = policy::validate(files, namespace)?;
         let digests = files.iter().map(|(name, bytes)| {
             let digest = Sha256Digest::of(bytes).to_string();
             (name.to_string(), Value::String(digest))
@@ -52,7 +54,7 @@ impl LoadedBundle {
         // An object of texts holds no number, so its canonical form is its plain one with sorted keys.
         let listing = crate::json::canonical(&Value::Object(digests.collect()));
         let identity = BundleIdentity {
-            name: manifest.name.clone(),
+            name,
             epoch: 0,
             revision: 0,
             commit: None,

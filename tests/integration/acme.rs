@@ -89,7 +89,7 @@ fn the_requests_of_acme_cover_every_form_and_differ() {
 }
 
 fn engine(scope: &str) -> Engine {
-    let bundle = LoadedBundle::unsigned("acme".parse().unwrap(), &files(&acme())).unwrap();
+    let bundle = LoadedBundle::unsigned("acme".parse().unwrap(), None, &files(&acme())).unwrap();
     let now = "2026-12-01T00:00:00Z".parse().unwrap();
     let policy = resolve(&[bundle], &scope.parse().unwrap(), now, None);
     Engine::new(policy.unwrap_or_else(|problems| panic!("{problems:#?}")))

@@ -9,12 +9,9 @@ pub(crate) mod env;
 pub(crate) mod keys;
 pub(crate) mod naive;
 pub(crate) mod output;
-<<<<<<< HEAD
+pub(crate) mod policies;
 pub(crate) mod repo;
 pub(crate) mod servers;
-=======
-pub(crate) mod policies;
->>>>>>> policy
 
 pub(crate) use env::TestEnv;
 pub(crate) use output::Output;

@@ -27,7 +27,7 @@ pub(crate) fn files(texts: &[(&str, &str)]) -> Files {
 }
 
 pub(crate) fn bundle(name: &str, texts: &[(&str, &str)]) -> Result<LoadedBundle, Vec<Diagnostic>> {
-    LoadedBundle::unsigned(name.parse().unwrap(), &files(texts))
+    LoadedBundle::unsigned(name.parse().unwrap(), None, &files(texts))
 }
 
 /// One bundle of all the policies.
