@@ -104,7 +104,7 @@ fn decide(engine: &Engine, request: &Request) -> Value {
         freshness: Freshness::Fresh,
         duration_ns: 0,
     };
-    let verdict = engine.evaluate(request.attributes());
+    let verdict = engine.evaluate(request);
     serde_json::to_value(Decision::new(engine, &verdict, occasion)).unwrap()
 }
 

@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use ordain::diag::Code;
-use ordain::engine::{Decision, Engine, Freshness, Occasion};
+use ordain::engine::{Cause, Decision, Engine, Freshness, Occasion};
 use ordain::policy::{Effect, Mode};
 use ordain::resolve::EffectivePolicy;
 use serde_json::{Value, json};
@@ -435,12 +435,12 @@ fn without_a_policy_enforce_denies_and_the_rest_allow_with_the_cause_on_record()
         freshness: Freshness::Stale,
         duration_ns: 1,
     };
-    let cause = "POLICY_INVALID".parse().unwrap();
+    let cause = Cause::PolicyInvalid;
     let decide = |mode| {
         Decision::fail_closed(
             &"acme".parse().unwrap(),
             mode,
-            &cause,
+            cause,
             "it is broken",
             occasion(),
         )
