@@ -113,7 +113,7 @@ fn read_and_evaluate(bencher: Bencher<'_, '_>) {
     bencher.counter(ItemsCount::new(15_usize)).bench(|| {
         RequestReader::new(black_box(&stream[..]), &limits)
             .map(|raw| Request::from_json(&raw.unwrap().bytes, &limits).unwrap())
-            .map(|request| usize::from(engine.evaluate(request).effect().rank()))
+            .map(|request| usize::from(engine.evaluate(&request).effect().rank()))
             .sum::<usize>()
     });
 }

@@ -103,18 +103,20 @@ fn matcher() -> BoxedStrategy<Value> {
         1 => groups.prop_map(|groups| Some(("all", json!(groups)))),
         1 => full.prop_map(|group| Some(("not", Value::Object(group)))),
     ];
-    (group, extra)
+    let full = (group, extra)
         .prop_map(|(mut group, extra)| {
             group.extend(extra.map(|(key, value)| (key.to_owned(), value)));
             Value::Object(group)
         })
-        .boxed()
+        .boxed();
+    // Rules that always match meet each other.
+    prop_oneof![3 => full, 1 => Just(json!({}))].boxed()
 }
 
 fn rule(id: &'static str, permissions: &'static [&'static str]) -> BoxedStrategy<Value> {
     let extra = (
         prop::option::of(0..3_i32),
-        prop::option::of(mode()),
+        prop::option::of(word(&["warn", "warn", "enforce"])),
         word(permissions),
     );
     (effect(), matcher(), extra)
@@ -132,13 +134,23 @@ fn rule(id: &'static str, permissions: &'static [&'static str]) -> BoxedStrategy
         .boxed()
 }
 
-fn change() -> BoxedStrategy<Value> {
-    let what = prop_oneof![
+fn change(permissions: &'static [&'static str]) -> BoxedStrategy<Value> {
+    // Where everything else would be refused, most of what is tried may be done.
+    let tightening = prop_oneof![
+        word(&["deny", "require_approval"]).prop_map(|effect| ("effect", effect)),
+        Just(("mode", Value::from("enforce"))),
+    ];
+    let anything = prop_oneof![
         4 => effect().prop_map(|effect| ("effect", effect)),
         1 => Just(("disable", Value::Bool(true))),
         3 => mode().prop_map(|mode| ("mode", mode)),
         1 => (0..3_i32).prop_map(|precedence| ("precedence", precedence.into())),
     ];
+    let what = if permissions == TIGHTEN {
+        tightening.boxed()
+    } else {
+        anything.boxed()
+    };
     let expires = prop_oneof![
         6 => Just(None),
         1 => Just(Some(Value::from("2026-10-01T00:00:00Z"))),
@@ -177,7 +189,10 @@ fn one(position: usize, permissions: &'static [&'static str]) -> BoxedStrategy<(
         prop::option::of(mode()),
         prop::option::weighted(0.2, mode()),
     );
-    let overrides = prop::collection::vec((any::<Index>(), select(&RULES[..]), change()), 0..3);
+    let overrides = prop::collection::vec(
+        (any::<Index>(), select(&RULES[..]), change(permissions)),
+        0..3,
+    );
     (extends, rules, 0..4_usize, default, modes, overrides)
         .prop_map(
             move |(extends, rules, count, default, (mode, min_mode), overrides)| {

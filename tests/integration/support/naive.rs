@@ -287,10 +287,8 @@ fn step(before: State, change: &Value, rule: &Value) -> Result<State, Refused> {
         mode: word(&MODES, &change["mode"]).unwrap_or(before.mode),
         precedence: change["precedence"].as_i64().unwrap_or(before.precedence),
     };
-    let looser = (after.disabled && !before.disabled)
-        || (after.effect < before.effect && !before.disabled)
-        || after.mode < before.mode
-        || after.precedence != before.precedence;
+    let switched_off = !before.disabled && (after.disabled || after.effect < before.effect);
+    let looser = switched_off || after.mode < before.mode || after.precedence != before.precedence;
     match rule["override"].as_str().unwrap_or("tighten") {
         "none" => Err(Refused),
         "tighten" if looser => Err(Refused),
