@@ -100,7 +100,17 @@ fn sign(env: &TestEnv, key: &str) -> Output {
 }
 
 fn verify(env: &TestEnv) -> Output {
-    env.ordain(["bundle", "verify", "acme", "--trust-root", "trust"])
+    let shown = env.ordain(["trust", "show", "--dir", "trust", "--fingerprint"]);
+    let fingerprint = shown.success().trim_end();
+    env.ordain([
+        "bundle",
+        "verify",
+        "acme",
+        "--trust-root",
+        "trust",
+        "--fingerprint",
+        fingerprint,
+    ])
 }
 
 /// The statement inside the bundle's envelope, and its payload type.
@@ -115,7 +125,6 @@ fn statement(env: &TestEnv) -> (Vec<u8>, String) {
 }
 
 #[test]
-#[ignore = "the command line has not landed"]
 fn securesystemslib_verifies_our_envelope() {
     let env = signed_bundle();
     let envelope = "acme/bundle.dsse.json";
@@ -135,7 +144,6 @@ fn securesystemslib_verifies_our_envelope() {
 }
 
 #[test]
-#[ignore = "the command line has not landed"]
 fn we_verify_the_envelope_of_securesystemslib() {
     let env = signed_bundle();
     let (payload, payload_type) = statement(&env);
@@ -154,7 +162,6 @@ fn we_verify_the_envelope_of_securesystemslib() {
 }
 
 #[test]
-#[ignore = "the command line has not landed"]
 fn keys_of_openssl_and_ssh_keygen_sign() {
     let env = TestEnv::new();
     tool(
@@ -193,7 +200,6 @@ fn keys_of_openssl_and_ssh_keygen_sign() {
 }
 
 #[test]
-#[ignore = "the command line has not landed"]
 fn an_encrypted_key_of_ssh_keygen_signs() {
     let mut env = TestEnv::new();
     tool(

@@ -62,7 +62,6 @@ fn blocks_are_found_with_their_marks() {
 }
 
 #[test]
-#[ignore = "the command line has not landed"]
 fn the_tutorial_works() {
     let env = TestEnv::new();
     env.clone_of_checkout("ordain");
