@@ -91,7 +91,9 @@ fn the_example_is_signed_by_the_example_keys() {
 /// The decisions of a run, cut down to the members that `expected.jsonl` names.
 fn answers(output: &str, expected: &str) -> (Vec<serde_json::Value>, Vec<serde_json::Value>) {
     let parse = |text: &str| -> Vec<serde_json::Value> {
-        text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+        text.lines()
+            .map(|line| serde_json::from_str(line).unwrap())
+            .collect()
     };
     let expected = parse(expected);
     let answers = parse(output)
@@ -99,7 +101,9 @@ fn answers(output: &str, expected: &str) -> (Vec<serde_json::Value>, Vec<serde_j
         .zip(&expected)
         .map(|(answer, expected)| {
             let names = expected.as_object().unwrap().keys();
-            names.map(|name| (name.clone(), answer[name].clone())).collect()
+            names
+                .map(|name| (name.clone(), answer[name].clone()))
+                .collect()
         })
         .collect();
     (answers, expected)

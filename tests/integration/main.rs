@@ -14,6 +14,7 @@
 mod acme;
 mod architecture;
 mod docs;
+mod examples;
 mod fuzz_smoke;
 mod generated;
 mod interop;
