@@ -166,7 +166,7 @@ fn init(context: &Context, args: &Init) -> Result<Exit, Failure> {
     let document = RootDocument {
         version: NonZeroU64::MIN,
         expires: project::whole_second(args.expires.after(context.env.clock.now())),
-        roles: roles(args, principals.keys().cloned().collect()),
+        roles: roles(args, principals.keys().cloned().collect())?,
         principals,
         revoked: Revocations::default(),
     };
@@ -206,7 +206,10 @@ fn init(context: &Context, args: &Init) -> Result<Exit, Failure> {
     Ok(Exit::Success)
 }
 
-fn roles(args: &Init, everyone: BTreeSet<PrincipalName>) -> BTreeMap<RoleName, Role> {
+fn roles(
+    args: &Init,
+    everyone: BTreeSet<PrincipalName>,
+) -> Result<BTreeMap<RoleName, Role>, Failure> {
     let role = |principals, threshold, namespaces| Role {
         principals,
         threshold,
@@ -217,20 +220,27 @@ fn roles(args: &Init, everyone: BTreeSet<PrincipalName>) -> BTreeMap<RoleName, R
         RoleName::Root,
         role(everyone.clone(), args.threshold, BTreeSet::new()),
     )]);
-    for namespace in &args.namespaces {
-        let own = role(everyone.clone(), args.threshold, [namespace.clone()].into());
-        roles.insert(RoleName::Publisher(namespace.clone()), own);
+    let shared = args
+        .namespaces
+        .iter()
+        .map(|namespace| (namespace, &everyone, args.threshold));
+    let delegated = args
+        .publishers
+        .iter()
+        .map(|own| (&own.namespace, &own.principals, own.threshold));
+    for (namespace, principals, threshold) in shared.chain(delegated) {
+        let publisher = role(principals.clone(), threshold, [namespace.clone()].into());
+        // SECURITY: the later of two would silently replace the earlier one's threshold.
+        if roles
+            .insert(RoleName::Publisher(namespace.clone()), publisher)
+            .is_some()
+        {
+            let message = format!("the namespace `{namespace}` was given twice");
+            return Err(Failure::new(Code::USAGE, message)
+                .hint("give it once, with `--namespace` or with `--publisher`"));
+        }
     }
-    for Delegation {
-        namespace,
-        principals,
-        threshold,
-    } in &args.publishers
-    {
-        let own = role(principals.clone(), *threshold, [namespace.clone()].into());
-        roles.insert(RoleName::Publisher(namespace.clone()), own);
-    }
-    roles
+    Ok(roles)
 }
 
 /// How many of the root's own principals the envelope names as signers; for the message only.
