@@ -19,11 +19,14 @@ pub(crate) struct Arguments {
 }
 
 const AFTER_HELP: &str = "\
-Exit codes: 0 allowed or fine; 1 denied, or a check found something; 2 usage, configuration or invalid policy;
-3 not trusted; 4 source unavailable; 5 approval required; 70 internal. Treat every other code as denied.
+Exit codes: 0 allowed or fine; 1 denied, or a check found something;
+            2 usage, configuration, invalid policy or request; 3 not trusted;
+            4 source unavailable; 5 approval required; 70 internal.
+            Treat every other code as denied.
 
-Begin with: ordain bundle pull, then ordain eval request.json (consumers); ordain key generate, ordain trust init,
-ordain bundle new, ordain bundle sign (authors).";
+Begin with: ordain bundle pull, then ordain eval request.json (consumers);
+            ordain key generate, ordain trust init, ordain bundle new,
+            ordain bundle sign (authors).";
 
 /// The commands.
 #[derive(Debug, Subcommand)]

@@ -61,3 +61,33 @@ fn the_page_of_diagnostics_is_current() {
     }
     hold("docs/diagnostics.md", &page);
 }
+
+/// What `docs/cli.md` says besides the commands' own help.
+const CLI_INTRODUCTION: &str = include_str!("support/cli-introduction.md");
+
+#[test]
+fn the_page_of_commands_is_current() {
+    let mut page = CLI_INTRODUCTION.to_owned();
+    let mut root = ordain::cli::clap_command().term_width(100);
+    root.build();
+    describe(&mut page, &root, "ordain");
+    hold("docs/cli.md", &page);
+}
+
+/// The help of a command and of those below it.
+fn describe(page: &mut String, command: &clap::Command, name: &str) {
+    let help = command.clone().render_long_help().to_string();
+    let lines: Vec<&str> = help.lines().map(str::trim_end).collect();
+    write!(
+        page,
+        "\n### `{name}`\n\n```text\n{}\n```\n",
+        lines.join("\n").trim()
+    )
+    .unwrap();
+    for below in command
+        .get_subcommands()
+        .filter(|below| below.get_name() != "help")
+    {
+        describe(page, below, &format!("{name} {}", below.get_name()));
+    }
+}

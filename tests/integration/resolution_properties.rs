@@ -348,7 +348,7 @@ const TIGHTEN: &[&str] = &["tighten"];
 
 fn config() -> ProptestConfig {
     ProptestConfig {
-        cases: 200,
+        cases: 500,
         max_global_rejects: 40_000,
         failure_persistence: None,
         ..ProptestConfig::default()

@@ -76,7 +76,9 @@ pub(crate) fn run(context: &Context, args: &Arguments) -> Result<Exit, Failure> 
     let judge = match loaded {
         Ok(engine) => Judge::Engine(Box::new(engine)),
         Err(failure) => {
-            let Some(cause) = failure.code().map(cause_of) else {
+            // Whoever pressed Ctrl-C asks for no answer any more.
+            let code = failure.code().filter(|code| *code != Code::INTERRUPTED);
+            let Some(cause) = code.map(cause_of) else {
                 return Err(failure);
             };
             let mode = config
