@@ -87,9 +87,9 @@ impl Failure {
         self.code
     }
 
-    /// The exit code.
+    /// The exit code. Output that nobody read is no answer, so it must not end like an allowed one.
     pub(crate) fn exit(&self) -> Exit {
-        self.code.map_or(Exit::Success, |code| code.kind.into())
+        self.code.map_or(Exit::Internal, |code| code.kind.into())
     }
 
     /// The message on one line, for the decision log.

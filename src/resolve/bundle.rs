@@ -25,6 +25,20 @@ pub struct LoadedBundle {
 impl LoadedBundle {
     /// Reads the policies of a verified bundle, from the bytes that were verified.
     ///
+    /// ```
+    /// fn load(bundle: &ordain::trust::VerifiedBundle) {
+    ///     let _ = ordain::resolve::LoadedBundle::verified(bundle);
+    /// }
+    /// ```
+    ///
+    /// Nothing weaker will do:
+    ///
+    /// ```compile_fail,E0308
+    /// fn load(bundle: &ordain::bundle::FetchedBundle) {
+    ///     let _ = ordain::resolve::LoadedBundle::verified(bundle);
+    /// }
+    /// ```
+    ///
     /// # Errors
     /// Every problem of its policies, among them scopes outside its namespace.
     pub fn verified(bundle: &VerifiedBundle) -> Result<Self, Vec<Diagnostic>> {

@@ -11,11 +11,13 @@ use crate::name::RoleName;
 
 /// A bundle whose signatures, times, revision and every file have been checked.
 ///
-/// Only [`super::verify`] makes one, and everything that decides takes nothing weaker:
+/// Only [`super::verify`] makes one, and everything that decides takes nothing weaker. Not even from another one can it be
+/// put together:
 ///
-/// ```compile_fail
-/// use ordain::trust::VerifiedBundle;
-/// let forged = VerifiedBundle { files: Default::default() };
+/// ```compile_fail,E0451
+/// fn forge(bundle: ordain::trust::VerifiedBundle) -> ordain::trust::VerifiedBundle {
+///     ordain::trust::VerifiedBundle { ..bundle }
+/// }
 /// ```
 #[derive(Debug, Clone)]
 pub struct VerifiedBundle {
