@@ -1,5 +1,6 @@
-//! `ordain` fetches signed policy bundles from Git, verifies them, resolves one effective policy for a scope,
-//! evaluates requests with it, and records every decision in a tamper-evident log.
+#![doc = include_str!("../README.md")]
+//!
+//! ## The library
 //!
 //! Data flows one way, and each step's output type is the only input that the next step accepts:
 //!
@@ -8,7 +9,7 @@
 //!                                              request ─normalize→ Request ─evaluate→ Decision ─append→ log
 //! ```
 //!
-//! Modules, lowest first; an arrow test (`tests/integration/architecture.rs`) keeps the imports pointing down.
+//! An arrow test (`tests/integration/architecture.rs`) keeps the imports pointing down.
 
 pub mod atomic;
 pub mod bundle;

@@ -1,6 +1,6 @@
 //! The command line: parses, calls the library, prints. It decides nothing.
 //!
-//! A command lives in `command/<noun>.rs`; [`report`] turns every error into one shape, and [`exit`] into an exit code.
+//! A command lives in `command/<noun>.rs`; `report` turns every error into one shape, and `exit` into an exit code.
 
 use std::process::ExitCode;
 

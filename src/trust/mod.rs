@@ -1,6 +1,6 @@
 //! Who may speak for which policy, and whether they did.
 //!
-//! This is the only module that calls `ed25519_dalek`, the only one that counts signers ([`threshold`]), and the only one
+//! This is the only module that calls `ed25519_dalek`, the only one that counts signers (`threshold`), and the only one
 //! that can make a [`VerifiedBundle`]. It is pure: bytes and time come in as arguments.
 
 mod envelope;

@@ -125,3 +125,35 @@ fn broken_links_are_seen() {
     assert!(problem(&page, "docs/architecture.md#invariants").is_none());
     assert!(problem(&page, "https://example.com/").is_none());
 }
+
+#[test]
+fn every_invariant_has_a_test_of_its_name() {
+    let page = std::fs::read_to_string(checkout().join("docs/architecture.md")).unwrap();
+    let (_, section) = page.split_once("## Invariants").unwrap();
+    let (section, _) = section.split_once("\n## ").unwrap();
+    let titles: Vec<String> = section
+        .lines()
+        .filter_map(|line| line.split_once(". **")?.1.split_once("**"))
+        .map(|(title, _)| {
+            let words = title.to_lowercase();
+            words.trim_end_matches('.').replace(' ', "_")
+        })
+        .collect();
+    assert_eq!(titles.len(), 8, "{titles:?}");
+    let tests: String = children(&checkout().join("tests/integration"))
+        .iter()
+        .filter(|path| path.is_file())
+        .map(|path| std::fs::read_to_string(path).unwrap())
+        .collect();
+    let names: Vec<&str> = tests
+        .split("fn ")
+        .filter_map(|rest| rest.split_once('(').map(|(name, _)| name))
+        .filter(|name| name.contains('_'))
+        .collect();
+    for title in titles {
+        assert!(
+            names.iter().any(|name| title.starts_with(name)),
+            "no test is named `{title}`, or its beginning"
+        );
+    }
+}
