@@ -75,6 +75,8 @@ pub struct LogConfig {
     pub sync: SyncMode,
     /// The log's name in checkpoints.
     pub origin: Option<String>,
+    /// Verifier keys that signed its checkpoints before this machine's own.
+    pub earlier_keys: Vec<String>,
 }
 
 /// A consumer's configuration.
@@ -132,6 +134,7 @@ struct RawLog {
     path: Option<PathBuf>,
     sync: Option<SyncMode>,
     origin: Option<String>,
+    earlier_keys: Vec<String>,
 }
 
 impl Config {
@@ -210,6 +213,7 @@ impl Config {
                 path: base.join(log.path.unwrap_or_else(|| PathBuf::from(".ordain/log"))),
                 sync: log.sync.unwrap_or(SyncMode::Group),
                 origin: log.origin,
+                earlier_keys: log.earlier_keys,
             },
         })
     }

@@ -9,15 +9,26 @@ use super::{keyfile, ui};
 use crate::atomic::{self, Access};
 use crate::config::LogConfig;
 use crate::diag::Code;
-use crate::log::{KeyName, Log, Options, Signer, SyncMode};
+use crate::log::{Checkpoint, KeyName, Log, MAX_NOTE, Options, Signer, SyncMode, VerifierKey};
 use crate::name::Scope;
 use crate::trust::{PrivateKeyFormat, SecretKey};
 
 /// Where this machine keeps the key that signs its checkpoints.
 const KEY_FILE: &str = "log.key";
 
+/// The key that signs this machine's checkpoints, as it is: whoever only looks must not make one.
+pub(crate) fn existing_key(env: &Environment) -> Result<SecretKey, Failure> {
+    let path = env.state.join(KEY_FILE);
+    if path.exists() {
+        return keyfile::private(env, &path);
+    }
+    let name = ui::escape(&path.display().to_string());
+    Err(Failure::new(Code::LOG_KEY_MISSING, format!("this machine has no log key at `{name}`"))
+        .hint("give the key of the machine that wrote the log: `--key` with what `ordain log key` prints there"))
+}
+
 /// The key that signs this machine's checkpoints, made when it is first needed.
-pub(crate) fn machine_key(env: &Environment) -> Result<SecretKey, Failure> {
+fn machine_key(env: &Environment) -> Result<SecretKey, Failure> {
     let path = env.state.join(KEY_FILE);
     let unwritable = |error: std::io::Error| {
         let name = ui::escape(&path.display().to_string());
@@ -46,18 +57,34 @@ fn make_private_directory(dir: &Path) -> std::io::Result<()> {
         .create(dir)
 }
 
-/// The log's name in checkpoints.
+/// The log's name in checkpoints: as configured, else as it has been, else by the scope that first wrote to it.
 pub(crate) fn origin(config: &LogConfig, scope: &Scope) -> Result<KeyName, Failure> {
-    let name = config
-        .origin
-        .clone()
-        .unwrap_or_else(|| format!("ordain.local/{scope}"));
-    name.parse().map_err(|error| {
-        Failure::new(
-            Code::CONFIG_INVALID,
-            format!("`log.origin` is not a name for a log: {error}"),
-        )
-    })
+    let checkpoint = keyfile::read_small(&config.path.join("checkpoint"), MAX_NOTE as u64).ok();
+    let so_far = checkpoint.and_then(|text| Checkpoint::parse_unverified(text.as_bytes()).ok());
+    match (&config.origin, so_far) {
+        // The name chooses no key: the signature under it is checked with this machine's.
+        (None, Some(checkpoint)) => Ok(checkpoint.origin),
+        (name, _) => {
+            let name = name
+                .clone()
+                .unwrap_or_else(|| format!("ordain.local/{scope}"));
+            name.parse().map_err(|error| {
+                let message = format!("`log.origin` is not a name for a log: {error}");
+                Failure::new(Code::CONFIG_INVALID, message)
+            })
+        }
+    }
+}
+
+/// Keys that signed the log's checkpoints before this machine's.
+pub(crate) fn earlier_keys(config: &LogConfig) -> Result<Vec<VerifierKey>, Failure> {
+    let parse = |text: &String| {
+        text.parse().map_err(|error| {
+            let message = format!("`log.earlier_keys` holds what is not a verifier key: {error}");
+            Failure::new(Code::CONFIG_INVALID, message)
+        })
+    };
+    config.earlier_keys.iter().map(parse).collect()
 }
 
 /// Opens the log for appending, and tells what was found.
@@ -65,6 +92,7 @@ pub(crate) fn open(env: &Environment, config: &LogConfig, scope: &Scope) -> Resu
     let signer = Signer::new(origin(config, scope)?, machine_key(env)?);
     let options = Options {
         sync: config.sync,
+        earlier_keys: earlier_keys(config)?,
         ..Options::default()
     };
     let log = Log::open(&config.path, signer, options, env.clock.now())?;
@@ -89,6 +117,7 @@ pub(crate) fn fallback(env: &Environment) -> LogConfig {
         path: default_path(&env.current),
         sync: SyncMode::Group,
         origin: None,
+        earlier_keys: Vec::new(),
     }
 }
 

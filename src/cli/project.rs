@@ -17,13 +17,16 @@ pub(crate) fn config(context: &Context) -> Result<Config, Failure> {
     if let Some(file) = context.config.as_ref().or(env.config_file.as_ref()) {
         return Ok(Config::load(&env.resolve(file))?);
     }
-    let mut candidates: Vec<PathBuf> = Vec::new();
-    for dir in env.current.ancestors() {
-        candidates.push(dir.join(CONFIG_FILE));
-        if dir.join(".git").exists() {
-            break;
-        }
-    }
+    // SECURITY: outside a repository nothing above is looked at: in a shared directory such as /tmp it may be anyone's.
+    let above = env.current.ancestors();
+    let depth = above
+        .clone()
+        .position(|dir| dir.join(".git").exists())
+        .unwrap_or(0);
+    let mut candidates: Vec<PathBuf> = above
+        .take(depth + 1)
+        .map(|dir| dir.join(CONFIG_FILE))
+        .collect();
     candidates.push(env.config.join(CONFIG_FILE));
     candidates.push(PathBuf::from("/etc/ordain").join(CONFIG_FILE));
     match candidates.iter().find(|file| file.is_file()) {

@@ -13,7 +13,7 @@ use crate::pipeline::PipelineError;
 use crate::trust::{PrivateKeyError, RootError, SignError, VerifyError};
 
 /// A failed command.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct Failure {
     code: Option<Code>,
     message: String,

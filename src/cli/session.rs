@@ -1,7 +1,7 @@
 //! A pipeline with the user's flags, progress on a terminal, and Ctrl-C.
 
 use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use clap::Args;
@@ -51,15 +51,14 @@ pub(crate) fn with_pipeline<T>(
     work: impl FnOnce(&Pipeline<'_>) -> Result<T, Failure>,
 ) -> Result<T, Failure> {
     let interrupt = Arc::new(AtomicBool::new(false));
-    let mut registered = Vec::new();
     for signal in [signal_hook::consts::SIGINT, signal_hook::consts::SIGTERM] {
-        // The second signal ends the program at once.
-        registered.extend(signal_hook::flag::register_conditional_shutdown(
-            signal,
-            130,
-            Arc::clone(&interrupt),
-        ));
-        registered.extend(signal_hook::flag::register(signal, Arc::clone(&interrupt)));
+        // A signal ends the program at once when the flag is up: the second one, and every one after the work is done.
+        let flag = Arc::clone(&interrupt);
+        let registered = signal_hook::flag::register_conditional_shutdown(signal, 130, flag)
+            .and_then(|_| signal_hook::flag::register(signal, Arc::clone(&interrupt)));
+        if registered.is_err() {
+            ui::note("warning: Ctrl-C cannot be caught here, and ends the program wherever it is");
+        }
     }
     let bar = if context.env.terminal {
         spinner()
@@ -103,10 +102,8 @@ pub(crate) fn with_pipeline<T>(
     };
     let result = work(&pipeline);
     bar.finish_and_clear();
-    for id in registered {
-        signal_hook::low_level::unregister(id);
-    }
-    if result.is_err() && interrupt.load(std::sync::atomic::Ordering::Relaxed) {
+    let was_interrupted = interrupt.swap(true, Ordering::Relaxed);
+    if was_interrupted {
         return Err(Failure::new(Code::INTERRUPTED, "interrupted"));
     }
     result

@@ -61,3 +61,24 @@ pub(crate) fn escape(text: &str) -> String {
         .replace("\\\"", "\"")
         .replace("\\\\", "\\")
 }
+
+/// JSON with every character escaped that could steer a terminal: `serde_json` escapes only those below U+0020.
+pub(crate) fn printable_json(json: String) -> String {
+    let steers = |character: char| {
+        matches!(character, '\u{7f}'..='\u{9f}' | '\u{61c}' | '\u{200b}'..='\u{200f}'
+            | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}')
+    };
+    if json.is_ascii() && !json.contains('\u{7f}') || !json.contains(steers) {
+        return json;
+    }
+    let mut text = String::with_capacity(json.len() + 32);
+    for character in json.chars() {
+        if steers(character) {
+            // They stand in strings only, and all of them in the first plane.
+            text.push_str(&format!("\\u{:04x}", u32::from(character)));
+        } else {
+            text.push(character);
+        }
+    }
+    text
+}

@@ -49,6 +49,8 @@ pub enum Cause {
     PolicyUnreadable,
     /// The request cannot be read.
     InvalidRequest,
+    /// The decision is too long for a line of the log.
+    RecordTooLong,
     /// The decision cannot be recorded.
     LogUnwritable,
 }
@@ -63,6 +65,7 @@ impl Cause {
             Self::PolicyInvalid => "POLICY_INVALID",
             Self::PolicyUnreadable => "POLICY_UNREADABLE",
             Self::InvalidRequest => "INVALID_REQUEST",
+            Self::RecordTooLong => "RECORD_TOO_LONG",
             Self::LogUnwritable => "LOG_UNWRITABLE",
         }
     }

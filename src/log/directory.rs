@@ -2,7 +2,8 @@
 //!
 //! Directories are made 0700 and files 0600. Small files are replaced whole: written beside the old one under a fixed name,
 //! then renamed. The writer does so under the log's lock, so the fixed names never meet, and a killed process leaves at
-//! most one of each behind, which the next replaces.
+//! most one of each behind, which the next removes. That file is always made anew: one that lies there, a link to
+//! somewhere else perhaps, is never written through.
 
 use std::fs::{self, DirBuilder, File, OpenOptions};
 use std::io::{self, Read as _, Write as _};
@@ -168,12 +169,12 @@ fn read(path: &Path, limit: u64) -> Result<Option<Vec<u8>>, LogError> {
 fn replace(path: &Path, bytes: &[u8], flush: Flush) -> Result<(), LogError> {
     let temporary = path.with_added_extension("tmp");
     let write = || {
+        match fs::remove_file(&temporary) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+            _ => {}
+        }
         let mut options = open_options();
-        let mut file = options
-            .write(true)
-            .create(true)
-            .truncate(true)
-            .open(&temporary)?;
+        let mut file = options.write(true).create_new(true).open(&temporary)?;
         file.write_all(bytes)?;
         if flush == Flush::Disk {
             file.sync_data()?;

@@ -13,6 +13,7 @@
 //! the greater one of lockfile and state.
 
 mod error;
+mod project;
 mod pull;
 mod roots;
 
@@ -34,6 +35,7 @@ use crate::trust::{Expectation, RootError, TrustRoot, VerifiedBundle, verify};
 pub use crate::source::InsecureHttp;
 pub use crate::source::git::{Credentials, Movement, Network, Progress, Transfer, Watch};
 pub use error::PipelineError;
+pub use project::project_identity;
 pub use pull::{Locking, Pulled, PulledBundle};
 pub use roots::{root_files, trust_root};
 

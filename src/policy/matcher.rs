@@ -184,14 +184,14 @@ impl Test {
                 Match::all(operators.iter().map(|operator| operator.matches(value)))
             }
             (_, None) => Match::No,
-            (Self::Is(pattern), Some(value)) => Match::of(pattern.matches(value)),
+            (Self::Is(pattern), Some(value)) => pattern.matches(value),
             (Self::AnyOf(patterns), Some(value)) => {
-                Match::of(patterns.iter().any(|pattern| pattern.matches(value)))
+                Match::any(patterns.iter().map(|pattern| pattern.matches(value)))
             }
         }
     }
 
-    /// The texts that it admits, where it lists them.
+    /// The texts that it admits, where it lists texts and nothing else: against a number every text fails.
     fn texts(&self) -> Option<Vec<&str>> {
         fn text(scalar: &Scalar) -> Option<&str> {
             match scalar {
@@ -199,24 +199,21 @@ impl Test {
                 Scalar::Bool(_) | Scalar::Number(_) => None,
             }
         }
-        let exact = |pattern: &'_ Pattern| matches!(pattern, Pattern::Exactly(_));
         let patterns = match self {
             Self::Is(pattern) => std::slice::from_ref(pattern),
             Self::AnyOf(patterns) => patterns,
             Self::Operators(operators) => {
                 return operators.iter().find_map(|operator| match operator {
-                    Operator::In(scalars) => Some(scalars.iter().filter_map(text).collect()),
+                    Operator::In(scalars) => scalars.iter().map(text).collect(),
                     _ => None,
                 });
             }
         };
-        patterns.iter().all(exact).then(|| {
-            let texts = patterns.iter().filter_map(|pattern| match pattern {
-                Pattern::Exactly(scalar) => text(scalar),
-                Pattern::Glob(_) => None,
-            });
-            texts.collect()
-        })
+        let texts = patterns.iter().map(|pattern| match pattern {
+            Pattern::Exactly(scalar) => text(scalar),
+            Pattern::Glob(_) => None,
+        });
+        texts.collect()
     }
 
     /// Whether two of its operators exclude each other: `exists: false` and one that wants a value, or an empty interval.
@@ -249,16 +246,27 @@ impl Test {
 }
 
 impl Pattern {
-    fn matches(&self, value: &Value) -> bool {
+    fn matches(&self, value: &Value) -> Match {
         match (self, value) {
-            (Self::Exactly(scalar), _) => scalar.equals(value),
-            (Self::Glob(glob), Value::String(text)) => glob.matches(text),
-            (Self::Glob(_), _) => false,
+            (Self::Exactly(scalar), _) => scalar.compare(value),
+            (Self::Glob(glob), Value::String(text)) => Match::of(glob.matches(text)),
+            (Self::Glob(_), _) => Match::Failed,
         }
     }
 }
 
 impl Scalar {
+    /// As [`Self::equals`], and failed where the types differ: whoever asks chooses the types of what is asked, and a text
+    /// wrapped in a list must not slip past a rule that refuses the text.
+    fn compare(&self, value: &Value) -> Match {
+        match (self, value) {
+            (Self::Text(_), Value::String(_))
+            | (Self::Bool(_), Value::Bool(_))
+            | (Self::Number(_), Value::Number(_)) => Match::of(self.equals(value)),
+            _ => Match::Failed,
+        }
+    }
+
     fn equals(&self, value: &Value) -> bool {
         match (self, value) {
             (Self::Text(wanted), Value::String(text)) => wanted == text,
@@ -277,7 +285,7 @@ impl Operator {
         };
         match self {
             Self::Exists(wanted) => Match::of(*wanted),
-            Self::In(scalars) => Match::of(scalars.iter().any(|scalar| scalar.equals(value))),
+            Self::In(scalars) => Match::any(scalars.iter().map(|scalar| scalar.compare(value))),
             Self::Not(test) => test.matches(Some(value)).negated(),
             Self::Glob(globs) => value.as_str().map_or(Match::Failed, |text| {
                 Match::of(globs.iter().any(|glob| glob.matches(text)))

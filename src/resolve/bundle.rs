@@ -6,7 +6,7 @@ use std::sync::Arc;
 use serde_json::Value;
 
 use crate::bundle::{BundleIdentity, BundlePath};
-use crate::diag::Diagnostic;
+use crate::diag::{Code, Diagnostic};
 use crate::digest::Sha256Digest;
 use crate::name::{BundleName, Namespace};
 use crate::policy::{self, Layer};
@@ -43,6 +43,13 @@ impl LoadedBundle {
     /// Every problem of its policies, among them scopes outside its namespace.
     pub fn verified(bundle: &VerifiedBundle) -> Result<Self, Vec<Diagnostic>> {
         let layers = policy::validate(bundle.files(), Some(&bundle.predicate().namespace))?;
+        let problems: Vec<Diagnostic> = layers
+            .iter()
+            .filter_map(|layer| refuse_delegated(layer, bundle))
+            .collect();
+        if !problems.is_empty() {
+            return Err(problems);
+        }
         Ok(Self {
             identity: bundle.identity(),
             layers,
@@ -99,4 +106,23 @@ impl LoadedBundle {
     pub fn is_unsigned(&self) -> bool {
         self.unsigned
     }
+}
+
+/// A scope that the trust root gave to other signers is theirs alone.
+fn refuse_delegated(layer: &Layer, bundle: &VerifiedBundle) -> Option<Diagnostic> {
+    let scope = &layer.scope;
+    let (_, owner) = bundle
+        .delegated()
+        .iter()
+        .filter(|(namespace, _)| namespace.contains(scope))
+        .max_by_key(|(namespace, _)| namespace.top().as_str().len())?;
+    let message = format!(
+        "bundle `{}` defines the scope `{scope}`, for which only role `{owner}` speaks",
+        bundle.predicate().bundle
+    );
+    Some(
+        Diagnostic::error(Code::RESOLVE_DELEGATED, message)
+            .at(layer.location.clone())
+            .hint("define the scope in a bundle that its own publisher signs"),
+    )
 }

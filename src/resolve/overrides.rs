@@ -68,7 +68,8 @@ impl State {
     fn loosened_by(&self, next: &Self) -> Option<&'static str> {
         if next.disabled && !self.disabled {
             Some("disable")
-        } else if next.effect < self.effect && !self.disabled {
+        } else if next.effect < self.effect {
+            // Of a disabled rule too: to bring it back as less than it was is to loosen it twice.
             Some("effect")
         } else if next.mode < self.mode {
             Some("mode")

@@ -6,6 +6,7 @@
 
 pub mod directory;
 pub mod git;
+pub mod project;
 pub mod state;
 pub mod store;
 

@@ -219,6 +219,21 @@ impl RootDocument {
             .map(|(_, name)| name)
     }
 
+    /// The namespaces inside `namespace` that belong to other publishers than `role`.
+    #[must_use]
+    pub fn delegated_within(
+        &self,
+        namespace: &Namespace,
+        role: &RoleName,
+    ) -> Vec<(Namespace, RoleName)> {
+        self.publishers()
+            .filter(|(name, _)| *name != role)
+            .flat_map(|(name, other)| other.namespaces.iter().map(move |own| (own, name)))
+            .filter(|(own, _)| namespace.contains(own.top()))
+            .map(|(own, name)| (own.clone(), name.clone()))
+            .collect()
+    }
+
     /// The publisher roles.
     pub fn publishers(&self) -> impl Iterator<Item = (&RoleName, &Role)> {
         self.roles

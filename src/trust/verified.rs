@@ -7,7 +7,7 @@ use crate::bundle::{
     BundleIdentity, BundlePath, FetchedBundle, Manifest, Origin, Predicate, Requirement, Signer,
 };
 use crate::digest::Sha256Digest;
-use crate::name::RoleName;
+use crate::name::{Namespace, RoleName};
 
 /// A bundle whose signatures, times, revision and every file have been checked.
 ///
@@ -28,6 +28,7 @@ pub struct VerifiedBundle {
     pub(super) role: RoleName,
     pub(super) signers: Vec<Signer>,
     pub(super) root_version: u64,
+    pub(super) delegated: Vec<(Namespace, RoleName)>,
 }
 
 impl VerifiedBundle {
@@ -83,6 +84,12 @@ impl VerifiedBundle {
     #[must_use]
     pub fn signers(&self) -> &[Signer] {
         &self.signers
+    }
+
+    /// The namespaces inside its own that the trust root delegates to other publishers: it may not define scopes there.
+    #[must_use]
+    pub fn delegated(&self) -> &[(Namespace, RoleName)] {
+        &self.delegated
     }
 
     /// The version of the trust root that it was verified against.

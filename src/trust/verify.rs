@@ -11,7 +11,8 @@
 //! 7. Every file has the digest that was signed.
 //! 8. `bundle.yaml`, parsed from those bytes, says the same as the statement.
 //!
-//! `requires` is checked once all bundles of a policy are verified, in [`crate::resolve`].
+//! Once all bundles of a policy are verified, [`check_requires`](super::check_requires) holds them against one another, and
+//! [`crate::resolve`] lets each define only the scopes that its signers speak for.
 
 use jiff::{SignedDuration, Timestamp};
 use rayon::prelude::*;
@@ -150,7 +151,7 @@ pub enum VerifyError {
         expires: Timestamp,
     },
     /// Older than the consumer accepts.
-    #[error("the statement was issued at {issued}, longer ago than the `max_age` of {} days", max_age.as_hours() / 24)]
+    #[error("the statement was issued at {issued}, longer ago than the `max_age` of {max_age:#}")]
     TooOld {
         /// When it was issued.
         issued: Timestamp,
@@ -277,7 +278,11 @@ pub fn verify(
     check_revocation(&statement.predicate, payload, root)?;
     check_files(&fetched, &statement)?;
     let manifest = check_manifest(&fetched, &statement.predicate, limits)?;
+    let delegated = root
+        .document()
+        .delegated_within(&statement.predicate.namespace, &role);
     Ok(VerifiedBundle {
+        delegated,
         fetched,
         manifest,
         predicate: statement.predicate,

@@ -24,11 +24,11 @@ use crate::config::{Config, LogConfig};
 use crate::diag::{Code, Kind};
 use crate::digest::Sha256Digest;
 use crate::engine::input::{InputError, Raw, RequestReader};
-use crate::engine::request::{Request, RequestLimits};
+use crate::engine::request::{Request, RequestError, RequestLimits};
 use crate::engine::{Cause, Decision, Engine, Freshness, Occasion, Outcome, Record};
-use crate::log::Log;
+use crate::log::{Log, LogError};
 use crate::name::Scope;
-use crate::pipeline::{self, Locking};
+use crate::pipeline::{self, Locking, project_identity};
 use crate::policy::Mode;
 
 /// The most requests of one batch.
@@ -68,6 +68,16 @@ enum Judge {
     },
 }
 
+impl Judge {
+    /// The mode in which what cannot be recorded is answered.
+    fn mode(&self) -> Mode {
+        match self {
+            Self::Engine(engine) => engine.policy().root_mode(),
+            Self::Closed { mode, .. } => *mode,
+        }
+    }
+}
+
 /// Runs `ordain eval`.
 pub(crate) fn run(context: &Context, args: &Arguments) -> Result<Exit, Failure> {
     let (config, log_config, scope) = place(context, args)?;
@@ -95,7 +105,7 @@ pub(crate) fn run(context: &Context, args: &Arguments) -> Result<Exit, Failure> 
             }
         }
     };
-    let log = logs::open(&context.env, &log_config, &scope)?;
+    let log = logs::open(&context.env, &log_config, &scope);
     let mut out = Output::stdout();
     let writer = Writer::begin(args.format, &mut out)?;
     let mut session = Session {
@@ -116,12 +126,14 @@ pub(crate) fn run(context: &Context, args: &Arguments) -> Result<Exit, Failure> 
         tally,
         ..
     } = session;
-    // What was appended is signed whatever happened since.
-    let finished = log.finish(context.env.clock.now());
+    // What was appended is signed, and the document ended, whatever happened since.
+    let finished = log.ok().map(|log| log.finish(context.env.clock.now()));
+    let ended = writer.end(&mut out).and_then(|()| out.flush());
     result?;
-    writer.end(&mut out)?;
-    out.flush()?;
-    logs::tell(&finished?);
+    ended?;
+    if let Some(finished) = finished {
+        logs::tell(&finished?);
+    }
     tally.tell(&log_config);
     Ok(match failed {
         Some(exit) => exit,
@@ -195,13 +207,15 @@ struct Session<'a> {
     context: &'a Context,
     judge: Judge,
     scope: Scope,
-    log: Log,
+    log: Result<Log, Failure>,
     out: Output,
     writer: Writer,
     tally: Tally,
 }
 
 type Item = Result<Raw, InputError>;
+/// A decision, and its request unless that could not be read.
+type Decided = (Decision, Option<Request>);
 
 impl Session<'_> {
     fn read_all(&mut self, files: &[PathBuf]) -> Result<(), Failure> {
@@ -226,14 +240,13 @@ impl Session<'_> {
         while let Ok(first) = receiver.recv() {
             let mut batch = vec![first];
             batch.extend(receiver.try_iter().take(BATCH - 1));
-            let decided: Vec<(Decision, Option<Request>)> =
-                batch.into_iter().map(|item| self.decide(item)).collect();
+            let decided: Vec<Decided> = batch.into_iter().map(|item| self.decide(item)).collect();
             self.record_and_print(decided)?;
         }
         Ok(())
     }
 
-    fn decide(&mut self, item: Item) -> (Decision, Option<Request>) {
+    fn decide(&mut self, item: Item) -> Decided {
         let started = Instant::now();
         let time = self.context.env.clock.now();
         let occasion = |fingerprint: String| Occasion {
@@ -244,7 +257,7 @@ impl Session<'_> {
             duration_ns: u64::try_from(started.elapsed().as_nanos()).unwrap_or(u64::MAX),
         };
         let (failure, fingerprint) = match item {
-            Ok(raw) => match Request::from_json(&raw.bytes, &RequestLimits::default()) {
+            Ok(raw) => match self.read(&raw) {
                 Ok(request) => {
                     let fingerprint = request.fingerprint().to_string();
                     let decision = match &self.judge {
@@ -283,43 +296,91 @@ impl Session<'_> {
         (decision, None)
     }
 
+    fn read(&self, raw: &Raw) -> Result<Request, RequestError> {
+        let project = |path: &str| project_identity(&self.context.env.current, path);
+        Request::from_json_in(&raw.bytes, &RequestLimits::default(), &project)
+    }
+
     /// A denial whatever the mode: what cannot be read is no request of this policy's, and what is not on record is no
     /// answer.
     fn refuse(&self, cause: Cause, reason: &str, occasion: Occasion) -> Decision {
         Decision::fail_closed(&self.scope, Mode::Enforce, cause, reason, occasion)
     }
 
-    fn record_and_print(
-        &mut self,
-        decided: Vec<(Decision, Option<Request>)>,
-    ) -> Result<(), Failure> {
-        let records = decided
-            .iter()
-            .map(|(decision, request)| Record::new(decision, request.as_ref()));
-        if let Err(error) = self.log.append_batch(records, self.context.env.clock.now()) {
-            // INVARIANT: no decision without a record, so these answers are not given.
-            let failure = Failure::from(error);
-            for (decision, request) in &decided {
-                let occasion = Occasion {
-                    decision_id: decision_id(decision.time),
-                    time: decision.time,
-                    request_fingerprint: decision.request_fingerprint.clone(),
-                    freshness: Freshness::Fresh,
-                    duration_ns: decision.duration_ns,
-                };
-                let denied = self.refuse(Cause::LogUnwritable, &failure.summary(), occasion);
-                self.writer
-                    .decision(&mut self.out, &denied, request.as_ref())?;
+    fn record_and_print(&mut self, mut decided: Vec<Decided>) -> Result<(), Failure> {
+        let failure = self.record(&mut decided).err();
+        if let Some(failure) = &failure {
+            // INVARIANT: no decision without a record, so what was decided is not said.
+            for (decision, _) in &mut decided {
+                let mode = self.judge.mode();
+                *decision = self.without_policy(mode, Cause::LogUnwritable, failure, decision);
             }
-            self.out.flush()?;
-            return Err(failure);
         }
         for (decision, request) in &decided {
             self.tally.count(decision);
             self.writer
                 .decision(&mut self.out, decision, request.as_ref())?;
         }
-        self.out.flush()
+        self.out.flush()?;
+        match failure {
+            Some(failure) if self.judge.mode() == Mode::Enforce => Err(failure),
+            Some(failure) => {
+                failure.print();
+                Ok(())
+            }
+            None => Ok(()),
+        }
+    }
+
+    /// Appends the batch. A decision that is too long for the log is replaced by a denial that is not.
+    fn record(&mut self, decided: &mut [Decided]) -> Result<(), Failure> {
+        let now = self.context.env.clock.now();
+        loop {
+            let log = match &mut self.log {
+                Ok(log) => log,
+                Err(failure) => return Err(failure.clone()),
+            };
+            let records = decided
+                .iter()
+                .map(|(decision, request)| Record::new(decision, request.as_ref()));
+            let error = match log.append_batch(records, now) {
+                Ok(_) => return Ok(()),
+                Err(error) => error,
+            };
+            let too_long = match &error {
+                LogError::Record { position, .. } => usize::try_from(*position)
+                    .ok()
+                    .and_then(|position| decided.get_mut(position)),
+                _ => None,
+            };
+            // A denial without a request always fits, so each can be replaced but once.
+            let Some(long) = too_long.filter(|(_, request)| request.is_some()) else {
+                return Err(error.into());
+            };
+            let failure = Failure::from(error);
+            failure.print();
+            self.tally.unreadable += 1;
+            long.0 = self.without_policy(Mode::Enforce, Cause::RecordTooLong, &failure, &long.0);
+            long.1 = None;
+        }
+    }
+
+    /// The decision that stands in for `decision`, whose answer is not given.
+    fn without_policy(
+        &self,
+        mode: Mode,
+        cause: Cause,
+        failure: &Failure,
+        decision: &Decision,
+    ) -> Decision {
+        let occasion = Occasion {
+            decision_id: decision_id(decision.time),
+            time: decision.time,
+            request_fingerprint: decision.request_fingerprint.clone(),
+            freshness: Freshness::Fresh,
+            duration_ns: decision.duration_ns,
+        };
+        Decision::fail_closed(&self.scope, mode, cause, &failure.summary(), occasion)
     }
 }
 

@@ -63,7 +63,7 @@ fn own_key(context: &Context, origin: Option<&str>) -> Result<VerifierKey, Failu
     };
     Ok(VerifierKey::new(
         name,
-        logs::machine_key(&context.env)?.public(),
+        logs::existing_key(&context.env)?.public(),
     ))
 }
 
@@ -91,6 +91,7 @@ fn verify(context: &Context, args: &Verify) -> Result<Exit, Failure> {
     }
     if keys.is_empty() && !args.structure {
         keys.push(own_key(context, None)?);
+        keys.extend(logs::earlier_keys(&project::config(context)?.log)?);
     }
     let trust = if args.structure {
         Trust::Structure

@@ -11,7 +11,7 @@ use crate::cli::exit::Exit;
 use crate::cli::project;
 use crate::cli::report::{Failure, print_diagnostic};
 use crate::cli::session::{FetchFlags, with_pipeline};
-use crate::cli::ui::{Output, escape, note};
+use crate::cli::ui::{Output, escape, note, printable_json};
 use crate::diag::Severity;
 use crate::name::Scope;
 use crate::pipeline::{self, Locking};
@@ -105,7 +105,9 @@ fn check(context: &Context, args: &Check) -> Result<Exit, Failure> {
     let mut out = Output::stdout();
     for problem in &problems {
         if args.json {
-            out.line(&serde_json::to_string(problem).unwrap_or_default())?;
+            out.line(&printable_json(
+                serde_json::to_string(problem).unwrap_or_default(),
+            ))?;
         } else {
             print_diagnostic(problem);
         }
@@ -150,7 +152,9 @@ fn resolve_scope(context: &Context, args: &Resolve) -> Result<Exit, Failure> {
     let view = policy.view();
     if args.json {
         let value = serde_json::json!({"format_version": 1, "policy": view});
-        out.line(&serde_json::to_string_pretty(&value).unwrap_or_default())?;
+        out.line(&printable_json(
+            serde_json::to_string_pretty(&value).unwrap_or_default(),
+        ))?;
     } else {
         print(&mut out, &policy, args.explain)?;
     }
@@ -236,7 +240,7 @@ fn print_rule(out: &mut Output, rule: &RuleView<'_>, explain: bool) -> Result<()
     if explain {
         out.line(&format!(
             "    when   {}",
-            serde_json::to_string(rule.matcher).unwrap_or_default()
+            printable_json(serde_json::to_string(rule.matcher).unwrap_or_default())
         ))?;
         if let Some(source) = rule.source {
             out.line(&format!("    from   {}", place(source)))?;

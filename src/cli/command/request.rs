@@ -8,9 +8,10 @@ use super::Context;
 use crate::cli::exit::Exit;
 use crate::cli::input;
 use crate::cli::report::Failure;
-use crate::cli::ui::{Output, note};
+use crate::cli::ui::{Output, note, printable_json};
 use crate::engine::input::RequestReader;
 use crate::engine::request::{Request, RequestLimits};
+use crate::pipeline::project_identity;
 
 /// `ordain request …`
 #[derive(Debug, Subcommand)]
@@ -36,7 +37,8 @@ pub(crate) fn run(context: &Context, command: &Command) -> Result<Exit, Failure>
     for raw in RequestReader::new(reader, &limits) {
         let request = raw.map_err(Failure::from).and_then(|raw| {
             let about = format!("line {}", raw.line);
-            Request::from_json(&raw.bytes, &limits)
+            let project = |path: &str| project_identity(&context.env.current, path);
+            Request::from_json_in(&raw.bytes, &limits, &project)
                 .map_err(|error| Failure::from(error).about(&about))
         });
         match request {
@@ -47,7 +49,7 @@ pub(crate) fn run(context: &Context, command: &Command) -> Result<Exit, Failure>
                     "form": request.form(),
                     "mapping": request.mapping(),
                 });
-                out.line(&value.to_string())?;
+                out.line(&printable_json(value.to_string()))?;
             }
             Err(failure) => {
                 failure.print();

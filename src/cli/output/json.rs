@@ -4,7 +4,7 @@ use serde::Serialize;
 
 use super::FORMAT_VERSION;
 use crate::cli::report::Failure;
-use crate::cli::ui::Output;
+use crate::cli::ui::{Output, printable_json};
 use crate::diag::Code;
 use crate::engine::Decision;
 
@@ -25,7 +25,7 @@ pub(super) fn element(
     is_first: bool,
 ) -> Result<(), Failure> {
     out.raw(if is_first { b"\n" } else { b",\n" })?;
-    out.raw(&encode(decision)?)
+    out.raw(encode(decision)?.as_bytes())
 }
 
 pub(super) fn end(out: &mut Output) -> Result<(), Failure> {
@@ -33,18 +33,20 @@ pub(super) fn end(out: &mut Output) -> Result<(), Failure> {
 }
 
 pub(super) fn line(out: &mut Output, decision: &Decision) -> Result<(), Failure> {
-    out.raw(&encode(&Line {
+    let line = Line {
         format_version: FORMAT_VERSION,
         decision,
-    })?)?;
-    out.raw(b"\n")
+    };
+    out.line(&encode(&line)?)
 }
 
-fn encode(value: &impl Serialize) -> Result<Vec<u8>, Failure> {
-    serde_json::to_vec(value).map_err(|error| {
-        Failure::new(
-            Code::OUTPUT,
-            format!("a decision cannot be written as JSON: {error}"),
-        )
-    })
+fn encode(value: &impl Serialize) -> Result<String, Failure> {
+    serde_json::to_string(value)
+        .map(printable_json)
+        .map_err(|error| {
+            Failure::new(
+                Code::OUTPUT,
+                format!("a decision cannot be written as JSON: {error}"),
+            )
+        })
 }

@@ -16,7 +16,7 @@ codes! {
     LOG_CHECKPOINT_MALFORMED = "E-LOG-006", Untrusted, "the checkpoint cannot be read",
         "The file `checkpoint` is not a signed note of the form that C2SP tlog-checkpoint describes. It is replaced in one step, so a crash does not do this.";
     LOG_CHECKPOINT_UNTRUSTED = "E-LOG-007", Untrusted, "the checkpoint is not signed by a trusted key",
-        "Another key signed the log's checkpoint, or its signature does not match. If the log's key was changed, give the earlier verifier key as well.";
+        "Another key signed the log's checkpoint, or its signature does not match. If the log's key was changed, name the earlier verifier key under `log.earlier_keys` in `ordain.yaml`.";
     LOG_RECORD_TOO_LARGE = "E-LOG-008", Invalid, "a record is longer than 65535 bytes",
         "The decision cannot be recorded, so in `enforce` the answer is deny. Shorten the request's arguments or leave them out of the log.";
     LOG_RECORD_SHAPE = "E-LOG-009", Internal, "a record has a shape that the log cannot hold",
@@ -29,4 +29,7 @@ codes! {
         "A process was stopped while it wrote. The line was never acknowledged; the next writer cuts it off, keeps its bytes in `torn-*`, and says so.";
     LOG_INDEX_DAMAGED = "E-LOG-013", Finding, "an index file of the log is damaged",
         "A tile or `frontier` differs from the records, which agree with the signed checkpoint. The records are sound; the index file is not.";
+    LOG_KEY_MISSING = "E-LOG-014", Invalid, "this machine has no key for the log",
+        "The key is made by the first `ordain eval` and kept in the state directory. If it was lost, the log goes on under a new \
+         one once `log.earlier_keys` in `ordain.yaml` names the verifier key of the old one.";
 }

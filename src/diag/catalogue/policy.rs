@@ -85,6 +85,9 @@ codes! {
         "An override that asks for less than what it inherits says why. Add `reason`.";
     RESOLVE_LIMIT = "E-POLICY-039", Invalid, "the effective policy is too large",
         "Too many scopes take part. Extend fewer packs.";
+    RESOLVE_DELEGATED = "E-POLICY-040", Untrusted, "a scope that belongs to other signers",
+        "The trust root delegates a namespace around this scope to a publisher of its own, and only a bundle that they sign may \
+         define it.";
     LINT_SHADOWED = "E-POLICY-060", Finding, "a rule that never decides",
         "A rule of the same scope that is looked at first matches whatever this one matches.";
     LINT_VOID_ALLOW = "E-POLICY-061", Finding, "an allow that another scope's default denies",

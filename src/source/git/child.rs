@@ -76,12 +76,13 @@ pub(super) fn start(
     Ok((guard, stdout, stdin))
 }
 
-/// `program` without anything of Git's in its environment, and asking for protocol 2.
+/// `program` without anything of Git's or of ours in its environment: one steers it, the other holds secrets.
 pub(super) fn command(program: impl AsRef<OsStr>) -> Command {
     let mut command = Command::new(program);
     // Nothing is read from the environment here: variables are kept from the child.
     for (name, _) in std::env::vars_os() {
-        if name.to_string_lossy().starts_with("GIT_") {
+        let name_text = name.to_string_lossy();
+        if name_text.starts_with("GIT_") || name_text.starts_with("ORDAIN_") {
             command.env_remove(name);
         }
     }

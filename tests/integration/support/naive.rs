@@ -287,8 +287,10 @@ fn step(before: State, change: &Value, rule: &Value) -> Result<State, Refused> {
         mode: word(&MODES, &change["mode"]).unwrap_or(before.mode),
         precedence: change["precedence"].as_i64().unwrap_or(before.precedence),
     };
-    let switched_off = !before.disabled && (after.disabled || after.effect < before.effect);
-    let looser = switched_off || after.mode < before.mode || after.precedence != before.precedence;
+    let looser = (after.disabled && !before.disabled)
+        || after.effect < before.effect
+        || after.mode < before.mode
+        || after.precedence != before.precedence;
     match rule["override"].as_str().unwrap_or("tighten") {
         "none" => Err(Refused),
         "tighten" if looser => Err(Refused),
@@ -359,21 +361,27 @@ fn any(answers: impl Iterator<Item = Option<bool>>) -> Option<bool> {
 
 fn test(wanted: &Value, found: Option<&Value>) -> Option<bool> {
     let bare = |wanted: &Value, found: &Value| match (wanted.as_str(), found.as_str()) {
-        (Some(pattern), Some(text)) => glob(pattern.as_bytes(), text.as_bytes()),
-        _ => same(wanted, found),
+        (Some(pattern), Some(text)) => Some(glob(pattern.as_bytes(), text.as_bytes())),
+        _ => same_kind(wanted, found),
     };
     match (wanted, found) {
         (Value::Object(operators), _) => all(operators
             .iter()
             .map(|(name, operand)| operator(name, operand, found))),
         (_, None) => Some(false),
-        (Value::Array(items), Some(found)) => Some(items.iter().any(|item| bare(item, found))),
-        (wanted, Some(found)) => Some(bare(wanted, found)),
+        (Value::Array(items), Some(found)) => any(items.iter().map(|item| bare(item, found))),
+        (wanted, Some(found)) => bare(wanted, found),
     }
 }
 
 fn same(left: &Value, right: &Value) -> bool {
     left == right || (left.is_number() && left.as_f64() == right.as_f64())
+}
+
+/// As [`same`], and no answer where the two are of different types.
+fn same_kind(wanted: &Value, found: &Value) -> Option<bool> {
+    let is_comparable = std::mem::discriminant(wanted) == std::mem::discriminant(found);
+    is_comparable.then(|| same(wanted, found))
 }
 
 fn operator(name: &str, operand: &Value, found: Option<&Value>) -> Option<bool> {
@@ -393,7 +401,7 @@ fn operator(name: &str, operand: &Value, found: Option<&Value>) -> Option<bool> 
     };
     let text = || found.as_str();
     match name {
-        "equals" | "in" => Some(items().iter().any(|item| same(item, found))),
+        "equals" | "in" => any(items().iter().map(|item| same_kind(item, found))),
         "exists" => Some(operand == true),
         "not" => test(operand, Some(found)).map(|yes| !yes),
         "glob" => text().map(|text| {

@@ -11,7 +11,7 @@ use crate::cli::command::Context;
 use crate::cli::exit::Exit;
 use crate::cli::keyfile;
 use crate::cli::report::Failure;
-use crate::cli::ui::{Output, escape, note};
+use crate::cli::ui::{Output, escape, note, printable_json};
 use crate::clock::Lifetime;
 use crate::diag::Code;
 use crate::name::{BundleName, Namespace};
@@ -288,7 +288,9 @@ pub(super) fn inspect(context: &Context, args: &Inspect) -> Result<Exit, Failure
     if args.json {
         let payload = envelope.as_ref().map_or(&b"null"[..], Envelope::payload);
         let value: serde_json::Value = serde_json::from_slice(payload).unwrap_or_default();
-        out.line(&serde_json::to_string_pretty(&value).unwrap_or_default())?;
+        out.line(&printable_json(
+            serde_json::to_string_pretty(&value).unwrap_or_default(),
+        ))?;
     } else {
         if let Some((_, bytes)) = manifest {
             let manifest = Manifest::parse(bytes, limits.yaml_bytes)?;

@@ -53,6 +53,25 @@ impl SourceFlags {
         }
     }
 
+    /// What the configuration says of a bundle is not overruled by flags.
+    fn refuse_for_configured(&self) -> Result<(), Failure> {
+        let given = [
+            ("--ref", self.reference.is_some()),
+            ("--path", self.path.is_some()),
+            ("--trust-root", self.trust_root.is_some()),
+        ];
+        match given.iter().find(|(_, is_given)| *is_given) {
+            None => Ok(()),
+            Some((flag, _)) => {
+                let message =
+                    format!("`{flag}` is for a bundle that the configuration does not name");
+                Err(Failure::new(Code::USAGE, message).hint(
+                    "give a repository's URL or a directory with it, or change `ordain.yaml`",
+                ))
+            }
+        }
+    }
+
     fn repository(&self, git: &str) -> Repository {
         Repository::new(
             git.to_owned(),
@@ -62,40 +81,39 @@ impl SourceFlags {
     }
 }
 
-/// Finds out what `target` means: nothing is every configured bundle; then a configured name, a directory, a URL.
+/// Finds out what `target` means: nothing is every configured bundle; then a configured name, a directory, a URL. `./acme`
+/// is a directory whatever is configured.
 pub(super) fn find(
     context: &Context,
     target: Option<&str>,
     flags: &SourceFlags,
 ) -> Result<Target, Failure> {
     let Some(target) = target else {
+        flags.refuse_for_configured()?;
         let config = project::config(context)?;
         let bundles = config.bundles.clone();
         return Ok(Target::Configured(Box::new(config), bundles));
     };
+    let name = target.parse::<BundleName>().ok();
+    // Without a configuration no name is a configured one.
+    if let Some(name) = &name
+        && let Ok(config) = project::config(context)
+        && let Some(source) = config.bundles.iter().find(|bundle| bundle.name == *name)
+    {
+        flags.refuse_for_configured()?;
+        let bundles = vec![source.clone()];
+        return Ok(Target::Configured(Box::new(config), bundles));
+    }
     let dir = context.env.resolve(target.as_ref());
     if is_bundle_directory(&dir) && flags.reference.is_none() && flags.path.is_none() {
         return Ok(Target::Directory(dir));
     }
-    if dir.is_dir() {
-        return Ok(Target::Repository(flags.repository(target)));
-    }
-    if let Ok(name) = target.parse::<BundleName>() {
-        let config = project::config(context)?;
-        let named: Vec<BundleSource> = config
-            .bundles
-            .iter()
-            .filter(|bundle| bundle.name == name)
-            .cloned()
-            .collect();
-        if named.is_empty() {
-            return Err(Failure::new(
-                Code::USAGE,
-                format!("`{name}` is neither a configured bundle nor a directory"),
-            )
-            .hint("`ordain bundle list` lists the configured bundles"));
+    match name {
+        Some(name) if !dir.is_dir() => {
+            let message = format!("`{name}` is neither a configured bundle nor a directory");
+            Err(Failure::new(Code::USAGE, message)
+                .hint("`ordain bundle list` lists the configured bundles"))
         }
-        return Ok(Target::Configured(Box::new(config), named));
+        _ => Ok(Target::Repository(flags.repository(target))),
     }
-    Ok(Target::Repository(flags.repository(target)))
 }
