@@ -1,6 +1,6 @@
 //! Bringing bundles here, and loading those that are active.
 
-use std::fs::{self, File};
+use std::fs::File;
 use std::path::Path;
 
 use jiff::{SignedDuration, Timestamp};
@@ -14,7 +14,7 @@ use crate::lockfile::{LOCK_FILE, LockedBundle, Lockfile};
 use crate::name::BundleName;
 use crate::resolve::EffectivePolicy;
 use crate::source::git::{self, Fetched, Movement, Transfer};
-use crate::source::state::{self, Advance, Mark, State, StateError};
+use crate::source::state::{self, Advance, Mark, State};
 use crate::source::store::Store;
 use crate::source::{GitRef, GitUrl};
 use crate::trust::{Expectation, HighWater, TrustRoot, VerifiedBundle, verify};
@@ -397,20 +397,7 @@ impl Pipeline<'_> {
 
     /// One pull at a time on this machine's state; the others wait.
     fn lock(&self) -> Result<File, PipelineError> {
-        let path = self.directories.state.join("pull.lock");
-        let failed = |source| StateError::Io {
-            path: path.clone(),
-            source,
-        };
-        fs::create_dir_all(&self.directories.state).map_err(failed)?;
-        let file = File::options()
-            .create(true)
-            .truncate(false)
-            .write(true)
-            .open(&path)
-            .map_err(failed)?;
-        file.lock().map_err(failed)?;
-        Ok(file)
+        Ok(state::lock(&self.directories.state, "pull.lock")?)
     }
 }
 
