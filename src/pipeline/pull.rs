@@ -17,7 +17,7 @@ use crate::source::git::{self, Fetched, Movement, Transfer};
 use crate::source::state::{self, Advance, Mark, State};
 use crate::source::store::Store;
 use crate::source::{GitRef, GitUrl};
-use crate::trust::{Expectation, HighWater, TrustRoot, VerifiedBundle, verify};
+use crate::trust::{Envelope, Expectation, HighWater, TrustRoot, VerifiedBundle, verify};
 
 /// How far the clock may lag behind a time seen before: clocks are corrected by little.
 pub(super) const CLOCK_TOLERANCE: SignedDuration = SignedDuration::from_mins(5);
@@ -77,7 +77,12 @@ impl Pipeline<'_> {
         let verified: Vec<VerifiedBundle> =
             bundles.iter().map(|pulled| pulled.bundle.clone()).collect();
         let policy = effective(&verified, &config.scope, now, config.mode)?;
-        self.activate(config, &bundles, &lock_path, &root, &state, now)?;
+        self.keep(&bundles)?;
+        // What is taken as it was locked changes nothing of the lockfile, not even its white space or the root's version.
+        if locking != Locking::Locked {
+            activate(config, &bundles, &lock_path)?;
+        }
+        self.raise_marks(&bundles, &root, &state, now)?;
         Ok(Pulled {
             bundles,
             policy,
@@ -251,22 +256,36 @@ impl Pipeline<'_> {
         check: impl FnOnce(FetchedBundle) -> Result<VerifiedBundle, PipelineError>,
     ) -> Result<Option<VerifiedBundle>, PipelineError> {
         let store = Store::new(&self.directories.cache);
-        let Ok(Some(mut fetched)) = store.load(&locked.payload, self.limits) else {
-            return Ok(None);
+        let mut fetched = match store.load(&locked.payload, self.limits) {
+            Ok(Some(fetched)) => fetched,
+            Ok(None) => return Ok(None),
+            Err(error) => return self.heal(error.into()),
         };
+        // Whatever else stands there is not what was locked, however well it is signed.
+        let envelope = fetched.envelope.as_deref().unwrap_or_default();
+        if !Envelope::parse(envelope, self.limits)
+            .is_ok_and(|envelope| envelope.payload_digest() == locked.payload)
+        {
+            return self.heal(store.other(&locked.payload).into());
+        }
         fetched.origin = Origin::Store {
             commit: locked.commit.clone(),
         };
         match check(fetched) {
-            Ok(bundle) if bundle.payload() == locked.payload => Ok(Some(bundle)),
-            Ok(_) => Ok(None),
-            // Tampering with the cache is healed by a fetch; what the signers said is final.
-            Err(PipelineError::Verify { error, .. })
-                if error.is_about_bytes() && self.network == Network::Allowed =>
-            {
-                Ok(None)
+            Ok(bundle) => Ok(Some(bundle)),
+            // What the signers said is final.
+            Err(PipelineError::Verify { bundle, error }) if error.is_about_bytes() => {
+                self.heal(PipelineError::Verify { bundle, error })
             }
             Err(error) => Err(error),
+        }
+    }
+
+    /// Tampering with the store is healed by a fetch, where one is allowed.
+    fn heal(&self, error: PipelineError) -> Result<Option<VerifiedBundle>, PipelineError> {
+        match self.network {
+            Network::Allowed => Ok(None),
+            Network::Forbidden => Err(error),
         }
     }
 
@@ -338,29 +357,18 @@ impl Pipeline<'_> {
         })
     }
 
-    /// Steps 4 to 6 of a pull.
-    fn activate(
-        &self,
-        config: &Config,
-        bundles: &[PulledBundle],
-        lock_path: &Path,
-        root: &TrustRoot,
-        state: &State,
-        now: Timestamp,
-    ) -> Result<(), PipelineError> {
+    /// Step 4 of a pull.
+    fn keep(&self, bundles: &[PulledBundle]) -> Result<(), PipelineError> {
         let store = Store::new(&self.directories.cache);
-        let mut lock = Lockfile::default();
-        for (source, pulled) in config.bundles.iter().zip(bundles) {
-            if !matches!(pulled.bundle.origin(), Origin::Store { .. }) {
-                store.insert(&pulled.bundle.payload(), pulled.bundle.fetched())?;
+        for PulledBundle { bundle, .. } in bundles {
+            if !matches!(bundle.origin(), Origin::Store { .. }) {
+                store.insert(&bundle.payload(), bundle.fetched())?;
             }
-            lock.bundles
-                .insert(source.name.clone(), locked(source, pulled));
         }
-        lock.store(lock_path)?;
-        self.raise_marks(bundles, root, state, now)
+        Ok(())
     }
 
+    /// Step 6 of a pull.
     fn raise_marks(
         &self,
         bundles: &[PulledBundle],
@@ -399,6 +407,23 @@ impl Pipeline<'_> {
     fn lock(&self) -> Result<File, PipelineError> {
         Ok(state::lock(&self.directories.state, "pull.lock")?)
     }
+}
+
+/// Step 5 of a pull.
+fn activate(
+    config: &Config,
+    bundles: &[PulledBundle],
+    lock_path: &Path,
+) -> Result<(), PipelineError> {
+    let lock = Lockfile {
+        bundles: config
+            .bundles
+            .iter()
+            .zip(bundles)
+            .map(|(source, pulled)| (source.name.clone(), locked(source, pulled)))
+            .collect(),
+    };
+    Ok(lock.store(lock_path)?)
 }
 
 fn parse_ref(repository: &Repository, label: &str) -> Result<GitRef, PipelineError> {
