@@ -21,6 +21,7 @@ mod interop;
 mod log;
 mod log_tampering;
 mod policy;
+mod pull;
 mod readme;
 mod resolution;
 mod resolution_properties;

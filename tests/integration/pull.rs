@@ -1,0 +1,12 @@
+//! Pulling and deciding, end to end: the built program, real Git repositories and servers.
+
+mod crash;
+mod direct;
+mod eval;
+mod keys;
+mod locking;
+mod races;
+mod refs;
+mod signing;
+mod stream;
+mod transports;

@@ -1,0 +1,73 @@
+//! Pulls at once: one waits for the other, and policy never goes back.
+
+use std::process::Stdio;
+
+use crate::support::organisation::Organisation;
+
+#[test]
+fn six_pulls_at_once_all_succeed_and_agree() {
+    let world = Organisation::new();
+    world.publish("ONE");
+    world.consumer("app", &world.file_url(), None);
+    let pulls: Vec<_> = (0..6)
+        .map(|_| {
+            let mut pull = world.silent("app", &["bundle", "pull"]);
+            pull.stderr(Stdio::piped()).spawn().unwrap()
+        })
+        .collect();
+    for pull in pulls {
+        let output = pull.wait_with_output().unwrap();
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(output.status.code(), Some(0), "{said}");
+    }
+    assert_eq!(world.locked("app")["revision"], 1);
+    assert_eq!(world.decided_by("app", &["--frozen"]), "ONE");
+}
+
+#[test]
+fn pulls_of_different_revisions_never_take_the_lockfile_back() {
+    let world = Organisation::new();
+    let commits: Vec<String> = (1..=8)
+        .map(|n| world.publish(&format!("REV_{n}")))
+        .collect();
+    world.consumer("app", &world.file_url(), None);
+    let branch = world.repository().join(".git/refs/heads/main");
+    let revision = || world.locked("app")["revision"].as_u64().unwrap();
+    std::fs::write(&branch, format!("{}\n", commits[0])).unwrap();
+    world.pull("app", &[]).success();
+    let mut highest = 1;
+    for new in 1..commits.len() {
+        // Two pulls while the branch goes forth and back: whatever order they run in, the lower one loses.
+        let start = |index: usize| {
+            std::fs::write(&branch, format!("{}\n", commits[index])).unwrap();
+            world.silent("app", &["bundle", "pull"]).spawn().unwrap()
+        };
+        let mut pulls = vec![start(new)];
+        std::thread::sleep(std::time::Duration::from_millis(new as u64 * 7));
+        pulls.push(start(new - 1));
+        for pull in &mut pulls {
+            while pull.try_wait().unwrap().is_none() {
+                assert!(revision() >= highest);
+                highest = highest.max(revision());
+            }
+            let status = pull.wait().unwrap().code();
+            assert!([Some(0), Some(3)].contains(&status), "{status:?}");
+        }
+        assert!(revision() >= highest);
+        highest = revision();
+        assert_eq!(world.mark(), Some(highest));
+    }
+}
+
+#[test]
+fn two_projects_of_one_machine_share_its_marks() {
+    let world = Organisation::new();
+    let old = world.publish("OLD");
+    world.publish("NEW");
+    world.consumer("one", &world.file_url(), None);
+    world.consumer("two", &world.file_url(), Some(&old));
+    world.pull("one", &[]).success();
+    let refused = world.pull("two", &[]);
+    crate::support::organisation::fails(&refused, 3, "E-TRUST-020");
+    assert!(!world.env.work().join("two/ordain.lock").exists());
+}
