@@ -1,7 +1,7 @@
 //! Bringing bundles here, and loading those that are active.
 
 use std::fs::File;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use jiff::{SignedDuration, Timestamp};
 
@@ -57,18 +57,61 @@ pub struct Pulled {
     pub root: TrustRoot,
 }
 
+/// What is known before anything is written.
+struct Gathered {
+    pulled: Pulled,
+    /// The lockfile as it was read.
+    lock: Lockfile,
+    /// The marks as they were read.
+    state: State,
+    now: Timestamp,
+}
+
 impl Pipeline<'_> {
     /// Fetches, verifies and activates every bundle of the configuration, all of them or none.
     ///
     /// # Errors
     /// [`PipelineError`]; what was active stays so.
     pub fn pull(&self, config: &Config, locking: Locking) -> Result<Pulled, PipelineError> {
+        if locking != Locking::Update
+            && let Some(pulled) = self.settled(config, locking)
+        {
+            return Ok(pulled);
+        }
         let _guard = self.lock()?;
+        let gathered = self.gather(config, locking)?;
+        self.keep(&gathered.pulled.bundles)?;
+        // What is taken as it was locked changes nothing of the lockfile, not even its white space or the root's version.
+        if locking != Locking::Locked {
+            next_lockfile(config, &gathered.pulled.bundles).store(&lock_path(config))?;
+        }
+        self.raise_marks_of(&gathered)?;
+        Ok(gathered.pulled)
+    }
+
+    /// What is locked, where all of it is here and nothing is to be written down: it need not wait for a pull that goes on.
+    /// Whatever stands against it is found again, and told, by who waits.
+    fn settled(&self, config: &Config, locking: Locking) -> Option<Pulled> {
+        let here = Pipeline {
+            network: Network::Forbidden,
+            ..*self
+        };
+        let gathered = here.gather(config, Locking::Locked).ok()?;
+        let next = next_lockfile(config, &gathered.pulled.bundles);
+        if locking != Locking::Locked && next != gathered.lock {
+            return None;
+        }
+        // A pull may have ended meanwhile, and raised the marks above what was locked before.
+        self.raise_marks_of(&gathered).ok()?;
+        Some(gathered.pulled)
+    }
+
+    /// Steps 1 to 3 of a pull.
+    fn gather(&self, config: &Config, locking: Locking) -> Result<Gathered, PipelineError> {
         let root = self.trust_root(&config.trust)?;
         let state = State::load(&self.directories.state)?;
         let now = self.now(&state)?;
-        let lock_path = config.base().join(LOCK_FILE);
-        let lock = Lockfile::load(&lock_path)?.unwrap_or_default();
+        let lock = Lockfile::load(&lock_path(config))?.unwrap_or_default();
         let mut bundles = Vec::with_capacity(config.bundles.len());
         for source in &config.bundles {
             let locked = lock.bundles.get(&source.name);
@@ -77,16 +120,16 @@ impl Pipeline<'_> {
         let verified: Vec<VerifiedBundle> =
             bundles.iter().map(|pulled| pulled.bundle.clone()).collect();
         let policy = effective(&verified, &config.scope, now, config.mode)?;
-        self.keep(&bundles)?;
-        // What is taken as it was locked changes nothing of the lockfile, not even its white space or the root's version.
-        if locking != Locking::Locked {
-            activate(config, &bundles, &lock_path)?;
-        }
-        self.raise_marks(&bundles, &root, &state, now)?;
-        Ok(Pulled {
+        let pulled = Pulled {
             bundles,
             policy,
             root,
+        };
+        Ok(Gathered {
+            pulled,
+            lock,
+            state,
+            now,
         })
     }
 
@@ -369,6 +412,11 @@ impl Pipeline<'_> {
     }
 
     /// Step 6 of a pull.
+    fn raise_marks_of(&self, gathered: &Gathered) -> Result<(), PipelineError> {
+        let Pulled { bundles, root, .. } = &gathered.pulled;
+        self.raise_marks(bundles, root, &gathered.state, gathered.now)
+    }
+
     fn raise_marks(
         &self,
         bundles: &[PulledBundle],
@@ -409,21 +457,18 @@ impl Pipeline<'_> {
     }
 }
 
-/// Step 5 of a pull.
-fn activate(
-    config: &Config,
-    bundles: &[PulledBundle],
-    lock_path: &Path,
-) -> Result<(), PipelineError> {
-    let lock = Lockfile {
-        bundles: config
-            .bundles
-            .iter()
-            .zip(bundles)
-            .map(|(source, pulled)| (source.name.clone(), locked(source, pulled)))
-            .collect(),
+fn lock_path(config: &Config) -> PathBuf {
+    config.base().join(LOCK_FILE)
+}
+
+/// What step 5 of a pull writes.
+fn next_lockfile(config: &Config, bundles: &[PulledBundle]) -> Lockfile {
+    let entry = |(source, pulled): (&BundleSource, &PulledBundle)| {
+        (source.name.clone(), locked(source, pulled))
     };
-    Ok(lock.store(lock_path)?)
+    Lockfile {
+        bundles: config.bundles.iter().zip(bundles).map(entry).collect(),
+    }
 }
 
 fn parse_ref(repository: &Repository, label: &str) -> Result<GitRef, PipelineError> {

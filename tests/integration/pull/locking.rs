@@ -240,6 +240,32 @@ fn a_generous_umask_does_not_make_the_first_pull_unsafe() {
 }
 
 #[test]
+fn a_damaged_state_is_refused_and_so_is_a_clock_that_was_set_back() {
+    let world = pulled();
+    let file = world.state().join("state.json");
+    let whole = fs::read_to_string(&file).unwrap();
+    for text in [
+        "",
+        "{",
+        "{}",
+        &whole.replace("ordain-state/v1", "ordain-state/v2"),
+    ] {
+        fs::write(&file, text).unwrap();
+        fails(&world.eval("app", &["--frozen"]), 3, "E-SOURCE-044");
+        fails(&world.pull("app", &[]), 3, "E-SOURCE-044");
+    }
+    let mut seen: serde_json::Value = serde_json::from_str(&whole).unwrap();
+    seen["last_seen"] = "2099-01-01T00:00:00Z".into();
+    fs::write(&file, seen.to_string()).unwrap();
+    let mut command = world.env.command(crate::support::env::binary());
+    command
+        .args(["eval", "read_x.json"])
+        .env_remove("ORDAIN_NOW")
+        .current_dir(world.env.work().join("app"));
+    fails(&world.env.run(command, b""), 3, "E-CONFIG-014");
+}
+
+#[test]
 fn the_bundle_directory_is_what_was_published() {
     // What the tests above stand on.
     let world = pulled();
