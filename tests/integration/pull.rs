@@ -7,6 +7,7 @@ mod keys;
 mod locking;
 mod races;
 mod refs;
+mod several;
 mod signing;
 mod stream;
 mod transports;
