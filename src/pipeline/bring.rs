@@ -245,8 +245,9 @@ pub(super) fn high_water(
         revision: locked.revision,
         payload: locked.payload,
     });
-    of_machine
+    // Of two payloads under one revision the machine's counts: `max_by_key` takes the last.
+    of_lock
         .into_iter()
-        .chain(of_lock)
+        .chain(of_machine)
         .max_by_key(|mark| (mark.epoch, mark.revision))
 }

@@ -205,6 +205,29 @@ fn without_the_machines_state_the_lockfile_protects() {
 }
 
 #[test]
+fn a_lockfile_with_another_payload_of_the_same_revision_is_refused() {
+    let mut world = pulled();
+    let first = world.env.git("policy", ["rev-parse", "HEAD"]);
+    world.publish("TWO");
+    world.pull("app", &[]).success();
+    // Another machine has been told another story, and its lockfile comes here.
+    world.force(&first);
+    world.publish("OTHER");
+    let elsewhere = world.env.root().join("elsewhere");
+    let here = world.state();
+    world
+        .env
+        .set("ORDAIN_STATE_DIR", elsewhere.to_string_lossy());
+    fs::remove_file(world.env.work().join("app/ordain.lock")).unwrap();
+    world.pull("app", &[]).success();
+    world.env.set("ORDAIN_STATE_DIR", here.to_string_lossy());
+    for flags in [&[][..], &["--locked"], &["--frozen"]] {
+        fails(&world.eval("app", flags), 3, "E-TRUST-021");
+    }
+    fails(&world.pull("app", &[]), 3, "E-TRUST-021");
+}
+
+#[test]
 fn an_unsafe_state_is_refused() {
     use std::os::unix::fs::PermissionsExt as _;
     let world = pulled();
