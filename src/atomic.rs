@@ -1,9 +1,17 @@
 //! Files that appear whole or not at all, and survive a crash once the call returns.
+//!
+//! A process that is killed leaves its temporary file behind. Whoever writes into the same directory next removes it: the
+//! owner of a temporary file holds a lock on it, which the system takes from the dead.
 
 use std::fs::{File, Permissions};
 use std::io::{self, Write as _};
-use std::os::unix::fs::PermissionsExt as _;
+use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
 use std::path::Path;
+
+/// What the names of temporary files begin with; six letters or digits follow.
+const TEMPORARY: &str = ".ordain-tmp-";
+/// How often another process may take a fresh temporary file for a dead one's: each time takes its bad luck.
+const ATTEMPTS: u32 = 16;
 
 /// Who may read a file that is written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -43,9 +51,7 @@ fn directory(path: &Path) -> &Path {
 }
 
 fn prepare(dir: &Path, bytes: &[u8], access: Access) -> io::Result<tempfile::NamedTempFile> {
-    let mut file = tempfile::Builder::new()
-        .prefix(".ordain-")
-        .tempfile_in(dir)?;
+    let mut file = temporary(dir)?;
     file.write_all(bytes)?;
     let mode = match access {
         Access::Shared => 0o644,
@@ -55,6 +61,43 @@ fn prepare(dir: &Path, bytes: &[u8], access: Access) -> io::Result<tempfile::Nam
         .set_permissions(Permissions::from_mode(mode))?;
     file.as_file().sync_all()?;
     Ok(file)
+}
+
+/// Makes a temporary file in `dir`, for its owner alone, and removes those of the dead.
+///
+/// # Errors
+/// The operating system's.
+pub(crate) fn temporary(dir: &Path) -> io::Result<tempfile::NamedTempFile> {
+    remove_leftovers(dir);
+    for _ in 0..ATTEMPTS {
+        let file = tempfile::Builder::new()
+            .prefix(TEMPORARY)
+            .tempfile_in(dir)?;
+        file.as_file().lock()?;
+        // Between its making and its lock it looked like a dead one's.
+        if file.as_file().metadata()?.nlink() > 0 {
+            return Ok(file);
+        }
+    }
+    Err(io::Error::other("temporary files vanish"))
+}
+
+/// What cannot be removed is somebody else's worry: nothing reads it.
+fn remove_leftovers(dir: &Path) {
+    for entry in std::fs::read_dir(dir).into_iter().flatten().flatten() {
+        let name = entry.file_name();
+        let is_temporary = name
+            .to_str()
+            .and_then(|name| name.strip_prefix(TEMPORARY))
+            .is_some_and(|end| end.len() == 6 && end.bytes().all(|b| b.is_ascii_alphanumeric()));
+        if is_temporary
+            && entry.file_type().is_ok_and(|kind| kind.is_file())
+            && let Ok(file) = File::open(entry.path())
+            && file.try_lock().is_ok()
+        {
+            let _ = std::fs::remove_file(entry.path());
+        }
+    }
 }
 
 #[cfg(test)]
@@ -80,5 +123,46 @@ mod tests {
             1,
             "no temporary file is left"
         );
+    }
+
+    #[test]
+    fn what_a_killed_process_left_is_removed_by_the_next_writer() {
+        let dir = tempfile::tempdir().unwrap();
+        let names = |dir: &Path| {
+            let entries = dir.read_dir().unwrap();
+            let mut names: Vec<_> = entries.map(|entry| entry.unwrap().file_name()).collect();
+            names.sort();
+            names
+        };
+        for name in [".ordain-tmp-a1B2c3", ".ordain-tmp-mine", ".ordain-notes"] {
+            std::fs::write(dir.path().join(name), b"x").unwrap();
+        }
+        let alive = temporary(dir.path()).unwrap();
+        replace(&dir.path().join("file"), b"x", Access::Shared).unwrap();
+        let alive = alive.path().file_name().unwrap().to_owned();
+        let mut expected = vec![
+            ".ordain-notes".into(),
+            ".ordain-tmp-mine".into(),
+            alive,
+            "file".into(),
+        ];
+        expected.sort();
+        assert_eq!(names(dir.path()), expected);
+    }
+
+    #[test]
+    fn many_writers_of_one_directory_do_not_take_each_other_for_dead() {
+        let dir = tempfile::tempdir().unwrap();
+        std::thread::scope(|scope| {
+            for writer in 0..4 {
+                let path = dir.path().join(writer.to_string());
+                scope.spawn(move || {
+                    for round in 0..100 {
+                        replace(&path, &[round], Access::Shared).unwrap();
+                    }
+                });
+            }
+        });
+        assert_eq!(dir.path().read_dir().unwrap().count(), 4);
     }
 }

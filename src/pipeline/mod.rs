@@ -9,9 +9,13 @@
 //! 5. The lockfile is replaced: from here on the new bundles are active, all at once.
 //! 6. The high-water marks rise.
 //!
+//! Where the lockfile says what to take, all of it is in the store, and the lockfile stays as it is, nothing is fetched and
+//! nobody is waited for: a pull that hangs does not keep others from deciding.
+//!
 //! INVARIANT: a crash before 5 leaves the old bundles active, and one after it the new ones, since the high-water mark is
 //! the greater one of lockfile and state.
 
+mod bring;
 mod error;
 mod project;
 mod pull;

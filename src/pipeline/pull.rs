@@ -1,23 +1,22 @@
 //! Bringing bundles here, and loading those that are active.
 
-use std::fs::{self, File};
-use std::path::Path;
+use std::fs::File;
+use std::path::{Path, PathBuf};
 
 use jiff::{SignedDuration, Timestamp};
 
+use super::bring::{high_water, parse_ref};
 use super::error::PipelineError;
 use super::{Network, Pipeline, effective};
-use crate::bundle::{FetchedBundle, Origin};
+use crate::bundle::Origin;
 use crate::clock::{Clock, Lifetime};
 use crate::config::{BundleSource, Config, Repository};
 use crate::lockfile::{LOCK_FILE, LockedBundle, Lockfile};
-use crate::name::BundleName;
 use crate::resolve::EffectivePolicy;
-use crate::source::git::{self, Fetched, Movement, Transfer};
-use crate::source::state::{self, Advance, Mark, State, StateError};
+use crate::source::git::{Fetched, Movement, Transfer};
+use crate::source::state::{self, Advance, Mark, State};
 use crate::source::store::Store;
-use crate::source::{GitRef, GitUrl};
-use crate::trust::{Expectation, HighWater, TrustRoot, VerifiedBundle, verify};
+use crate::trust::{Expectation, TrustRoot, VerifiedBundle};
 
 /// How far the clock may lag behind a time seen before: clocks are corrected by little.
 pub(super) const CLOCK_TOLERANCE: SignedDuration = SignedDuration::from_mins(5);
@@ -57,18 +56,61 @@ pub struct Pulled {
     pub root: TrustRoot,
 }
 
+/// What is known before anything is written.
+struct Gathered {
+    pulled: Pulled,
+    /// The lockfile as it was read.
+    lock: Lockfile,
+    /// The marks as they were read.
+    state: State,
+    now: Timestamp,
+}
+
 impl Pipeline<'_> {
     /// Fetches, verifies and activates every bundle of the configuration, all of them or none.
     ///
     /// # Errors
     /// [`PipelineError`]; what was active stays so.
     pub fn pull(&self, config: &Config, locking: Locking) -> Result<Pulled, PipelineError> {
+        if locking != Locking::Update
+            && let Some(pulled) = self.settled(config, locking)
+        {
+            return Ok(pulled);
+        }
         let _guard = self.lock()?;
+        let gathered = self.gather(config, locking)?;
+        self.keep(&gathered.pulled.bundles)?;
+        // What is taken as it was locked changes nothing of the lockfile, not even its white space or the root's version.
+        if locking != Locking::Locked {
+            next_lockfile(config, &gathered.pulled.bundles).store(&lock_path(config))?;
+        }
+        self.raise_marks_of(&gathered)?;
+        Ok(gathered.pulled)
+    }
+
+    /// What is locked, where all of it is here and nothing is to be written down: it need not wait for a pull that goes on.
+    /// Whatever stands against it is found again, and told, by who waits.
+    fn settled(&self, config: &Config, locking: Locking) -> Option<Pulled> {
+        let here = Pipeline {
+            network: Network::Forbidden,
+            ..*self
+        };
+        let gathered = here.gather(config, Locking::Locked).ok()?;
+        let next = next_lockfile(config, &gathered.pulled.bundles);
+        if locking != Locking::Locked && next != gathered.lock {
+            return None;
+        }
+        // A pull may have ended meanwhile, and raised the marks above what was locked before.
+        self.raise_marks_of(&gathered).ok()?;
+        Some(gathered.pulled)
+    }
+
+    /// Steps 1 to 3 of a pull.
+    fn gather(&self, config: &Config, locking: Locking) -> Result<Gathered, PipelineError> {
         let root = self.trust_root(&config.trust)?;
         let state = State::load(&self.directories.state)?;
         let now = self.now(&state)?;
-        let lock_path = config.base().join(LOCK_FILE);
-        let lock = Lockfile::load(&lock_path)?.unwrap_or_default();
+        let lock = Lockfile::load(&lock_path(config))?.unwrap_or_default();
         let mut bundles = Vec::with_capacity(config.bundles.len());
         for source in &config.bundles {
             let locked = lock.bundles.get(&source.name);
@@ -77,11 +119,16 @@ impl Pipeline<'_> {
         let verified: Vec<VerifiedBundle> =
             bundles.iter().map(|pulled| pulled.bundle.clone()).collect();
         let policy = effective(&verified, &config.scope, now, config.mode)?;
-        self.activate(config, &bundles, &lock_path, &root, &state, now)?;
-        Ok(Pulled {
+        let pulled = Pulled {
             bundles,
             policy,
             root,
+        };
+        Ok(Gathered {
+            pulled,
+            lock,
+            state,
+            now,
         })
     }
 
@@ -154,211 +201,21 @@ impl Pipeline<'_> {
         Ok(pulled)
     }
 
-    /// One bundle by the rules of `locking`.
-    #[allow(
-        clippy::too_many_arguments,
-        reason = "the facts of one pull, each read once for all bundles"
-    )]
-    fn bring(
-        &self,
-        config: &Config,
-        source: &BundleSource,
-        locked: Option<&LockedBundle>,
-        locking: Locking,
-        root: &TrustRoot,
-        state: &State,
-        now: Timestamp,
-    ) -> Result<PulledBundle, PipelineError> {
-        let name = &source.name;
-        let expected = Expectation {
-            name: Some(name),
-            now,
-            high_water: high_water(state, root, name, locked),
-            max_age: source.max_age.map(Lifetime::duration),
-        };
-        let check = |fetched: FetchedBundle| self.verified(fetched, name.as_str(), root, &expected);
-        let is_same_source = |locked: &&LockedBundle| locked.is_from(&source.repository);
-        let usable = match (locking, locked) {
-            (Locking::Update, _) => None,
-            (Locking::Prefer, locked) => locked.filter(is_same_source),
-            (Locking::Locked, None) => {
-                return Err(PipelineError::NotLocked {
-                    bundle: name.clone(),
-                });
-            }
-            (Locking::Locked, Some(locked)) if !is_same_source(&locked) => {
-                return Err(PipelineError::LockedElsewhere {
-                    bundle: name.clone(),
-                });
-            }
-            (Locking::Locked, Some(locked)) => Some(locked),
-        };
-        let before = locked.cloned();
-        let Some(locked) = usable else {
-            let repository = &source.repository;
-            let reference = parse_ref(repository, name.as_str())?;
-            let Fetched {
-                bundle,
-                transfer,
-                movement,
-            } = self.fetch(config.base(), repository, name.as_str(), &reference)?;
-            return Ok(PulledBundle {
-                bundle: check(bundle)?,
-                transfer,
-                movement,
-                before,
-            });
-        };
-        let (transfer, movement) = (Transfer::UpToDate, Movement::Unmoved);
-        if let Some(bundle) = self.stored(locked, check)? {
-            return Ok(PulledBundle {
-                bundle,
-                transfer,
-                movement,
-                before,
-            });
-        }
-        if self.network == Network::Forbidden {
-            return Err(PipelineError::Offline {
-                bundle: name.clone(),
-            });
-        }
-        let Fetched {
-            bundle,
-            transfer,
-            movement,
-        } = self.fetch_locked(config.base(), source, locked)?;
-        let bundle = check(bundle)?;
-        if bundle.payload() != locked.payload {
-            return Err(PipelineError::LockChanged {
-                bundle: name.clone(),
-                locked: locked.payload,
-                found: bundle.payload(),
-            });
-        }
-        Ok(PulledBundle {
-            bundle,
-            transfer,
-            movement,
-            before,
-        })
-    }
-
-    /// The locked bundle from the store, verified again. A damaged entry is as good as none: it is fetched anew.
-    fn stored(
-        &self,
-        locked: &LockedBundle,
-        check: impl FnOnce(FetchedBundle) -> Result<VerifiedBundle, PipelineError>,
-    ) -> Result<Option<VerifiedBundle>, PipelineError> {
+    /// Step 4 of a pull.
+    fn keep(&self, bundles: &[PulledBundle]) -> Result<(), PipelineError> {
         let store = Store::new(&self.directories.cache);
-        let Ok(Some(mut fetched)) = store.load(&locked.payload, self.limits) else {
-            return Ok(None);
-        };
-        fetched.origin = Origin::Store {
-            commit: locked.commit.clone(),
-        };
-        match check(fetched) {
-            Ok(bundle) if bundle.payload() == locked.payload => Ok(Some(bundle)),
-            Ok(_) => Ok(None),
-            // Tampering with the cache is healed by a fetch; what the signers said is final.
-            Err(PipelineError::Verify { error, .. })
-                if error.is_about_bytes() && self.network == Network::Allowed =>
-            {
-                Ok(None)
-            }
-            Err(error) => Err(error),
-        }
-    }
-
-    /// The locked commit, or the ref where that commit is gone: the payload decides, not the commit.
-    fn fetch_locked(
-        &self,
-        base: &Path,
-        source: &BundleSource,
-        locked: &LockedBundle,
-    ) -> Result<Fetched, PipelineError> {
-        let (repository, label) = (&source.repository, source.name.as_str());
-        let commit = locked
-            .commit
-            .as_ref()
-            .and_then(|commit| commit.as_str().parse::<GitRef>().ok());
-        if let Some(commit) = commit {
-            match self.fetch(base, repository, label, &commit) {
-                Err(PipelineError::Fetch { error, .. }) if error.is_not_found() => {}
-                done => return done,
+        for PulledBundle { bundle, .. } in bundles {
+            if !matches!(bundle.origin(), Origin::Store { .. }) {
+                store.insert(&bundle.payload(), bundle.fetched())?;
             }
         }
-        self.fetch(base, repository, label, &parse_ref(repository, label)?)
+        Ok(())
     }
 
-    fn fetch(
-        &self,
-        base: &Path,
-        repository: &Repository,
-        label: &str,
-        reference: &GitRef,
-    ) -> Result<Fetched, PipelineError> {
-        let url = GitUrl::parse(&repository.git, self.insecure_http)
-            .map_err(|error| PipelineError::Url {
-                bundle: label.to_owned(),
-                error,
-            })?
-            .resolved(base);
-        let request = git::Request {
-            url: &url,
-            reference,
-            path: &repository.path,
-            limits: self.limits,
-            network: self.network,
-            credentials: self.credentials,
-            ssh: self.ssh,
-        };
-        git::fetch(
-            &request,
-            &self.directories.cache,
-            self.watch,
-            self.interrupt,
-        )
-        .map_err(|error| PipelineError::Fetch {
-            bundle: label.to_owned(),
-            error: Box::new(error),
-        })
-    }
-
-    fn verified(
-        &self,
-        fetched: FetchedBundle,
-        label: &str,
-        root: &TrustRoot,
-        expected: &Expectation<'_>,
-    ) -> Result<VerifiedBundle, PipelineError> {
-        verify(fetched, root, expected, self.limits).map_err(|error| PipelineError::Verify {
-            bundle: label.to_owned(),
-            error: Box::new(error),
-        })
-    }
-
-    /// Steps 4 to 6 of a pull.
-    fn activate(
-        &self,
-        config: &Config,
-        bundles: &[PulledBundle],
-        lock_path: &Path,
-        root: &TrustRoot,
-        state: &State,
-        now: Timestamp,
-    ) -> Result<(), PipelineError> {
-        let store = Store::new(&self.directories.cache);
-        let mut lock = Lockfile::default();
-        for (source, pulled) in config.bundles.iter().zip(bundles) {
-            if !matches!(pulled.bundle.origin(), Origin::Store { .. }) {
-                store.insert(&pulled.bundle.payload(), pulled.bundle.fetched())?;
-            }
-            lock.bundles
-                .insert(source.name.clone(), locked(source, pulled));
-        }
-        lock.store(lock_path)?;
-        self.raise_marks(bundles, root, state, now)
+    /// Step 6 of a pull.
+    fn raise_marks_of(&self, gathered: &Gathered) -> Result<(), PipelineError> {
+        let Pulled { bundles, root, .. } = &gathered.pulled;
+        self.raise_marks(bundles, root, &gathered.state, gathered.now)
     }
 
     fn raise_marks(
@@ -397,54 +254,22 @@ impl Pipeline<'_> {
 
     /// One pull at a time on this machine's state; the others wait.
     fn lock(&self) -> Result<File, PipelineError> {
-        let path = self.directories.state.join("pull.lock");
-        let failed = |source| StateError::Io {
-            path: path.clone(),
-            source,
-        };
-        fs::create_dir_all(&self.directories.state).map_err(failed)?;
-        let file = File::options()
-            .create(true)
-            .truncate(false)
-            .write(true)
-            .open(&path)
-            .map_err(failed)?;
-        file.lock().map_err(failed)?;
-        Ok(file)
+        Ok(state::lock(&self.directories.state, "pull.lock")?)
     }
 }
 
-fn parse_ref(repository: &Repository, label: &str) -> Result<GitRef, PipelineError> {
-    repository
-        .reference
-        .parse()
-        .map_err(|error| PipelineError::Ref {
-            bundle: label.to_owned(),
-            error,
-        })
+fn lock_path(config: &Config) -> PathBuf {
+    config.base().join(LOCK_FILE)
 }
 
-/// The higher of the lockfile's and the machine's mark.
-fn high_water(
-    state: &State,
-    root: &TrustRoot,
-    name: &BundleName,
-    locked: Option<&LockedBundle>,
-) -> Option<HighWater> {
-    let of_machine = state.mark(&root.fingerprint(), name).map(|mark| HighWater {
-        epoch: mark.epoch,
-        revision: mark.revision,
-        payload: mark.payload,
-    });
-    let of_lock = locked.map(|locked| HighWater {
-        epoch: locked.epoch,
-        revision: locked.revision,
-        payload: locked.payload,
-    });
-    of_machine
-        .into_iter()
-        .chain(of_lock)
-        .max_by_key(|mark| (mark.epoch, mark.revision))
+/// What step 5 of a pull writes.
+fn next_lockfile(config: &Config, bundles: &[PulledBundle]) -> Lockfile {
+    let entry = |(source, pulled): (&BundleSource, &PulledBundle)| {
+        (source.name.clone(), locked(source, pulled))
+    };
+    Lockfile {
+        bundles: config.bundles.iter().zip(bundles).map(entry).collect(),
+    }
 }
 
 /// The lockfile's entry. The commit stays the one at which this payload was first seen, so that a commit which changes

@@ -4,6 +4,8 @@ use std::fs::{self, File};
 use std::io::{self, BufWriter, Write};
 use std::path::Path;
 
+use crate::atomic;
+
 /// Writes `target` through a temporary file beside it: written, flushed to disk, renamed, the directory flushed.
 pub(super) fn replace(
     target: &Path,
@@ -13,9 +15,7 @@ pub(super) fn replace(
         .parent()
         .ok_or_else(|| io::Error::other("no parent directory"))?;
     fs::create_dir_all(directory)?;
-    let mut temporary = tempfile::Builder::new()
-        .prefix(".tmp-")
-        .tempfile_in(directory)?;
+    let mut temporary = atomic::temporary(directory)?;
     let mut writer = BufWriter::with_capacity(256 << 10, temporary.as_file_mut());
     write(&mut writer)?;
     writer.flush()?;

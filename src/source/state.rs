@@ -274,23 +274,7 @@ impl State {
 /// # Errors
 /// [`StateError`]; the marks then stand where they stood.
 pub fn advance(directory: &Path, advances: &[Advance<'_>]) -> Result<State, StateError> {
-    let failed = |path: &Path| {
-        let path = path.to_owned();
-        move |source| StateError::Io { path, source }
-    };
-    if !check(directory, Expected::Directory)? {
-        create(directory).map_err(failed(directory))?;
-    }
-    let lock_path = directory.join(LOCK);
-    check(&lock_path, Expected::File)?;
-    let lock = private()
-        .create(true)
-        .truncate(false)
-        .write(true)
-        .open(&lock_path)
-        .map_err(failed(&lock_path))?;
-    lock.lock().map_err(failed(&lock_path))?;
-
+    let _lock = lock(directory, LOCK)?;
     let before = State::load(directory)?;
     let mut state = before.clone();
     for advance in advances {
@@ -307,9 +291,34 @@ pub fn advance(directory: &Path, advances: &[Advance<'_>]) -> Result<State, Stat
             serde_json::to_writer_pretty(&mut *out, &wire)?;
             out.write_all(b"\n")
         })
-        .map_err(failed(&path))?;
+        .map_err(|source| StateError::Io { path, source })?;
     }
     Ok(state)
+}
+
+/// Locks `name` in the state directory, which is made where there is none; waits for another process that holds it.
+/// Dropping the file unlocks.
+///
+/// # Errors
+/// [`StateError`] when the directory or the file is unsafe or cannot be used.
+pub fn lock(directory: &Path, name: &str) -> Result<File, StateError> {
+    let failed = |path: &Path| {
+        let path = path.to_owned();
+        move |source| StateError::Io { path, source }
+    };
+    if !check(directory, Expected::Directory)? {
+        create(directory).map_err(failed(directory))?;
+    }
+    let path = directory.join(name);
+    check(&path, Expected::File)?;
+    let lock = private()
+        .create(true)
+        .truncate(false)
+        .write(true)
+        .open(&path)
+        .map_err(failed(&path))?;
+    lock.lock().map_err(failed(&path))?;
+    Ok(lock)
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -199,6 +199,15 @@ impl Store {
         Ok(true)
     }
 
+    /// What is wrong with an entry that holds another bundle than its name says.
+    #[must_use]
+    pub fn other(&self, payload: &Sha256Digest) -> StoreError {
+        StoreError::Damaged {
+            path: self.path(payload),
+            reason: "it is not the bundle of its name".to_owned(),
+        }
+    }
+
     /// The file that holds a bundle.
     #[must_use]
     pub fn path(&self, payload: &Sha256Digest) -> PathBuf {

@@ -23,6 +23,7 @@ mod invariants;
 mod log;
 mod log_tampering;
 mod policy;
+mod pull;
 mod readme;
 mod resolution;
 mod resolution_properties;

@@ -8,6 +8,7 @@
 pub(crate) mod env;
 pub(crate) mod keys;
 pub(crate) mod naive;
+pub(crate) mod organisation;
 pub(crate) mod output;
 pub(crate) mod policies;
 pub(crate) mod repo;

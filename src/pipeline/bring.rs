@@ -1,0 +1,253 @@
+//! One bundle of a pull: from the store or from Git, verified against what was seen before.
+
+use std::path::Path;
+
+use jiff::Timestamp;
+
+use super::error::PipelineError;
+use super::pull::{Locking, PulledBundle};
+use super::{Network, Pipeline};
+use crate::bundle::{FetchedBundle, Origin};
+use crate::clock::Lifetime;
+use crate::config::{BundleSource, Config, Repository};
+use crate::lockfile::LockedBundle;
+use crate::name::BundleName;
+use crate::source::git::{self, Fetched, Movement, Transfer};
+use crate::source::state::State;
+use crate::source::store::Store;
+use crate::source::{GitRef, GitUrl};
+use crate::trust::{Envelope, Expectation, HighWater, TrustRoot, VerifiedBundle, verify};
+
+impl Pipeline<'_> {
+    /// One bundle by the rules of `locking`.
+    #[allow(
+        clippy::too_many_arguments,
+        reason = "the facts of one pull, each read once for all bundles"
+    )]
+    pub(super) fn bring(
+        &self,
+        config: &Config,
+        source: &BundleSource,
+        locked: Option<&LockedBundle>,
+        locking: Locking,
+        root: &TrustRoot,
+        state: &State,
+        now: Timestamp,
+    ) -> Result<PulledBundle, PipelineError> {
+        let name = &source.name;
+        let expected = Expectation {
+            name: Some(name),
+            now,
+            high_water: high_water(state, root, name, locked),
+            max_age: source.max_age.map(Lifetime::duration),
+        };
+        let check = |fetched: FetchedBundle| self.verified(fetched, name.as_str(), root, &expected);
+        let is_same_source = |locked: &&LockedBundle| locked.is_from(&source.repository);
+        let usable = match (locking, locked) {
+            (Locking::Update, _) => None,
+            (Locking::Prefer, locked) => locked.filter(is_same_source),
+            (Locking::Locked, None) => {
+                return Err(PipelineError::NotLocked {
+                    bundle: name.clone(),
+                });
+            }
+            (Locking::Locked, Some(locked)) if !is_same_source(&locked) => {
+                return Err(PipelineError::LockedElsewhere {
+                    bundle: name.clone(),
+                });
+            }
+            (Locking::Locked, Some(locked)) => Some(locked),
+        };
+        let before = locked.cloned();
+        let Some(locked) = usable else {
+            let repository = &source.repository;
+            let reference = parse_ref(repository, name.as_str())?;
+            let Fetched {
+                bundle,
+                transfer,
+                movement,
+            } = self.fetch(config.base(), repository, name.as_str(), &reference)?;
+            return Ok(PulledBundle {
+                bundle: check(bundle)?,
+                transfer,
+                movement,
+                before,
+            });
+        };
+        let (transfer, movement) = (Transfer::UpToDate, Movement::Unmoved);
+        if let Some(bundle) = self.stored(locked, check)? {
+            return Ok(PulledBundle {
+                bundle,
+                transfer,
+                movement,
+                before,
+            });
+        }
+        if self.network == Network::Forbidden {
+            return Err(PipelineError::Offline {
+                bundle: name.clone(),
+            });
+        }
+        let Fetched {
+            bundle,
+            transfer,
+            movement,
+        } = self.fetch_locked(config.base(), source, locked)?;
+        let bundle = check(bundle)?;
+        if bundle.payload() != locked.payload {
+            return Err(PipelineError::LockChanged {
+                bundle: name.clone(),
+                locked: locked.payload,
+                found: bundle.payload(),
+            });
+        }
+        Ok(PulledBundle {
+            bundle,
+            transfer,
+            movement,
+            before,
+        })
+    }
+
+    /// The locked bundle from the store, verified again. A damaged entry is as good as none: it is fetched anew.
+    fn stored(
+        &self,
+        locked: &LockedBundle,
+        check: impl FnOnce(FetchedBundle) -> Result<VerifiedBundle, PipelineError>,
+    ) -> Result<Option<VerifiedBundle>, PipelineError> {
+        let store = Store::new(&self.directories.cache);
+        let mut fetched = match store.load(&locked.payload, self.limits) {
+            Ok(Some(fetched)) => fetched,
+            Ok(None) => return Ok(None),
+            Err(error) => return self.heal(error.into()),
+        };
+        // Whatever else stands there is not what was locked, however well it is signed.
+        let envelope = fetched.envelope.as_deref().unwrap_or_default();
+        if !Envelope::parse(envelope, self.limits)
+            .is_ok_and(|envelope| envelope.payload_digest() == locked.payload)
+        {
+            return self.heal(store.other(&locked.payload).into());
+        }
+        fetched.origin = Origin::Store {
+            commit: locked.commit.clone(),
+        };
+        match check(fetched) {
+            Ok(bundle) => Ok(Some(bundle)),
+            // What the signers said is final.
+            Err(PipelineError::Verify { bundle, error }) if error.is_about_bytes() => {
+                self.heal(PipelineError::Verify { bundle, error })
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Tampering with the store is healed by a fetch, where one is allowed.
+    fn heal(&self, error: PipelineError) -> Result<Option<VerifiedBundle>, PipelineError> {
+        match self.network {
+            Network::Allowed => Ok(None),
+            Network::Forbidden => Err(error),
+        }
+    }
+
+    /// The locked commit, or the ref where that commit is gone: the payload decides, not the commit.
+    fn fetch_locked(
+        &self,
+        base: &Path,
+        source: &BundleSource,
+        locked: &LockedBundle,
+    ) -> Result<Fetched, PipelineError> {
+        let (repository, label) = (&source.repository, source.name.as_str());
+        let commit = locked
+            .commit
+            .as_ref()
+            .and_then(|commit| commit.as_str().parse::<GitRef>().ok());
+        if let Some(commit) = commit {
+            match self.fetch(base, repository, label, &commit) {
+                Err(PipelineError::Fetch { error, .. }) if error.is_not_found() => {}
+                done => return done,
+            }
+        }
+        self.fetch(base, repository, label, &parse_ref(repository, label)?)
+    }
+
+    pub(super) fn fetch(
+        &self,
+        base: &Path,
+        repository: &Repository,
+        label: &str,
+        reference: &GitRef,
+    ) -> Result<Fetched, PipelineError> {
+        let url = GitUrl::parse(&repository.git, self.insecure_http)
+            .map_err(|error| PipelineError::Url {
+                bundle: label.to_owned(),
+                error,
+            })?
+            .resolved(base);
+        let request = git::Request {
+            url: &url,
+            reference,
+            path: &repository.path,
+            limits: self.limits,
+            network: self.network,
+            credentials: self.credentials,
+            ssh: self.ssh,
+        };
+        git::fetch(
+            &request,
+            &self.directories.cache,
+            self.watch,
+            self.interrupt,
+        )
+        .map_err(|error| PipelineError::Fetch {
+            bundle: label.to_owned(),
+            error: Box::new(error),
+        })
+    }
+
+    pub(super) fn verified(
+        &self,
+        fetched: FetchedBundle,
+        label: &str,
+        root: &TrustRoot,
+        expected: &Expectation<'_>,
+    ) -> Result<VerifiedBundle, PipelineError> {
+        verify(fetched, root, expected, self.limits).map_err(|error| PipelineError::Verify {
+            bundle: label.to_owned(),
+            error: Box::new(error),
+        })
+    }
+}
+
+pub(super) fn parse_ref(repository: &Repository, label: &str) -> Result<GitRef, PipelineError> {
+    repository
+        .reference
+        .parse()
+        .map_err(|error| PipelineError::Ref {
+            bundle: label.to_owned(),
+            error,
+        })
+}
+
+/// The higher of the lockfile's and the machine's mark.
+pub(super) fn high_water(
+    state: &State,
+    root: &TrustRoot,
+    name: &BundleName,
+    locked: Option<&LockedBundle>,
+) -> Option<HighWater> {
+    let of_machine = state.mark(&root.fingerprint(), name).map(|mark| HighWater {
+        epoch: mark.epoch,
+        revision: mark.revision,
+        payload: mark.payload,
+    });
+    let of_lock = locked.map(|locked| HighWater {
+        epoch: locked.epoch,
+        revision: locked.revision,
+        payload: locked.payload,
+    });
+    // Of two payloads under one revision the machine's counts: `max_by_key` takes the last.
+    of_lock
+        .into_iter()
+        .chain(of_machine)
+        .max_by_key(|mark| (mark.epoch, mark.revision))
+}
