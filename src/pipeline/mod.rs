@@ -12,6 +12,7 @@
 //! INVARIANT: a crash before 5 leaves the old bundles active, and one after it the new ones, since the high-water mark is
 //! the greater one of lockfile and state.
 
+mod bring;
 mod error;
 mod pull;
 mod roots;

@@ -13,14 +13,15 @@ use crate::config::{BundleSource, Config, Repository};
 use crate::lockfile::{LOCK_FILE, LockedBundle, Lockfile};
 use crate::name::BundleName;
 use crate::resolve::EffectivePolicy;
-use crate::source::git::{self, Fetched, Movement, Transfer};
+use crate::source::GitRef;
+use crate::source::git::{Fetched, Movement, Transfer};
 use crate::source::state::{self, Advance, Mark, State, StateError};
 use crate::source::store::Store;
-use crate::source::{GitRef, GitUrl};
-use crate::trust::{Expectation, HighWater, TrustRoot, VerifiedBundle, verify};
+use crate::trust::{Expectation, HighWater, TrustRoot, VerifiedBundle};
 
-/// How far the clock may lag behind a time seen before: clocks are corrected by little.
-pub(super) const CLOCK_TOLERANCE: SignedDuration = SignedDuration::from_mins(5);
+/// How far the clock may lag behind a time that was written down: clocks are corrected by little. What was written down lags
+/// behind what was seen by less than a minute, so a clock set back by five is always noticed.
+pub(super) const CLOCK_TOLERANCE: SignedDuration = SignedDuration::from_mins(4);
 
 /// What the lockfile means for a pull.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -195,15 +196,12 @@ impl Pipeline<'_> {
         };
         let before = locked.cloned();
         let Some(locked) = usable else {
-            let repository = &source.repository;
-            let reference = parse_ref(repository, name.as_str())?;
-            let Fetched {
-                bundle,
-                transfer,
-                movement,
-            } = self.fetch(config.base(), repository, name.as_str(), &reference)?;
+            let reference = parse_ref(&source.repository, name.as_str())?;
+            let held = locked.filter(is_same_source);
+            let (bundle, transfer, movement) =
+                self.newest(config.base(), source, &reference, held, check)?;
             return Ok(PulledBundle {
-                bundle: check(bundle)?,
+                bundle,
                 transfer,
                 movement,
                 before,
@@ -241,100 +239,6 @@ impl Pipeline<'_> {
             transfer,
             movement,
             before,
-        })
-    }
-
-    /// The locked bundle from the store, verified again. A damaged entry is as good as none: it is fetched anew.
-    fn stored(
-        &self,
-        locked: &LockedBundle,
-        check: impl FnOnce(FetchedBundle) -> Result<VerifiedBundle, PipelineError>,
-    ) -> Result<Option<VerifiedBundle>, PipelineError> {
-        let store = Store::new(&self.directories.cache);
-        let Ok(Some(mut fetched)) = store.load(&locked.payload, self.limits) else {
-            return Ok(None);
-        };
-        fetched.origin = Origin::Store {
-            commit: locked.commit.clone(),
-        };
-        match check(fetched) {
-            Ok(bundle) if bundle.payload() == locked.payload => Ok(Some(bundle)),
-            Ok(_) => Ok(None),
-            // Tampering with the cache is healed by a fetch; what the signers said is final.
-            Err(PipelineError::Verify { error, .. })
-                if error.is_about_bytes() && self.network == Network::Allowed =>
-            {
-                Ok(None)
-            }
-            Err(error) => Err(error),
-        }
-    }
-
-    /// The locked commit, or the ref where that commit is gone: the payload decides, not the commit.
-    fn fetch_locked(
-        &self,
-        base: &Path,
-        source: &BundleSource,
-        locked: &LockedBundle,
-    ) -> Result<Fetched, PipelineError> {
-        let (repository, label) = (&source.repository, source.name.as_str());
-        let commit = locked
-            .commit
-            .as_ref()
-            .and_then(|commit| commit.as_str().parse::<GitRef>().ok());
-        if let Some(commit) = commit {
-            match self.fetch(base, repository, label, &commit) {
-                Err(PipelineError::Fetch { error, .. }) if error.is_not_found() => {}
-                done => return done,
-            }
-        }
-        self.fetch(base, repository, label, &parse_ref(repository, label)?)
-    }
-
-    fn fetch(
-        &self,
-        base: &Path,
-        repository: &Repository,
-        label: &str,
-        reference: &GitRef,
-    ) -> Result<Fetched, PipelineError> {
-        let url = GitUrl::parse(&repository.git, self.insecure_http)
-            .map_err(|error| PipelineError::Url {
-                bundle: label.to_owned(),
-                error,
-            })?
-            .resolved(base);
-        let request = git::Request {
-            url: &url,
-            reference,
-            path: &repository.path,
-            limits: self.limits,
-            network: self.network,
-            credentials: self.credentials,
-            ssh: self.ssh,
-        };
-        git::fetch(
-            &request,
-            &self.directories.cache,
-            self.watch,
-            self.interrupt,
-        )
-        .map_err(|error| PipelineError::Fetch {
-            bundle: label.to_owned(),
-            error: Box::new(error),
-        })
-    }
-
-    fn verified(
-        &self,
-        fetched: FetchedBundle,
-        label: &str,
-        root: &TrustRoot,
-        expected: &Expectation<'_>,
-    ) -> Result<VerifiedBundle, PipelineError> {
-        verify(fetched, root, expected, self.limits).map_err(|error| PipelineError::Verify {
-            bundle: label.to_owned(),
-            error: Box::new(error),
         })
     }
 
@@ -414,7 +318,7 @@ impl Pipeline<'_> {
     }
 }
 
-fn parse_ref(repository: &Repository, label: &str) -> Result<GitRef, PipelineError> {
+pub(super) fn parse_ref(repository: &Repository, label: &str) -> Result<GitRef, PipelineError> {
     repository
         .reference
         .parse()
