@@ -4,7 +4,7 @@
 //!
 //! 1. Lines that other processes appended since are read and hashed; an unfinished last line is cut and its bytes saved.
 //! 2. The batch is written and synced. If that fails, the file is cut back to its old length and nothing was appended.
-//! 3. Every 256 entries or second, full tiles are written, a checkpoint is signed, and `frontier` is saved.
+//! 3. Every 4096 entries or second, full tiles are written, a checkpoint is signed, and `frontier` is saved.
 //!
 //! INVARIANT: memory changes only after the file did. Tiles precede the checkpoint that covers them and `frontier`
 //! follows it, so that a process killed anywhere leaves files from which the next one continues: an older frontier costs some
@@ -31,6 +31,10 @@ use super::verify::{Trust, verify_directory};
 
 /// Bytes of a batch that are collected before they are written.
 const CHUNK: usize = 1 << 20;
+/// Entries after which a checkpoint is due: 16 tiles, which reach the disk together.
+const CHECKPOINT_ENTRIES: u64 = 16 * TILE_WIDTH;
+/// Tiles that are flushed to the disk at once.
+const TILES_AT_ONCE: usize = 16;
 /// How old the newest checkpoint may grow while records arrive.
 const CHECKPOINT_AGE: SignedDuration = SignedDuration::from_secs(1);
 
@@ -200,7 +204,7 @@ impl Log {
         }
         let appended = self.write_batch(records)?;
         let age = now.duration_since(self.signed_at).abs();
-        let due = self.tail.size() - self.signed >= TILE_WIDTH || age >= CHECKPOINT_AGE;
+        let due = self.tail.size() - self.signed >= CHECKPOINT_ENTRIES || age >= CHECKPOINT_AGE;
         if due && !appended.is_empty() {
             self.overdue = self.sign_checkpoint(now).is_err();
         }
@@ -437,9 +441,7 @@ impl Log {
     fn sign_checkpoint(&mut self, now: Timestamp) -> Result<(), LogError> {
         let size = self.tail.size();
         if self.signed < size {
-            for tile in &self.tiles {
-                self.directory.write_tile(tile, self.flush())?;
-            }
+            self.write_tiles()?;
             self.tiles.clear();
             let checkpoint = Checkpoint {
                 origin: self.signer.verifier().name().clone(),
@@ -453,6 +455,30 @@ impl Log {
         }
         self.signed_at = now;
         self.overdue = false;
+        Ok(())
+    }
+
+    /// Writes the full tiles side by side: the system flushes files that wait together for little more than one alone.
+    fn write_tiles(&self) -> Result<(), LogError> {
+        let (directory, flush) = (&self.directory, self.flush());
+        if flush == Flush::Cache {
+            return self
+                .tiles
+                .iter()
+                .try_for_each(|tile| directory.write_tile(tile, flush));
+        }
+        for group in self.tiles.chunks(TILES_AT_ONCE) {
+            std::thread::scope(|scope| {
+                let writes: Vec<_> = group
+                    .iter()
+                    .map(|tile| scope.spawn(move || directory.write_tile(tile, flush)))
+                    .collect();
+                writes.into_iter().try_for_each(|write| match write.join() {
+                    Ok(written) => written,
+                    Err(panic) => std::panic::resume_unwind(panic),
+                })
+            })?;
+        }
         Ok(())
     }
 

@@ -12,7 +12,7 @@ use crate::clock::Lifetime;
 use crate::config::{BundleSource, Config, Repository};
 use crate::lockfile::LockedBundle;
 use crate::name::BundleName;
-use crate::source::git::{self, Fetched, Movement, Transfer};
+use crate::source::git::{self, FetchError, Fetched, Movement, Sought, Transfer};
 use crate::source::state::State;
 use crate::source::store::Store;
 use crate::source::{GitRef, GitUrl};
@@ -60,15 +60,10 @@ impl Pipeline<'_> {
         };
         let before = locked.cloned();
         let Some(locked) = usable else {
-            let repository = &source.repository;
-            let reference = parse_ref(repository, name.as_str())?;
-            let Fetched {
-                bundle,
-                transfer,
-                movement,
-            } = self.fetch(config.base(), repository, name.as_str(), &reference)?;
+            let locked = locked.filter(is_same_source);
+            let (bundle, transfer, movement) = self.newest(config.base(), source, locked, check)?;
             return Ok(PulledBundle {
-                bundle: check(bundle)?,
+                bundle,
                 transfer,
                 movement,
                 before,
@@ -109,6 +104,51 @@ impl Pipeline<'_> {
         })
     }
 
+    /// What the ref stands at now. Where it still stands at the commit of which the store holds the bundle, that one is
+    /// taken, verified again like any other, and no Git object is read.
+    ///
+    /// SECURITY: the commit is the one that this machine's store wrote beside the bytes, not the lockfile's, which others edit.
+    fn newest(
+        &self,
+        base: &Path,
+        source: &BundleSource,
+        locked: Option<&LockedBundle>,
+        check: impl Fn(FetchedBundle) -> Result<VerifiedBundle, PipelineError>,
+    ) -> Result<(VerifiedBundle, Transfer, Movement), PipelineError> {
+        let (repository, label) = (&source.repository, source.name.as_str());
+        let reference = parse_ref(repository, label)?;
+        let store = Store::new(&self.directories.cache);
+        let held = locked
+            .filter(|_| self.network == Network::Allowed)
+            .and_then(|locked| Some((locked, store.load(&locked.payload, self.limits).ok()??)));
+        if let Some((locked, held)) = held
+            && let Some(commit) = held.origin.commit().cloned()
+        {
+            let cache = &self.directories.cache;
+            let sought = self.ask(base, repository, label, &reference, |request| {
+                git::fetch_unless_at(request, &commit, cache, self.watch, self.interrupt)
+            })?;
+            match sought {
+                Sought::Fetched(Fetched {
+                    bundle,
+                    transfer,
+                    movement,
+                }) => return Ok((check(bundle)?, transfer, movement)),
+                Sought::Known => {
+                    if let Some(bundle) = self.sound(held, locked, &check)? {
+                        return Ok((bundle, Transfer::UpToDate, Movement::Unmoved));
+                    }
+                }
+            }
+        }
+        let Fetched {
+            bundle,
+            transfer,
+            movement,
+        } = self.fetch(base, repository, label, &reference)?;
+        Ok((check(bundle)?, transfer, movement))
+    }
+
     /// The locked bundle from the store, verified again. A damaged entry is as good as none: it is fetched anew.
     fn stored(
         &self,
@@ -121,16 +161,27 @@ impl Pipeline<'_> {
             Ok(None) => return Ok(None),
             Err(error) => return self.heal(error.into()),
         };
+        fetched.origin = Origin::Store {
+            commit: locked.commit.clone(),
+        };
+        self.sound(fetched, locked, check)
+    }
+
+    /// What the store holds, verified, if it is sound and what was locked.
+    fn sound(
+        &self,
+        fetched: FetchedBundle,
+        locked: &LockedBundle,
+        check: impl FnOnce(FetchedBundle) -> Result<VerifiedBundle, PipelineError>,
+    ) -> Result<Option<VerifiedBundle>, PipelineError> {
         // Whatever else stands there is not what was locked, however well it is signed.
         let envelope = fetched.envelope.as_deref().unwrap_or_default();
         if !Envelope::parse(envelope, self.limits)
             .is_ok_and(|envelope| envelope.payload_digest() == locked.payload)
         {
+            let store = Store::new(&self.directories.cache);
             return self.heal(store.other(&locked.payload).into());
         }
-        fetched.origin = Origin::Store {
-            commit: locked.commit.clone(),
-        };
         match check(fetched) {
             Ok(bundle) => Ok(Some(bundle)),
             // What the signers said is final.
@@ -177,6 +228,19 @@ impl Pipeline<'_> {
         label: &str,
         reference: &GitRef,
     ) -> Result<Fetched, PipelineError> {
+        self.ask(base, repository, label, reference, |request| {
+            git::fetch(request, &self.directories.cache, self.watch, self.interrupt)
+        })
+    }
+
+    fn ask<T>(
+        &self,
+        base: &Path,
+        repository: &Repository,
+        label: &str,
+        reference: &GitRef,
+        work: impl FnOnce(&git::Request<'_>) -> Result<T, FetchError>,
+    ) -> Result<T, PipelineError> {
         let url = GitUrl::parse(&repository.git, self.insecure_http)
             .map_err(|error| PipelineError::Url {
                 bundle: label.to_owned(),
@@ -192,13 +256,7 @@ impl Pipeline<'_> {
             credentials: self.credentials,
             ssh: self.ssh,
         };
-        git::fetch(
-            &request,
-            &self.directories.cache,
-            self.watch,
-            self.interrupt,
-        )
-        .map_err(|error| PipelineError::Fetch {
+        work(&request).map_err(|error| PipelineError::Fetch {
             bundle: label.to_owned(),
             error: Box::new(error),
         })

@@ -145,7 +145,8 @@ impl Pipeline<'_> {
     ) -> Result<PulledBundle, PipelineError> {
         let state = State::load(&self.directories.state)?;
         let now = self.now(&state)?;
-        let label = configured.map_or(repository.git.as_str(), |source| source.name.as_str());
+        // SECURITY: a URL that was not checked yet may hold a password, and whatever steers a terminal.
+        let label = configured.map_or("of the repository", |source| source.name.as_str());
         let Fetched {
             bundle,
             transfer,

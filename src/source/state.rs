@@ -17,7 +17,7 @@ use std::fs::{self, File};
 use std::io;
 use std::path::{Path, PathBuf};
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use super::durable;
@@ -29,6 +29,9 @@ use crate::name::BundleName;
 const FILE: &str = "state.json";
 const LOCK: &str = "lock";
 const FORMAT: &str = "ordain-state/v1";
+/// How much later a time must be than the one written down to be written too: flushing a file to disk for every decision's
+/// clock would cost more than the decision.
+const TIME_STEP: SignedDuration = SignedDuration::from_mins(1);
 /// The most bytes of the file.
 const MAX_BYTES: usize = 16 << 20;
 
@@ -224,7 +227,7 @@ impl State {
         self.roots.get(root).map(|root| root.version)
     }
 
-    /// The latest time at which anything was verified. A clock before it was set back.
+    /// The latest time at which anything was verified, to the minute: a clock well before it was set back.
     #[must_use]
     pub fn last_seen(&self) -> Option<Timestamp> {
         self.last_seen
@@ -263,7 +266,12 @@ impl State {
             }
             root.bundles.insert(bundle.clone(), offered);
         }
-        self.last_seen = self.last_seen.max(Some(advance.time));
+        let is_news = self
+            .last_seen
+            .is_none_or(|seen| advance.time.duration_since(seen) >= TIME_STEP);
+        if is_news {
+            self.last_seen = Some(advance.time);
+        }
         Ok(())
     }
 }

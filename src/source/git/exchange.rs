@@ -24,7 +24,7 @@ const TICK: Duration = Duration::from_millis(100);
 pub(super) enum Exchanged {
     /// With a bundle.
     Done(Box<Fetched>),
-    /// With the place of the ref, where no more was asked for.
+    /// With the place of the ref, where no more was asked for, or where the caller holds what is there.
     Located(ObjectId),
     /// The server's ids are of another kind than our repository's.
     OtherHash(gix::hash::Kind),
@@ -38,7 +38,10 @@ pub(super) enum Goal {
     /// The bundle, into a repository that was just made.
     FetchFresh,
     /// The bundle, into a repository that may be damaged.
-    Fetch,
+    Fetch {
+        /// Unless it is that of this commit.
+        known: Option<ObjectId>,
+    },
 }
 
 /// Where the ref stands: what it points to, and the commit behind an annotated tag where the server said so.
@@ -99,7 +102,13 @@ pub(super) fn run(
         return Ok(Exchanged::OtherHash(refs.object_hash));
     }
     let tip = tip(refs, request.reference.form(), wanted).map_err(Fault::Refused)?;
-    let movement = match cache::last_kept(repo, wanted.reference) {
+    let kept = cache::last_kept(repo, wanted.reference);
+    // A commit that is not kept here is fetched all the same, so that the cache serves the next pull without a network.
+    if goal == (Goal::Fetch { known: kept }) && kept == Some(tip.peeled) && holds(repo, tip.peeled)
+    {
+        return Ok(Exchanged::Located(tip.peeled));
+    }
+    let movement = match kept {
         _ if commit.is_some() => Movement::Unknown,
         None => Movement::Unknown,
         Some(kept) if kept == tip.peeled => Movement::Unmoved,
@@ -131,7 +140,7 @@ pub(super) fn run(
         Err(error) => {
             let cause = explain(&owner, &error);
             // A damaged object of ours can spoil a good pack that builds on it; in a new repository there is none.
-            let may_be_ours = goal == Goal::Fetch && meter.stopped().is_none();
+            let may_be_ours = matches!(goal, Goal::Fetch { .. }) && meter.stopped().is_none();
             return Err(match cause {
                 FetchError::Unreachable { .. } if may_be_ours => Fault::Wrong(tip.peeled),
                 cause => Fault::Refused(cause),

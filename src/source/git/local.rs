@@ -7,28 +7,30 @@ use std::path::Path;
 
 use gix::ObjectId;
 
-use super::error::{FetchError, shown};
+use super::error::{Fault, FetchError, shown};
 use super::walk::{Walk, Wanted};
-use super::{Fetched, Movement, Transfer, cache};
+use super::{Fetched, Movement, Sought, Transfer, cache};
 use crate::source::reference::{Form, GitRef};
 
 pub(super) fn read(
     path: &Path,
     reference: &GitRef,
+    known: Option<ObjectId>,
     wanted: Wanted<'_>,
-) -> Result<Fetched, FetchError> {
+) -> Result<Sought, FetchError> {
     let repo = open(path, wanted)?;
     let tip = tip(&repo, reference, wanted)?;
     let walk = Walk::new(&repo, wanted);
-    let bundle = walk
-        .peel(tip)
-        .and_then(|commit| walk.bundle(commit))
-        .map_err(|fault| fault.of_local(wanted.url))?;
-    Ok(Fetched {
-        bundle,
+    let refused = |fault: Fault| fault.of_local(wanted.url);
+    let commit = walk.peel(tip).map_err(refused)?;
+    if known == Some(commit) {
+        return Ok(Sought::Known);
+    }
+    Ok(Sought::Fetched(Fetched {
+        bundle: walk.bundle(commit).map_err(refused)?,
         transfer: Transfer::UpToDate,
         movement: Movement::Unknown,
-    })
+    }))
 }
 
 /// The commit at which `reference` stands.

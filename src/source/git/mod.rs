@@ -121,6 +121,31 @@ pub struct Progress {
 /// Receives [`Progress`], from another thread.
 pub type Watch<'a> = &'a (dyn Fn(&Progress) + Sync);
 
+/// What [`fetch_unless_at`] found.
+#[derive(Debug)]
+pub enum Sought {
+    /// The ref stands at the commit that the caller knows; nothing of it was read.
+    Known,
+    /// It stands elsewhere, or its commit is not kept here.
+    Fetched(Fetched),
+}
+
+/// As [`fetch`], for a caller that holds the verified bundle of the commit `known` elsewhere: where the ref stands there, and the
+/// commit is kept, no object is read. One conversation with the server either way.
+///
+/// # Errors
+/// [`FetchError`], as [`fetch`].
+pub fn fetch_unless_at(
+    request: &Request<'_>,
+    known: &CommitId,
+    cache: &Path,
+    watch: Watch<'_>,
+    interrupt: &AtomicBool,
+) -> Result<Sought, FetchError> {
+    let known = ObjectId::from_hex(known.as_str().as_bytes()).ok();
+    seek(request, known, cache, watch, interrupt)
+}
+
 /// Fetches what `request` asks for into `cache`, and reads the bundle.
 ///
 /// To prefer a pinned commit and fall back to its ref, fetch the commit first, and the ref when the error
@@ -134,6 +159,23 @@ pub fn fetch(
     watch: Watch<'_>,
     interrupt: &AtomicBool,
 ) -> Result<Fetched, FetchError> {
+    match seek(request, None, cache, watch, interrupt)? {
+        Sought::Fetched(fetched) => Ok(fetched),
+        // Nothing is known, so nothing can stand there.
+        Sought::Known => Err(FetchError::RefNotFound {
+            url: request.url.as_str().to_owned(),
+            reference: request.reference.to_string(),
+        }),
+    }
+}
+
+fn seek(
+    request: &Request<'_>,
+    known: Option<ObjectId>,
+    cache: &Path,
+    watch: Watch<'_>,
+    interrupt: &AtomicBool,
+) -> Result<Sought, FetchError> {
     let url = request.url.as_str();
     if !request.path.is_empty() {
         request
@@ -150,7 +192,7 @@ pub fn fetch(
         interrupt,
     };
     if let Location::Local(path) = request.url.location() {
-        return local::read(path, request.reference, wanted);
+        return local::read(path, request.reference, known, wanted);
     }
     let stage = |stage| {
         watch(&Progress {
@@ -162,18 +204,18 @@ pub fn fetch(
         stage("waiting for another process")
     })?;
     if request.network == Network::Forbidden {
-        return offline(request, &cache, wanted);
+        return offline(request, &cache, wanted).map(Sought::Fetched);
     }
     let mut is_second = false;
     loop {
-        match attempt(request, &cache, wanted, watch) {
+        match attempt(request, &cache, known, wanted, watch) {
             Err(fault) if fault.object().is_some() && !is_second => {
                 stage("the cache is damaged; fetching again");
                 cache.remove()?;
                 is_second = true;
             }
             Err(fault) => return Err(fault.of_server(url)),
-            Ok(fetched) => return Ok(fetched),
+            Ok(sought) => return Ok(sought),
         }
     }
 }
@@ -236,9 +278,10 @@ pub fn locate(
 fn attempt(
     request: &Request<'_>,
     cache: &Cache,
+    known: Option<ObjectId>,
     wanted: Wanted<'_>,
     watch: Watch<'_>,
-) -> Result<Fetched, Fault> {
+) -> Result<Sought, Fault> {
     let limits = request.limits;
     let existing = cache.open(limits).filter(|_| !cache.is_overgrown());
     let mut is_fresh = existing.is_none();
@@ -252,21 +295,25 @@ fn attempt(
         && let Ok(id) = ObjectId::from_hex(commit.as_str().as_bytes())
         && holds(&repo, id)
     {
+        if known == Some(id) {
+            return Ok(Sought::Known);
+        }
         let walk = Walk::new(&repo, wanted);
-        return Ok(Fetched {
+        return Ok(Sought::Fetched(Fetched {
             bundle: walk.bundle(walk.peel(id)?)?,
             transfer: Transfer::UpToDate,
             movement: Movement::Unknown,
-        });
+        }));
     }
     loop {
         let goal = if is_fresh {
             Goal::FetchFresh
         } else {
-            Goal::Fetch
+            Goal::Fetch { known }
         };
         match exchange::run(&repo, request, wanted, watch, goal)? {
-            Exchanged::Done(fetched) => return Ok(*fetched),
+            Exchanged::Done(fetched) => return Ok(Sought::Fetched(*fetched)),
+            Exchanged::Located(id) if known == Some(id) => return Ok(Sought::Known),
             // Only `Goal::Locate` ends so.
             Exchanged::Located(id) => return Err(Fault::Missing(id)),
             Exchanged::OtherHash(kind) if !is_fresh || kind != repo.object_hash() => {
