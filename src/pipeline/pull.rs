@@ -251,8 +251,11 @@ impl Pipeline<'_> {
         check: impl FnOnce(FetchedBundle) -> Result<VerifiedBundle, PipelineError>,
     ) -> Result<Option<VerifiedBundle>, PipelineError> {
         let store = Store::new(&self.directories.cache);
-        let Ok(Some(mut fetched)) = store.load(&locked.payload, self.limits) else {
-            return Ok(None);
+        let mut fetched = match store.load(&locked.payload, self.limits) {
+            Ok(Some(fetched)) => fetched,
+            // Nothing can heal it here, and "not on this machine" would not be the truth.
+            Err(error) if self.network == Network::Forbidden => return Err(error.into()),
+            Ok(None) | Err(_) => return Ok(None),
         };
         fetched.origin = Origin::Store {
             commit: locked.commit.clone(),

@@ -26,3 +26,4 @@ mod resolution;
 mod resolution_properties;
 mod source;
 mod support;
+mod vectors;
