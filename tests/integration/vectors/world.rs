@@ -8,7 +8,7 @@ use base64::engine::general_purpose::STANDARD;
 use ordain::bundle::Limits;
 use ordain::diag::Code;
 use ordain::digest::Sha256Digest;
-use ordain::pipeline::{PipelineError, trust_root};
+use ordain::pipeline::trust_root;
 use ordain::resolve::{LoadedBundle, resolve};
 use ordain::source::directory;
 use ordain::trust::{Expectation, HighWater, TrustRoot, VerifiedBundle, VerifyError};
@@ -386,10 +386,4 @@ fn layer(error: &VerifyError) -> &'static str {
         | VerifyError::FileDigest { .. } => "files",
         VerifyError::Manifest(_) | VerifyError::ManifestDiffers { .. } => "manifest",
     }
-}
-
-/// What a pipeline error is about, for tests that go through all of it.
-#[allow(dead_code, reason = "for a failing test")]
-pub(super) fn describe(error: &PipelineError) -> String {
-    format!("{}: {error}", error.code())
 }
