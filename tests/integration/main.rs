@@ -13,6 +13,7 @@
 
 mod acme;
 mod architecture;
+mod bad_input;
 mod docs;
 mod examples;
 mod fuzz_smoke;

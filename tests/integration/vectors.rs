@@ -6,9 +6,9 @@
 //! checkout could hold; those in `machine.yaml` tamper with what the built program keeps on disk (`machine`).
 
 mod defect;
-mod machine;
+pub(crate) mod machine;
 mod through;
-mod world;
+pub(crate) mod world;
 
 use std::collections::BTreeSet;
 use std::fmt::Write as _;

@@ -11,13 +11,13 @@ use crate::support::env::binary;
 use crate::support::{Output, TestEnv};
 
 /// A policy repository with the bundles of a world, and a consumer of it.
-pub(super) struct Site {
-    pub(super) env: TestEnv,
+pub(crate) struct Site {
+    pub(crate) env: TestEnv,
 }
 
 impl Site {
     /// The bundles are committed; nothing is pulled yet.
-    pub(super) fn new(world: &World) -> Self {
+    pub(crate) fn new(world: &World) -> Self {
         let env = TestEnv::new();
         let pin = world.write_roots(&env.work().join("keys"));
         env.git(".", ["init", "--quiet", "--initial-branch=main", "policy"]);
@@ -50,7 +50,7 @@ impl Site {
     }
 
     /// Replaces a bundle's directory, and commits.
-    pub(super) fn commit(&self, name: &str, bundle: &Bundle) {
+    pub(crate) fn commit(&self, name: &str, bundle: &Bundle) {
         let directory = self.env.work().join("policy").join(name);
         if directory.exists() {
             std::fs::remove_dir_all(&directory).unwrap();
@@ -64,11 +64,11 @@ impl Site {
         );
     }
 
-    pub(super) fn ordain(&self, arguments: &[&str]) -> Output {
+    pub(crate) fn ordain(&self, arguments: &[&str]) -> Output {
         self.env.ordain_in("consumer", arguments)
     }
 
-    pub(super) fn state(&self) -> PathBuf {
+    pub(crate) fn state(&self) -> PathBuf {
         self.env.home().join(".local/state/ordain/state.json")
     }
 
@@ -84,14 +84,14 @@ impl Site {
 }
 
 /// A world at this revision of `acme`.
-pub(super) fn at_revision(revision: u64) -> World {
+pub(crate) fn at_revision(revision: u64) -> World {
     let mut world = World::default();
     world.acme.predicate["revision"] = revision.into();
     world
 }
 
 /// The code that the program ended with.
-pub(super) fn code_of(output: &Output) -> Option<Code> {
+pub(crate) fn code_of(output: &Output) -> Option<Code> {
     let id = output.stderr.split("error[").nth(1)?.split(']').next()?;
     diag::find(id)
 }

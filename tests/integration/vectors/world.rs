@@ -21,21 +21,21 @@ pub(super) const NOW: &str = "2026-11-22T12:00:00Z";
 
 /// A signed document: what a vector changes before and after it is signed.
 #[derive(Debug, Clone)]
-pub(super) struct Document {
-    pub(super) payload_type: String,
-    pub(super) value: Value,
+pub(crate) struct Document {
+    pub(crate) payload_type: String,
+    pub(crate) value: Value,
     /// Changes to the payload's bytes, before they are signed.
-    pub(super) edits: Vec<Edit>,
-    pub(super) signers: Vec<String>,
+    pub(crate) edits: Vec<Edit>,
+    pub(crate) signers: Vec<String>,
     /// Changes to the envelope as a value, then to its bytes.
-    pub(super) sets: Vec<(String, Option<Value>)>,
-    pub(super) envelope_edits: Vec<Edit>,
-    pub(super) after: Vec<fn(&mut Value)>,
+    pub(crate) sets: Vec<(String, Option<Value>)>,
+    pub(crate) envelope_edits: Vec<Edit>,
+    pub(crate) after: Vec<fn(&mut Value)>,
 }
 
 /// A change of bytes.
 #[derive(Debug, Clone)]
-pub(super) enum Edit {
+pub(crate) enum Edit {
     Replace(String, String),
     Prepend(Vec<u8>),
     Append(Vec<u8>),
@@ -78,7 +78,7 @@ impl Document {
     }
 
     /// The envelope, made by hand: our own signer refuses to make most defects.
-    pub(super) fn envelope(&self) -> Vec<u8> {
+    pub(crate) fn envelope(&self) -> Vec<u8> {
         let payload = self.payload();
         let head = format!(
             "DSSEv1 {} {} {} ",
@@ -132,15 +132,15 @@ pub(super) fn set(value: &mut Value, at: &str, to: Option<Value>) {
 
 /// A bundle: files as they are signed, the statement, and what happens to the directory afterwards.
 #[derive(Debug, Clone)]
-pub(super) struct Bundle {
-    pub(super) files: BTreeMap<String, Vec<u8>>,
-    pub(super) predicate: Value,
+pub(crate) struct Bundle {
+    pub(crate) files: BTreeMap<String, Vec<u8>>,
+    pub(crate) predicate: Value,
     /// The statement; its subjects are filled in from `files` unless a vector does.
-    pub(super) statement: Document,
-    pub(super) statement_sets: Vec<(String, Option<Value>)>,
-    pub(super) has_envelope: bool,
-    pub(super) disk: Vec<fn(&Path)>,
-    pub(super) disk_writes: Vec<(String, Option<Vec<u8>>)>,
+    pub(crate) statement: Document,
+    pub(crate) statement_sets: Vec<(String, Option<Value>)>,
+    pub(crate) has_envelope: bool,
+    pub(crate) disk: Vec<fn(&Path)>,
+    pub(crate) disk_writes: Vec<(String, Option<Vec<u8>>)>,
 }
 
 impl Bundle {
@@ -179,7 +179,7 @@ impl Bundle {
     }
 
     /// The statement over the files, with the vector's changes.
-    pub(super) fn signed(&self) -> Document {
+    pub(crate) fn signed(&self) -> Document {
         let subjects: Vec<Value> = self
             .files
             .iter()
@@ -201,7 +201,7 @@ impl Bundle {
     }
 
     /// Writes the bundle as its consumers find it.
-    pub(super) fn write(&self, directory: &Path) {
+    pub(crate) fn write(&self, directory: &Path) {
         let write = |name: &str, bytes: &[u8]| {
             let path = directory.join(name);
             std::fs::create_dir_all(path.parent().unwrap()).unwrap();
@@ -229,8 +229,8 @@ impl Bundle {
 #[derive(Debug)]
 #[allow(dead_code, reason = "what it said is for a failing test")]
 pub(super) struct Refusal {
-    pub(super) layer: &'static str,
-    pub(super) code: Code,
+    pub(crate) layer: &'static str,
+    pub(crate) code: Code,
     said: String,
 }
 
@@ -241,17 +241,17 @@ fn refusal(layer: &'static str, code: Code, said: &dyn std::fmt::Display) -> Ref
 
 /// A trust root, two bundles, and a consumer.
 #[derive(Debug, Clone)]
-pub(super) struct World {
-    pub(super) roots: Vec<Document>,
+pub(crate) struct World {
+    pub(crate) roots: Vec<Document>,
     /// File names, where they differ from `N.root.json`.
-    pub(super) root_names: Vec<Option<&'static str>>,
-    pub(super) pin: Option<Sha256Digest>,
-    pub(super) acme: Bundle,
-    pub(super) base: Bundle,
-    pub(super) now: String,
-    pub(super) high_water: Option<(u64, u64, Option<Sha256Digest>)>,
-    pub(super) max_age_days: Option<i64>,
-    pub(super) limits: Limits,
+    pub(crate) root_names: Vec<Option<&'static str>>,
+    pub(crate) pin: Option<Sha256Digest>,
+    pub(crate) acme: Bundle,
+    pub(crate) base: Bundle,
+    pub(crate) now: String,
+    pub(crate) high_water: Option<(u64, u64, Option<Sha256Digest>)>,
+    pub(crate) max_age_days: Option<i64>,
+    pub(crate) limits: Limits,
 }
 
 impl Default for World {
@@ -300,7 +300,7 @@ impl Default for World {
 
 impl World {
     /// Writes the roots, and returns the fingerprint that the consumer pins.
-    pub(super) fn write_roots(&self, directory: &Path) -> Sha256Digest {
+    pub(crate) fn write_roots(&self, directory: &Path) -> Sha256Digest {
         std::fs::create_dir_all(directory).unwrap();
         for (index, (root, name)) in self.roots.iter().zip(&self.root_names).enumerate() {
             let usual = format!("{}.root.json", index + 1);
