@@ -19,6 +19,7 @@ mod examples;
 mod fuzz_smoke;
 mod generated;
 mod interop;
+mod invariants;
 mod log;
 mod log_tampering;
 mod policy;
