@@ -9,6 +9,15 @@ const GOOD: &str = r#"{"subject":{"type":"user","id":"sam"},"action":{"name":"re
 /// A case: what it is, the file's bytes, the exit code, the diagnostic.
 type Case = (&'static str, &'static [u8], i32, &'static str);
 
+/// A case of the log: what it is, the change, which file, the exit code, what is said.
+type LogCase = (
+    &'static str,
+    fn(&mut Vec<u8>),
+    &'static str,
+    i32,
+    &'static str,
+);
+
 /// Holds an answer to what every answer must be.
 #[track_caller]
 fn hold(name: &str, output: &Output, exit: i32, code: &str) {
@@ -373,8 +382,8 @@ fn command_lines() {
 fn logs() {
     let site = site();
     site.env.write("request.json", GOOD);
-    let cases: &[(&str, fn(&mut Vec<u8>), &str, i32, &str)] = &[
-        ("an edited record", edit_reason, "log", 3, ""),
+    let cases: &[LogCase] = &[
+        ("an edited record", |bytes| edit_reason(bytes), "log", 3, ""),
         (
             "a line that is no record",
             |bytes| bytes.splice(0..0, *b"hello\x1b[2J\n").for_each(drop),
@@ -434,7 +443,7 @@ fn logs() {
 }
 
 /// Another reason code in the first record.
-fn edit_reason(bytes: &mut Vec<u8>) {
+fn edit_reason(bytes: &mut [u8]) {
     let at = bytes
         .windows(9)
         .position(|window| window == b"READ_ONLY")
