@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 use crate::atomic::{self, Access};
 use crate::bundle::Signer;
 use crate::config::Repository;
-use crate::diag::Code;
+use crate::diag::{Code, plain_words};
 use crate::digest::{CommitId, Sha256Digest};
 use crate::json::{self, JsonError};
 use crate::name::BundleName;
@@ -152,8 +152,8 @@ impl Lockfile {
             path: path.to_owned(),
             source,
         })?;
-        let wire: LockfileV1 =
-            serde_json::from_value(value).map_err(|error| shape(error.to_string()))?;
+        let wire: LockfileV1 = serde_json::from_value(value)
+            .map_err(|error| shape(plain_words(&error.to_string())))?;
         if wire.version != 1 {
             return Err(shape(format!(
                 "version {} is not one that this program reads",

@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::{BundlePath, ENVELOPE_FILE};
-use crate::diag::{Code, printable};
+use crate::diag::{Code, plain_words};
 use crate::digest::Sha256Digest;
 use crate::json::{self, JsonError, MAX_SAFE_INTEGER};
 use crate::name::{BundleName, Namespace};
@@ -163,7 +163,7 @@ impl Statement {
     /// [`StatementError`] for the first defect.
     pub fn parse(payload: &[u8]) -> Result<Self, StatementError> {
         let shape = |error: serde_json::Error| StatementError::Shape {
-            message: printable(&error.to_string()),
+            message: plain_words(&error.to_string()),
         };
         let wire: StatementV1 =
             serde_json::from_value(json::parse(payload, payload.len())?).map_err(shape)?;
@@ -191,7 +191,7 @@ impl Statement {
             }
             let digest =
                 Sha256Digest::from_hex(&digest.sha256).map_err(|error| StatementError::Shape {
-                    message: printable(&error.to_string()),
+                    message: plain_words(&error.to_string()),
                 })?;
             subjects.insert(name, digest);
         }
@@ -233,7 +233,7 @@ impl Statement {
     pub fn to_payload(&self) -> Result<Vec<u8>, StatementError> {
         self.check()?;
         let shape = |error: serde_json::Error| StatementError::Shape {
-            message: printable(&error.to_string()),
+            message: plain_words(&error.to_string()),
         };
         let subject = |(name, digest): (&BundlePath, &Sha256Digest)| SubjectV1 {
             name: name.clone(),

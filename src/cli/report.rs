@@ -217,6 +217,10 @@ impl From<RootError> for Failure {
         let failure = Self::new(error.code(), error.to_string());
         match &error {
             RootError::Unsigned { shortfall, .. } => who_signed(failure, shortfall),
+            // The envelope's own words and help are about bundles.
+            RootError::Envelope(_) => failure
+                .about("a `N.root.json` of the trust root")
+                .hint("restore the file, or get it again from whoever runs the trust root"),
             _ => failure,
         }
     }

@@ -146,7 +146,7 @@ impl Pipeline<'_> {
         let state = State::load(&self.directories.state)?;
         let now = self.now(&state)?;
         // SECURITY: a URL that was not checked yet may hold a password, and whatever steers a terminal.
-        let label = configured.map_or("of the repository", |source| source.name.as_str());
+        let label = configured.map_or("unnamed", |source| source.name.as_str());
         let Fetched {
             bundle,
             transfer,

@@ -3,8 +3,8 @@
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 
-use crate::diag::{Code, Diagnostic};
-use crate::yaml::{self, Path, Spans};
+use crate::diag::{Code, Diagnostic, plain_words};
+use crate::yaml::{Path, Spans};
 
 /// One file that is being read, and the problems found in it.
 #[derive(Debug)]
@@ -83,7 +83,7 @@ impl Fields {
         match serde_json::from_value(value) {
             Ok(value) => Some(value),
             Err(error) => {
-                let message = format!("`{field}`: {}", yaml::plain_words(&error.to_string()));
+                let message = format!("`{field}`: {}", plain_words(&error.to_string()));
                 let hint = "see the field's description in the policy manual";
                 report.problem(Code::POLICY_TYPE, &self.path(field), message, hint);
                 None

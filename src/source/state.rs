@@ -21,7 +21,7 @@ use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use super::durable;
-use crate::diag::Code;
+use crate::diag::{Code, plain_words};
 use crate::digest::Sha256Digest;
 use crate::json::{self, JsonError};
 use crate::name::BundleName;
@@ -204,8 +204,8 @@ impl State {
             path: path.to_owned(),
             source,
         })?;
-        let state: StateV1 =
-            serde_json::from_value(value).map_err(|error| shape(error.to_string()))?;
+        let state: StateV1 = serde_json::from_value(value)
+            .map_err(|error| shape(plain_words(&error.to_string())))?;
         if state.format != FORMAT {
             return Err(shape(format!("its format is not `{FORMAT}`")));
         }

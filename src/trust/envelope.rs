@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use super::keys::KeyId;
 use super::private_key::SecretKey;
 use crate::bundle::Limits;
-use crate::diag::{Code, printable};
+use crate::diag::{Code, plain_words};
 use crate::digest::Sha256Digest;
 use crate::json::{self, JsonError};
 
@@ -140,7 +140,7 @@ impl Envelope {
         let wire: EnvelopeV1 =
             serde_json::from_value(json::parse(bytes, limit)?).map_err(|error| {
                 EnvelopeError::Shape {
-                    message: printable(&error.to_string()),
+                    message: plain_words(&error.to_string()),
                 }
             })?;
         let payload = decode(&wire.payload).ok_or(EnvelopeError::Base64 {

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::str::FromStr;
 
-use ed25519_dalek::pkcs8::DecodePublicKey as _;
+use ed25519_dalek::pkcs8::{DecodePublicKey as _, spki};
 use ed25519_dalek::{Signature, VerifyingKey};
 use serde::{Deserialize, Serialize};
 use ssh_key::HashAlg;
@@ -163,8 +163,12 @@ impl FromStr for PublicKey {
         }
         if text.starts_with("-----BEGIN PUBLIC KEY-----") {
             // SECURITY: dalek's PEM reader decompresses the point; `check` refuses what is weak or not canonical.
-            let key = VerifyingKey::from_public_key_pem(text).map_err(|_| KeyError::Algorithm {
-                algorithm: "PEM".into(),
+            let key = VerifyingKey::from_public_key_pem(text).map_err(|error| match error {
+                spki::Error::OidUnknown { oid } => KeyError::Algorithm {
+                    algorithm: oid.to_string(),
+                },
+                spki::Error::KeyMalformed => KeyError::NotAPoint,
+                _ => KeyError::Format,
             })?;
             let bytes = *key.as_bytes();
             return Self::check(key, &bytes);

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use super::keys::{KeyId, PublicKey};
 use super::root::RootError;
-use crate::diag::printable;
+use crate::diag::plain_words;
 use crate::digest::Sha256Digest;
 use crate::json;
 use crate::name::{BundleName, Namespace, PrincipalName, RoleName};
@@ -98,7 +98,7 @@ impl RootDocument {
     pub fn parse(payload: &[u8]) -> Result<Self, RootError> {
         let value = json::parse(payload, payload.len())?;
         let document: Self = serde_json::from_value(value).map_err(|error| RootError::Shape {
-            message: printable(&error.to_string()),
+            message: plain_words(&error.to_string()),
         })?;
         document.check()?;
         Ok(document)
@@ -110,7 +110,7 @@ impl RootDocument {
     /// [`RootError::Json`] for a number that JSON cannot carry.
     pub fn to_payload(&self) -> Result<Vec<u8>, RootError> {
         let value = serde_json::to_value(self).map_err(|error| RootError::Shape {
-            message: printable(&error.to_string()),
+            message: plain_words(&error.to_string()),
         })?;
         Ok(json::canonical(&value)?)
     }

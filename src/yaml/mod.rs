@@ -22,7 +22,7 @@ mod tree;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
-use crate::diag::{Code, Diagnostic, Location, printable};
+use crate::diag::{Code, Diagnostic, Location, plain_words, printable};
 
 pub use spans::{Path, Spans};
 
@@ -164,25 +164,6 @@ fn shape_error(error: &serde_yaml::Error, spans: &Spans) -> Diagnostic {
         (None, Some(field)) => found.under(field),
         (None, None) => found,
     }
-}
-
-/// What serde says, without the names of Rust types, and fit to be shown.
-pub(crate) fn plain_words(message: &str) -> String {
-    let message = printable(message);
-    let Some((before, expected)) = message.rsplit_once("expected ") else {
-        return message;
-    };
-    let first = expected.split([' ', ',']).next().unwrap_or_default();
-    let plain = match first {
-        "struct" | "internally" => "a mapping",
-        "map" => return format!("{before}expected a mapping"),
-        "u8" | "u16" | "u32" | "u64" | "usize" | "i8" | "i16" | "i32" | "i64" | "isize" => {
-            "an integer"
-        }
-        "f32" | "f64" => "a number",
-        _ => return message,
-    };
-    format!("{before}expected {plain}")
 }
 
 #[cfg(test)]

@@ -13,6 +13,7 @@
 
 mod acme;
 mod architecture;
+mod bad_input;
 mod delegation;
 mod docs;
 mod examples;
@@ -23,6 +24,7 @@ mod invariants;
 mod log;
 mod log_tampering;
 mod policy;
+mod promises;
 mod pull;
 mod readme;
 mod resolution;
@@ -30,3 +32,4 @@ mod resolution_properties;
 mod source;
 mod support;
 mod trust_init;
+mod vectors;

@@ -75,3 +75,10 @@ fn text(bundle: &FetchedBundle, name: &str) -> Option<String> {
 fn commit(fetched: &Fetched) -> String {
     fetched.bundle.origin.commit().unwrap().to_string()
 }
+
+/// What an in-place read of `main` is refused for, if it is.
+pub(super) fn refusal(repo: &super::support::repo::Repo) -> Option<ordain::diag::Code> {
+    let cache = tempfile::tempdir().unwrap();
+    let fetched = asked(&repo.path().display().to_string(), "main").fetch(cache.path());
+    fetched.err().map(|error| error.code())
+}
