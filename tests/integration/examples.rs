@@ -128,6 +128,22 @@ fn the_main_command_answers_in_a_fresh_clone() {
 }
 
 #[test]
+fn standard_input_is_decided_like_a_file() {
+    let env = TestEnv::new();
+    env.clone_of_checkout("ordain");
+    let requests = env.read("ordain/bundles/acme/requests.jsonl");
+    let request = requests.lines().next().unwrap().as_bytes();
+    let output = env.ordain_with_input("ordain", request, ["eval", "-", "--format", "json"]);
+    let answer = output.json();
+    let rule = "acme#known-publishers";
+    assert!(
+        answer.to_string().contains(rule) && output.status == Some(0),
+        "{output}"
+    );
+    assert!(answer["format_version"].is_number(), "{output}");
+}
+
+#[test]
 fn the_readme_and_the_configuration_pin_the_same_root() {
     let readme = std::fs::read_to_string(checkout().join("README.md")).unwrap();
     assert!(readme.contains(&pinned()), "README.md lacks {}", pinned());

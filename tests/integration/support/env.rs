@@ -15,7 +15,7 @@ const GIT_DATE: &str = "2026-11-22T12:00:00 +0000";
 /// A temporary home, and commands that run in it. Removed when dropped.
 #[derive(Debug)]
 pub(crate) struct TestEnv {
-    directory: tempfile::TempDir,
+    _directory: tempfile::TempDir,
     root: PathBuf,
     variables: Vec<(String, String)>,
 }
@@ -34,7 +34,7 @@ impl TestEnv {
         }
         let variables = Vec::new();
         Self {
-            directory,
+            _directory: directory,
             root,
             variables,
         }
@@ -153,14 +153,17 @@ impl TestEnv {
         self.run(command, b"")
     }
 
-    /// Runs `ordain` in `work` with something on its standard input.
+    /// Runs `ordain` in a directory under `work` with something on its standard input.
     pub(crate) fn ordain_with_input<S: AsRef<OsStr>>(
         &self,
+        directory: impl AsRef<Path>,
         input: &[u8],
         arguments: impl IntoIterator<Item = S>,
     ) -> Output {
         let mut command = self.command(binary());
-        command.args(arguments);
+        command
+            .args(arguments)
+            .current_dir(self.work().join(directory));
         self.run(command, input)
     }
 

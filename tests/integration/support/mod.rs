@@ -1,9 +1,4 @@
 //! What the tests stand on: a cleared environment, keys from fixed seeds, and output fit for snapshots.
-#![allow(
-    dead_code,
-    unused_imports,
-    reason = "the whole vocabulary of the tests stands here, whichever of it today's tests speak"
-)]
 
 pub(crate) mod env;
 pub(crate) mod keys;
