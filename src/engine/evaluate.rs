@@ -174,29 +174,35 @@ impl Engine {
                 None => find(layer, position, 0..layer.rules.len(), request, &mut hits),
             }
             let found = hits.get(first_hit..).unwrap_or_default();
-            let picks: Vec<(&EffectiveRule, Pick)> = found
+            let picks: Vec<Candidate<'_>> = found
                 .iter()
                 .filter_map(|hit| Some((layer.rules.get(hit.rule)?, *hit)))
-                .map(|(rule, hit)| (rule, pick_of(rule, hit)))
+                .map(|(rule, hit)| Candidate {
+                    rule,
+                    pick: pick_of(rule, hit),
+                    is_failed: hit.failed,
+                })
                 .collect();
             let default = layer.default.map(|effect| Pick {
                 effect,
                 origin: Origin::Default(position),
                 mode: layer.mode,
             });
-            let spoken = picks.first().map(|(_, pick)| *pick).or(default);
+            let spoken = picks.iter().find(|found| !found.is_failed);
+            let spoken = spoken.map(|found| found.pick).or(default);
             all.add(spoken);
-            let binds = |rule: &EffectiveRule| rule.mode == Mode::Enforce;
-            let own = picks
-                .iter()
-                .find(|(rule, _)| binds(rule) && !rule.is_raised());
+            for found in picks.iter().filter(|found| found.is_failed) {
+                all.add(Some(found.pick));
+            }
+            let binding = || picks.iter().filter(|found| found.binds());
+            let own = binding().find(|found| !found.only_adds());
             let fallback = default.filter(|default| default.mode == Mode::Enforce);
-            enforced.add(own.map(|(_, pick)| *pick).or(fallback));
-            for (_, pick) in picks.iter().filter(|(rule, _)| rule.is_raised()) {
-                enforced.add(Some(*pick));
+            enforced.add(own.map(|found| found.pick).or(fallback));
+            for found in binding().filter(|found| found.only_adds()) {
+                enforced.add(Some(found.pick));
             }
             let is_audit = |pick: &Pick| pick.effect == Effect::Audit;
-            audited |= picks.iter().any(|(_, pick)| is_audit(pick))
+            audited |= picks.iter().any(|found| is_audit(&found.pick))
                 || spoken.is_some_and(|pick| is_audit(&pick));
         }
         let no_match = Pick {
@@ -238,6 +244,25 @@ fn find(
             rule,
             failed,
         });
+    }
+}
+
+/// A rule of a layer that matched, or may have.
+struct Candidate<'a> {
+    rule: &'a EffectiveRule,
+    pick: Pick,
+    is_failed: bool,
+}
+
+impl Candidate<'_> {
+    fn binds(&self) -> bool {
+        self.rule.mode == Mode::Enforce
+    }
+
+    /// Whether it adds its verdict and silences no other. A raised rule does, and one whose condition could not be judged:
+    /// where a parent's `default: deny` stood in for it, a descendant that makes it `require_approval` must not lift that.
+    fn only_adds(&self) -> bool {
+        self.is_failed || self.rule.is_raised()
     }
 }
 

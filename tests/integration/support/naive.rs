@@ -214,7 +214,7 @@ impl<'a> Naive<'a> {
                         && self.written(scope, rule).mode.min(self.cap) < 2;
                     rules.push((
                         state,
-                        raised,
+                        (raised, matches.is_none()),
                         format!("{scope}#{}", rule["id"].as_str().unwrap()),
                     ));
                 }
@@ -226,18 +226,27 @@ impl<'a> Naive<'a> {
                 .policies
                 .get(scope)
                 .and_then(|policy| word(&EFFECTS, &policy["default"]));
-            let say = |rule: Option<&(State, bool, String)>, default: Option<usize>| {
+            let say = |rule: Option<&(State, (bool, bool), String)>, default: Option<usize>| {
                 rule.map(|(state, _, name)| (state.effect, Some(name.clone())))
                     .or(default.map(|effect| (effect, None)))
             };
-            let spoken = say(rules.first(), default);
+            let named = |(state, _, name): &(State, (bool, bool), String)| {
+                (state.effect, Some(name.clone()))
+            };
+            let spoken = say(rules.iter().find(|(_, (_, failed), _)| !failed), default);
             audited |= spoken.as_ref().is_some_and(|(effect, _)| *effect == 1)
                 || rules.iter().any(|(state, ..)| state.effect == 1);
             all.extend(spoken);
+            all.extend(
+                rules
+                    .iter()
+                    .filter(|(_, (_, failed), _)| *failed)
+                    .map(named),
+            );
             let enforced = |state: &State| state.mode.min(self.cap) == 2;
             let own = rules
                 .iter()
-                .find(|(state, raised, _)| enforced(state) && !raised);
+                .find(|(state, adds, _)| enforced(state) && *adds == (false, false));
             bound.extend(say(
                 own,
                 default.filter(|_| self.mode(scope).min(self.cap) == 2),
@@ -245,8 +254,8 @@ impl<'a> Naive<'a> {
             bound.extend(
                 rules
                     .iter()
-                    .filter(|(_, raised, _)| *raised)
-                    .map(|(state, _, name)| (state.effect, Some(name.clone()))),
+                    .filter(|(state, adds, _)| enforced(state) && *adds != (false, false))
+                    .map(named),
             );
         }
         let greatest = |said: Vec<(usize, Option<String>)>| {
