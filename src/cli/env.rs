@@ -63,9 +63,15 @@ impl Environment {
                 .filter(|path| path.is_absolute())
         };
         let home = path("HOME");
-        let directory = |variable: &str, own: &str, fallback: &str| {
+        let directory = |general: &str, own: &str, fallback: &str| {
+            if variable(own).is_some() && path(own).is_none() {
+                return Err(Failure::new(
+                    Code::HOME,
+                    format!("`{own}` is not an absolute path"),
+                ));
+            }
             path(own)
-                .or_else(|| path(variable).map(|base| base.join("ordain")))
+                .or_else(|| path(general).map(|base| base.join("ordain")))
                 .or_else(|| home.as_ref().map(|home| home.join(fallback).join("ordain")))
                 .ok_or_else(|| {
                     Failure::new(Code::HOME, format!("neither `HOME` nor `{own}` is set"))

@@ -105,10 +105,7 @@ impl Pipeline<'_> {
     fn now(&self, state: &State) -> Result<Timestamp, PipelineError> {
         let now = self.clock.now();
         match state.last_seen() {
-            Some(seen)
-                if self.clock == Clock::System
-                    && seen.duration_since(now) > pull::CLOCK_TOLERANCE =>
-            {
+            Some(seen) if seen.duration_since(now) > pull::CLOCK_TOLERANCE => {
                 Err(PipelineError::ClockWentBack { now, seen })
             }
             _ => Ok(now),

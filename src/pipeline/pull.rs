@@ -13,7 +13,7 @@ use crate::clock::{Clock, Lifetime};
 use crate::config::{BundleSource, Config, Repository};
 use crate::lockfile::{LOCK_FILE, LockedBundle, Lockfile};
 use crate::resolve::EffectivePolicy;
-use crate::source::git::{Fetched, Movement, Transfer};
+use crate::source::git::{Fetched, Movement, Progress, Transfer};
 use crate::source::state::{self, Advance, Mark, State};
 use crate::source::store::Store;
 use crate::trust::{Expectation, TrustRoot, VerifiedBundle};
@@ -140,9 +140,11 @@ impl Pipeline<'_> {
         &self,
         base: &Path,
         repository: &Repository,
-        configured: Option<&BundleSource>,
+        configured: Option<(&BundleSource, Option<&LockedBundle>)>,
         root: &TrustRoot,
     ) -> Result<PulledBundle, PipelineError> {
+        let (configured, locked) = configured.unzip();
+        let locked = locked.flatten();
         let state = State::load(&self.directories.state)?;
         let now = self.now(&state)?;
         // SECURITY: a URL that was not checked yet may hold a password, and whatever steers a terminal.
@@ -155,7 +157,8 @@ impl Pipeline<'_> {
         let expected = Expectation {
             name: configured.map(|source| &source.name),
             now,
-            high_water: configured.and_then(|source| high_water(&state, root, &source.name, None)),
+            high_water: configured
+                .and_then(|source| high_water(&state, root, &source.name, locked)),
             max_age: configured
                 .and_then(|source| source.max_age)
                 .map(Lifetime::duration),
@@ -255,7 +258,19 @@ impl Pipeline<'_> {
 
     /// One pull at a time on this machine's state; the others wait.
     fn lock(&self) -> Result<File, PipelineError> {
-        Ok(state::lock(&self.directories.state, "pull.lock")?)
+        let waiting = || {
+            (self.watch)(&Progress {
+                stage: "waiting for another pull",
+                ..Progress::default()
+            });
+        };
+        let state = &self.directories.state;
+        Ok(state::lock_patiently(
+            state,
+            "pull.lock",
+            self.interrupt,
+            waiting,
+        )?)
     }
 }
 

@@ -13,9 +13,11 @@
 //! repaired.
 
 use std::collections::BTreeMap;
-use std::fs::{self, File};
-use std::io;
+use std::fs::{self, File, TryLockError};
+use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
@@ -34,6 +36,8 @@ const FORMAT: &str = "ordain-state/v1";
 const TIME_STEP: SignedDuration = SignedDuration::from_mins(1);
 /// The most bytes of the file.
 const MAX_BYTES: usize = 16 << 20;
+/// How often a waiting process looks again.
+const POLL: Duration = Duration::from_millis(50);
 
 /// The highest revision seen of a bundle.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -123,6 +127,9 @@ pub enum StateError {
         /// Why.
         reason: String,
     },
+    /// The wait for another process was ended.
+    #[error("interrupted while waiting for another pull")]
+    Interrupted,
     /// A revision below the mark.
     #[error(
         "bundle `{bundle}` is at epoch {}, revision {}, but this machine has seen epoch {}, revision {}",
@@ -165,6 +172,7 @@ impl StateError {
     pub fn code(&self) -> Code {
         match self {
             Self::Io { .. } => Code::SOURCE_STATE,
+            Self::Interrupted => Code::SOURCE_INTERRUPTED,
             Self::Link { .. } | Self::Writable { .. } => Code::SOURCE_STATE_UNSAFE,
             Self::Json { .. } | Self::Shape { .. } => Code::SOURCE_STATE_DAMAGED,
             Self::Rollback { .. } | Self::Equivocation { .. } | Self::RootRollback { .. } => {
@@ -184,10 +192,16 @@ impl State {
         if !check(directory, Expected::Directory)? || !check(&path, Expected::File)? {
             return Ok(Self::default());
         }
-        let bytes = fs::read(&path).map_err(|source| StateError::Io {
+        let failed = |source| StateError::Io {
             path: path.clone(),
             source,
-        })?;
+        };
+        // One byte more than is allowed is enough to refuse it.
+        let mut bytes = Vec::new();
+        let file = File::open(&path).map_err(failed)?;
+        file.take(MAX_BYTES as u64 + 1)
+            .read_to_end(&mut bytes)
+            .map_err(failed)?;
         Self::parse(&bytes, &path)
     }
 
@@ -310,6 +324,42 @@ pub fn advance(directory: &Path, advances: &[Advance<'_>]) -> Result<State, Stat
 /// # Errors
 /// [`StateError`] when the directory or the file is unsafe or cannot be used.
 pub fn lock(directory: &Path, name: &str) -> Result<File, StateError> {
+    let (path, lock) = open_lock(directory, name)?;
+    lock.lock()
+        .map_err(|source| StateError::Io { path, source })?;
+    Ok(lock)
+}
+
+/// As [`lock`], for a wait that may be long: `waiting` is told of it, and `interrupt` ends it.
+///
+/// # Errors
+/// [`StateError::Interrupted`], and as for [`lock`].
+pub fn lock_patiently(
+    directory: &Path,
+    name: &str,
+    interrupt: &AtomicBool,
+    waiting: impl FnOnce(),
+) -> Result<File, StateError> {
+    let (path, lock) = open_lock(directory, name)?;
+    let mut waiting = Some(waiting);
+    loop {
+        match lock.try_lock() {
+            Ok(()) => return Ok(lock),
+            Err(TryLockError::Error(source)) => return Err(StateError::Io { path, source }),
+            Err(TryLockError::WouldBlock) if interrupt.load(Ordering::Relaxed) => {
+                return Err(StateError::Interrupted);
+            }
+            Err(TryLockError::WouldBlock) => {
+                if let Some(waiting) = waiting.take() {
+                    waiting();
+                }
+                std::thread::sleep(POLL);
+            }
+        }
+    }
+}
+
+fn open_lock(directory: &Path, name: &str) -> Result<(PathBuf, File), StateError> {
     let failed = |path: &Path| {
         let path = path.to_owned();
         move |source| StateError::Io { path, source }
@@ -325,8 +375,7 @@ pub fn lock(directory: &Path, name: &str) -> Result<File, StateError> {
         .write(true)
         .open(&path)
         .map_err(failed(&path))?;
-    lock.lock().map_err(failed(&path))?;
-    Ok(lock)
+    Ok((path, lock))
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

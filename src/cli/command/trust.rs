@@ -12,9 +12,11 @@ use crate::atomic::{self, Access};
 use crate::bundle::Limits;
 use crate::cli::exit::Exit;
 use crate::cli::report::Failure;
+use crate::cli::session::{FetchFlags, with_pipeline};
 use crate::cli::ui::Output;
 use crate::cli::{keyfile, project, ui};
 use crate::clock::Lifetime;
+use crate::config::TrustSource;
 use crate::diag::Code;
 use crate::digest::Sha256Digest;
 use crate::name::{Namespace, PrincipalName, RoleName};
@@ -342,12 +344,10 @@ fn sign(context: &Context, args: &Sign) -> Result<Exit, Failure> {
 fn verify(context: &Context, args: &Verify) -> Result<Exit, Failure> {
     let (dir, fingerprint) = place(context, args.dir.as_deref(), args.fingerprint)?;
     let fingerprint = fingerprint.ok_or_else(project::fingerprint_needed)?;
-    let root = crate::pipeline::trust_root(
-        &dir,
-        fingerprint,
-        context.env.clock.now(),
-        &Limits::default(),
-    )?;
+    let trust = TrustSource { dir, fingerprint };
+    let root = with_pipeline(context, &FetchFlags::default(), |pipeline| {
+        Ok(pipeline.trust_root(&trust)?)
+    })?;
     let mut out = Output::stdout();
     let signers: Vec<&str> = root
         .signers()

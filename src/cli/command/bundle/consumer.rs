@@ -19,6 +19,9 @@ use crate::trust::{TrustRoot, VerifiedBundle};
 pub(crate) struct Pull {
     /// A repository's URL or path; every bundle of the configuration where none is given.
     url: Option<String>,
+    /// Take what the refs point at now, even under CI.
+    #[arg(long, conflicts_with_all = ["locked", "frozen", "url"])]
+    update: bool,
     #[command(flatten)]
     source: SourceFlags,
     #[command(flatten)]
@@ -48,7 +51,11 @@ pub(super) fn pull(context: &Context, args: &Pull) -> Result<Exit, Failure> {
     with_pipeline(context, &args.fetch, |pipeline| {
         match target::find(context, args.url.as_deref(), &args.source)? {
         Target::Configured(config, _) if args.url.is_none() => {
-            let locking = args.fetch.locking(context, Locking::Update);
+            let locking = if args.update {
+                    Locking::Update
+                } else {
+                    args.fetch.locking(context, Locking::Update)
+                };
             let pulled = pipeline.pull(&config, locking)?;
             for bundle in &pulled.bundles {
                 out.line(&change(bundle))?;
@@ -82,11 +89,12 @@ pub(super) fn verify(context: &Context, args: &Verify) -> Result<Exit, Failure> 
         match target::find(context, args.target.as_deref(), &args.source)? {
             Target::Configured(config, bundles) => {
                 let root = pipeline.trust_root(&config.trust)?;
+                let lock = Lockfile::load(&config.base().join(LOCK_FILE))?.unwrap_or_default();
                 for source in &bundles {
                     let verified = pipeline.verify_repository(
                         config.base(),
                         &source.repository,
-                        Some(source),
+                        Some((source, lock.bundles.get(&source.name))),
                         &root,
                     )?;
                     report(&mut out, &verified.bundle, &root)?;
