@@ -23,6 +23,7 @@ mod interop;
 mod invariants;
 mod log;
 mod log_tampering;
+mod mended;
 mod policy;
 mod promises;
 mod pull;

@@ -131,10 +131,13 @@ pub(crate) fn run(context: &Context, args: &Arguments) -> Result<Exit, Failure> 
     let ended = writer.end(&mut out).and_then(|()| out.flush());
     result?;
     ended?;
-    if let Some(finished) = finished {
-        logs::tell(&finished?);
+    match finished {
+        Some(finished) => {
+            logs::tell(&finished?);
+            tally.tell(&log_config);
+        }
+        None => note("warning: nothing of this is on record"),
     }
-    tally.tell(&log_config);
     Ok(match failed {
         Some(exit) => exit,
         None => tally.exit(args.exit_zero),
@@ -309,10 +312,13 @@ impl Session<'_> {
 
     fn record_and_print(&mut self, mut decided: Vec<Decided>) -> Result<(), Failure> {
         let failure = self.record(&mut decided).err();
+        let mut is_binding = false;
         if let Some(failure) = &failure {
             // INVARIANT: no decision without a record, so what was decided is not said.
             for (decision, _) in &mut decided {
-                let mode = self.judge.mode();
+                // SECURITY: a scope below a root that only warns may enforce; what it enforced is not let go.
+                let mode = self.judge.mode().max(decision.mode);
+                is_binding |= mode == Mode::Enforce;
                 *decision = self.without_policy(mode, Cause::LogUnwritable, failure, decision);
             }
         }
@@ -323,7 +329,7 @@ impl Session<'_> {
         }
         self.out.flush()?;
         match failure {
-            Some(failure) if self.judge.mode() == Mode::Enforce => Err(failure),
+            Some(failure) if is_binding => Err(failure),
             Some(failure) => {
                 failure.print();
                 Ok(())

@@ -1,0 +1,130 @@
+//! What a hostile reader of the program found, each tried again.
+
+use super::support::TestEnv;
+
+const READ: &str = r#"{"subject":{"type":"user","id":"dana"},"action":{"name":"read_config"},"resource":{"type":"server","id":"github"}}"#;
+
+fn example() -> TestEnv {
+    let env = TestEnv::new();
+    env.clone_of_checkout(".");
+    env.write("read.json", READ);
+    env
+}
+
+#[test]
+fn a_decision_too_long_for_the_log_is_denied_alone() {
+    let env = example();
+    let long = READ.replace("dana", &"x".repeat(66_000));
+    env.write("requests.jsonl", format!("{READ}\n{long}\n{READ}\n"));
+    let output = env.ordain(["eval", "requests.jsonl", "--format", "json"]);
+    assert_eq!(output.status, Some(2), "{}", output.stderr);
+    let document: serde_json::Value = serde_json::from_str(&output.stdout).unwrap();
+    let outcomes: Vec<&str> = document["decisions"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|decision| decision["outcome"].as_str().unwrap())
+        .collect();
+    assert_eq!(outcomes, ["allowed", "denied", "allowed"]);
+    assert_eq!(document["decisions"][1]["reason_code"], "RECORD_TOO_LONG");
+    env.ordain(["log", "verify"]).success();
+}
+
+#[test]
+fn the_log_is_not_written_through_a_link() {
+    let env = example();
+    env.ordain(["eval", "read.json"]).success();
+    let victim = env.write("victim", "keep");
+    let link = env.work().join(".ordain/log/checkpoint.tmp");
+    std::os::unix::fs::symlink(victim, link).unwrap();
+    env.ordain(["eval", "read.json"]).success();
+    assert_eq!(env.read("victim"), "keep");
+    env.ordain(["log", "verify"]).success();
+}
+
+#[test]
+fn one_log_serves_several_scopes() {
+    let env = example();
+    env.ordain(["eval", "read.json"]).success();
+    env.ordain(["eval", "--scope", "acme/platform", "read.json"])
+        .success();
+    env.ordain(["log", "verify"]).success();
+}
+
+#[test]
+fn flags_that_would_be_ignored_are_refused() {
+    let env = example();
+    for flags in [&["--ref", "nope"][..], &["--path", "x"]] {
+        let mut arguments = vec!["bundle", "verify"];
+        arguments.extend(flags);
+        let output = env.ordain(&arguments);
+        assert_eq!(output.status, Some(2), "{output}");
+        assert!(output.stderr.contains("E-CONFIG-001"), "{output}");
+    }
+}
+
+#[test]
+fn json_holds_no_character_that_steers_a_terminal() {
+    let env = example();
+    env.write("odd.json", READ.replace("dana", "d\u{9b}\u{202e}\u{7f}"));
+    let output = env.ordain(["request", "normalize", "odd.json"]);
+    assert_eq!(output.status, Some(0), "{output}");
+    assert!(output.stdout.contains(r"d\u009b\u202e\u007f"), "{output}");
+    assert!(
+        !output
+            .stdout
+            .chars()
+            .any(|c| "\u{9b}\u{202e}\u{7f}".contains(c))
+    );
+}
+
+#[test]
+fn outside_a_repository_nothing_above_is_taken() {
+    let env = TestEnv::new();
+    env.write("ordain.yaml", "not even YAML: [");
+    env.write("below/read.json", READ);
+    let output = env.ordain_in("below", ["eval", "read.json"]);
+    assert_eq!(output.status, Some(2), "{output}");
+    assert!(output.stderr.contains("E-CONFIG-002"), "{output}");
+}
+
+#[test]
+fn an_unwritable_log_denies_what_is_enforced_and_nothing_else() {
+    let env = TestEnv::new();
+    let fails = |mode: &str, team: &str| {
+        env.write(
+            "policy/bundle.yaml",
+            "apiVersion: ordain/v1\nkind: Bundle\nname: acme\nversion: 1.0.0\nnamespace: acme\n",
+        );
+        let scope = |scope: &str, mode: &str, effect: &str| {
+            format!(
+                "apiVersion: ordain/v1\nkind: Policy\nscope: {scope}\nmode: {mode}\nrules:\n  \
+                 - {{id: r, effect: {effect}, reason: So it is, match: {{}}}}\n"
+            )
+        };
+        env.write("policy/policies/acme.yaml", scope("acme", mode, "allow"));
+        env.write(
+            "policy/policies/team.yaml",
+            scope("acme/team", team, "deny"),
+        );
+        env.write("read.json", READ);
+        env.write(".ordain", "a file where a directory should be");
+        let arguments = ["eval", "--unsigned-dir", "policy", "--scope", "acme/team"];
+        env.ordain(
+            arguments
+                .into_iter()
+                .chain(["--format", "jsonl", "read.json"]),
+        )
+    };
+    for (root, team, status, outcome) in [
+        ("enforce", "enforce", 70, "denied"),
+        ("warn", "enforce", 70, "denied"),
+        ("audit-only", "warn", 0, "allowed"),
+    ] {
+        let output = fails(root, team);
+        assert_eq!(output.status, Some(status), "{root}, {team}: {output}");
+        let decision: serde_json::Value = serde_json::from_str(&output.stdout).unwrap();
+        assert_eq!(decision["outcome"], outcome, "{root}, {team}: {output}");
+        assert_eq!(decision["reason_code"], "LOG_UNWRITABLE");
+    }
+}
