@@ -14,6 +14,9 @@
 //! Once all bundles of a policy are verified, [`check_requires`](super::check_requires) holds them against one another, and
 //! [`crate::resolve`] lets each define only the scopes that its signers speak for.
 
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
 use jiff::{SignedDuration, Timestamp};
 use rayon::prelude::*;
 
@@ -31,6 +34,9 @@ use crate::name::{BundleName, Namespace, RoleName};
 
 /// How far in the future a statement may be issued: clocks differ.
 const CLOCK_SKEW: SignedDuration = SignedDuration::from_mins(5);
+
+/// Bytes from which on files are hashed on all cores.
+const PARALLEL_BYTES: usize = 1 << 20;
 
 /// The highest revision of a bundle that was ever accepted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -259,6 +265,54 @@ pub fn verify(
     expected: &Expectation<'_>,
     limits: &Limits,
 ) -> Result<VerifiedBundle, VerifyError> {
+    // Files are hashed on the other cores while the statement is read on this one; which check fails first stays as it is.
+    let check_statement = || check_statement(&fetched, root, expected, limits);
+    let (found, signed) = if is_small(&fetched) {
+        (
+            fetched.files.iter().map(digest_of).collect(),
+            check_statement(),
+        )
+    } else {
+        rayon::join(|| digests_of(&fetched), check_statement)
+    };
+    let Signed {
+        statement,
+        payload,
+        role,
+        signers,
+    } = signed?;
+    check_files(&found, &statement)?;
+    let manifest = check_manifest(&fetched, &statement.predicate, limits)?;
+    let delegated = root
+        .document()
+        .delegated_within(&statement.predicate.namespace, &role);
+    Ok(VerifiedBundle {
+        delegated,
+        fetched,
+        manifest,
+        predicate: statement.predicate,
+        payload,
+        role,
+        signers,
+        root_version: root.version(),
+    })
+}
+
+/// What the envelope says, once it is known who says it.
+struct Signed {
+    statement: Statement,
+    payload: Sha256Digest,
+    role: RoleName,
+    signers: Vec<Signer>,
+}
+
+/// Steps 1 to 5: all that needs no file.
+fn check_statement(
+    fetched: &FetchedBundle,
+    root: &TrustRoot,
+    expected: &Expectation<'_>,
+    limits: &Limits,
+) -> Result<Signed, VerifyError> {
     let bytes = fetched
         .envelope
         .as_deref()
@@ -276,20 +330,11 @@ pub fn verify(
     check_revision(&statement.predicate, &role, payload, root, expected)?;
     check_times(&statement.predicate, expected)?;
     check_revocation(&statement.predicate, payload, root)?;
-    check_files(&fetched, &statement)?;
-    let manifest = check_manifest(&fetched, &statement.predicate, limits)?;
-    let delegated = root
-        .document()
-        .delegated_within(&statement.predicate.namespace, &role);
-    Ok(VerifiedBundle {
-        delegated,
-        fetched,
-        manifest,
-        predicate: statement.predicate,
+    Ok(Signed {
+        statement,
         payload,
         role,
         signers,
-        root_version: root.version(),
     })
 }
 
@@ -427,36 +472,51 @@ fn check_revocation(
     Ok(())
 }
 
-/// The files are exactly the subjects, and each has its signed digest.
-fn check_files(fetched: &FetchedBundle, statement: &Statement) -> Result<(), VerifyError> {
-    if let Some(path) = fetched
-        .files
-        .keys()
-        .find(|path| !statement.subjects.contains_key(*path))
-    {
-        return Err(VerifyError::Unlisted { path: path.clone() });
-    }
-    let mut pairs = Vec::with_capacity(statement.subjects.len());
-    for (path, signed) in &statement.subjects {
-        match fetched.files.get(path) {
-            Some(bytes) => pairs.push((path, *signed, bytes)),
-            None => return Err(VerifyError::MissingFile { path: path.clone() }),
-        }
-    }
-    let differing = pairs
-        .par_iter()
-        .with_min_len(16)
-        .find_map_first(|(path, signed, bytes)| {
-            let found = Sha256Digest::of(bytes);
-            (found != *signed).then(|| VerifyError::FileDigest {
-                path: (*path).clone(),
-                signed: *signed,
-                found,
-            })
-        });
-    differing.map_or(Ok(()), Err)
+/// The digest of every file, by name, computed on all cores.
+fn digests_of(fetched: &FetchedBundle) -> Vec<(&BundlePath, Sha256Digest)> {
+    let files: Vec<_> = fetched.files.iter().collect();
+    files.into_par_iter().map(digest_of).collect()
 }
 
+fn digest_of<'a>((path, bytes): (&'a BundlePath, &Arc<[u8]>)) -> (&'a BundlePath, Sha256Digest) {
+    (path, Sha256Digest::of(bytes))
+}
+
+/// Whether hashing takes less time than it takes to begin threads for it.
+fn is_small(fetched: &FetchedBundle) -> bool {
+    // A hash costs about as much as that of some hundred bytes more than there are.
+    let sizes = fetched.files.values().map(|bytes| bytes.len() + 256);
+    sizes.sum::<usize>() < PARALLEL_BYTES
+}
+
+/// The files are exactly the subjects, and each has its signed digest. Both are sorted by name.
+fn check_files(
+    found: &[(&BundlePath, Sha256Digest)],
+    statement: &Statement,
+) -> Result<(), VerifyError> {
+    let subjects = &statement.subjects;
+    if !found.iter().map(|(path, _)| *path).eq(subjects.keys()) {
+        let names: BTreeSet<&BundlePath> = found.iter().map(|(path, _)| *path).collect();
+        if let Some(path) = names.iter().find(|path| !subjects.contains_key(**path)) {
+            let path = (*path).clone();
+            return Err(VerifyError::Unlisted { path });
+        }
+        if let Some(path) = subjects.keys().find(|path| !names.contains(path)) {
+            return Err(VerifyError::MissingFile { path: path.clone() });
+        }
+    }
+    let differing = found
+        .iter()
+        .zip(subjects.values())
+        .find(|((_, found), signed)| found != *signed);
+    differing.map_or(Ok(()), |((path, found), signed)| {
+        Err(VerifyError::FileDigest {
+            path: (*path).clone(),
+            signed: *signed,
+            found: *found,
+        })
+    })
+}
 fn check_manifest(
     fetched: &FetchedBundle,
     predicate: &Predicate,
