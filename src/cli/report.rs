@@ -10,7 +10,9 @@ use crate::engine::request::RequestError;
 use crate::lockfile::LockError;
 use crate::log::LogError;
 use crate::pipeline::PipelineError;
-use crate::trust::{PrivateKeyError, RootError, SignError, VerifyError};
+use crate::trust::{
+    AllowedSignersError, DraftError, EditError, PrivateKeyError, RootError, SignError, VerifyError,
+};
 
 /// A failed command.
 #[derive(Debug, Clone)]
@@ -180,6 +182,7 @@ macro_rules! plain {
 }
 
 plain!(
+    AllowedSignersError,
     LockError,
     PrivateKeyError,
     RequestError,
@@ -222,6 +225,24 @@ impl From<RootError> for Failure {
                 .about("a `N.root.json` of the trust root")
                 .hint("restore the file, or get it again from whoever runs the trust root"),
             _ => failure,
+        }
+    }
+}
+
+impl From<EditError> for Failure {
+    fn from(error: EditError) -> Self {
+        match error {
+            EditError::Root(error) => error.into(),
+            error => Self::new(error.code(), error.to_string()),
+        }
+    }
+}
+
+impl From<DraftError> for Failure {
+    fn from(error: DraftError) -> Self {
+        match error {
+            DraftError::Root(error) => error.into(),
+            error => Self::new(error.code(), error.to_string()),
         }
     }
 }

@@ -115,4 +115,22 @@ codes! {
         "A bundle was written against a newer revision of another one than is there. Pull again; if it stays, the other bundle's publisher is behind.";
     REQUIRES_CYCLE = "E-TRUST-056", Untrusted, "bundles require one another in a circle",
         "Their publishers must break the circle.";
+    ROOT_EDIT = "E-TRUST-080", Invalid, "the change to the trust root cannot be made",
+        "It names what is not there, or contradicts itself. `ordain trust show` prints the last root with its principals, keys and roles.";
+    ROOT_EDIT_EXPIRED = "E-TRUST-081", Invalid, "the next trust root would be expired",
+        "The expiry that would be kept is past. Give a new one with `--expires 1y`.";
+    ROOT_UNCHANGED = "E-TRUST-082", Invalid, "the next trust root would say the same",
+        "No change was asked for, or it is in force already. To extend the expiry alone, give `--renew`.";
+    ROOT_STILL_NEEDED = "E-TRUST-083", Invalid, "a principal is still needed",
+        "Without them a role could not reach its threshold. Name other members for the role, or a lower threshold, in the same command.";
+    ROOT_UNREACHABLE = "E-TRUST-084", Invalid, "a role could no longer reach its threshold",
+        "Too few of its members would have a key that is not revoked. Revoke the key and give its owner a new one in one rotation: `ordain trust rotate --revoke-key … --principal NAME=NEW.pub --expires …`.";
+    ROOT_STRANGER = "E-TRUST-085", Invalid, "the key's signature would not count",
+        "It belongs to nobody in this trust root and the one before it, or it is revoked. `ordain trust show` prints whose keys count; the root before must lie beside the one to sign.";
+    ROOT_OTHER_PAYLOAD = "E-TRUST-086", Untrusted, "signatures over another trust root",
+        "Signatures are merged only where both files hold the same payload. Two people may have made the same version with different changes: agree on one of them, and sign that.";
+    ROOT_FORK = "E-TRUST-087", Untrusted, "two trust roots of one version",
+        "What was brought here and what is here differ under one version. Its signers signed two documents, or someone mixed two organisations: ask its owners which one is right.";
+    ALLOWED_SIGNERS = "E-TRUST-088", Invalid, "the allowed_signers file cannot be used",
+        "See ssh-keygen(1), ALLOWED SIGNERS: each line is `principals [options] ssh-ed25519 AAAA…`. Principals must be names, or addresses that begin with one.";
 }
