@@ -307,7 +307,7 @@ fn open(envelope: &Envelope, expected: u64) -> Result<RootDocument, RootError> {
 }
 
 /// Whether the `root` role of `by` is satisfied.
-fn satisfied(
+pub(super) fn satisfied(
     envelope: &Envelope,
     by: &RootDocument,
     version: u64,

@@ -3,7 +3,7 @@
 
 use super::envelope::{Envelope, EnvelopeError, ROOT_PAYLOAD_TYPE};
 use super::keys::PublicKey;
-use super::root::RootError;
+use super::root::{RootError, satisfied};
 use super::root_document::RootDocument;
 use super::threshold::{Shortfall, ValidSignatures};
 use crate::bundle::{Limits, Signer};
@@ -130,6 +130,18 @@ impl RootDraft {
     pub fn standings(&self, previous: Option<&RootDocument>) -> Vec<RootStanding> {
         let documents = previous.into_iter().chain([&self.document]);
         documents.filter_map(|by| self.standing(by)).collect()
+    }
+
+    /// Whether everyone has signed who must.
+    ///
+    /// # Errors
+    /// [`RootError::Unsigned`] for the first role that is not satisfied.
+    pub fn check_signed(&self, previous: Option<&RootDocument>) -> Result<(), RootError> {
+        let version = self.document.version.get();
+        for by in previous.into_iter().chain([&self.document]) {
+            satisfied(&self.envelope, by, version)?;
+        }
+        Ok(())
     }
 
     fn standing(&self, by: &RootDocument) -> Option<RootStanding> {

@@ -33,4 +33,5 @@ mod resolution_properties;
 mod source;
 mod support;
 mod trust_init;
+mod trust_rotate;
 mod vectors;

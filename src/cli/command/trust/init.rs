@@ -67,8 +67,13 @@ pub(super) fn run(context: &Context, args: &Init) -> Result<Exit, Failure> {
     out.flush()?;
     let standings = draft.standings(None);
     let name = ui::escape(&file.display().to_string());
-    let lines: Vec<String> = standings.iter().map(super::standing_line).collect();
-    ui::note(&format!("wrote `{name}`; {}", lines.join("; ")));
+    for standing in &standings {
+        ui::note(&format!(
+            "wrote `{name}`, signed by {} of the {} it needs",
+            standing.signed.len(),
+            standing.threshold
+        ));
+    }
     super::note_incomplete(&file, &standings);
     if draft.document().publishers().next().is_none() {
         ui::note("hint: nobody may publish a bundle yet; give `--namespace` or `--publisher`");

@@ -215,11 +215,13 @@ pub(super) fn write(
 fn last_complete(dir: &Path, fingerprint: Option<Sha256Digest>) -> Result<RootDraft, Failure> {
     let limits = Limits::default();
     let files = crate::pipeline::root_files(dir, &limits)?;
-    let last = root_drafts(&files, &limits)?.pop();
-    let (Some(last), Some((first, later))) = (last, files.split_first()) else {
+    let mut drafts = root_drafts(&files, &limits)?;
+    let (Some(last), Some((first, later))) = (drafts.pop(), files.split_first()) else {
         return Err(RootError::Missing.into());
     };
+    let previous = drafts.last().map(RootDraft::document);
     let walk = || -> Result<(), RootError> {
+        last.check_signed(previous)?;
         let mut chain = RootChain::begin(first, fingerprint, &limits)?;
         later
             .iter()

@@ -54,7 +54,7 @@ pub(super) fn run(context: &Context, args: &Verify) -> Result<Exit, Failure> {
         Ok(root) => root,
         Err(failure) => {
             out.flush()?;
-            return Err(failure);
+            return Err(unsigned(&drafts).unwrap_or(failure));
         }
     };
     let signers: Vec<&str> = root
@@ -71,6 +71,14 @@ pub(super) fn run(context: &Context, args: &Verify) -> Result<Exit, Failure> {
     out.line(&format!("fingerprint  {}", root.fingerprint()))?;
     out.flush()?;
     Ok(Exit::Success)
+}
+
+/// What the last root lacks while nobody has signed it: without a signature it is no envelope to the walk.
+fn unsigned(drafts: &[RootDraft]) -> Option<Failure> {
+    let (last, before) = drafts.split_last()?;
+    last.envelope().keyids().next().is_none().then_some(())?;
+    let previous = before.last().map(RootDraft::document);
+    last.check_signed(previous).err().map(Failure::from)
 }
 
 /// Of another root than the pinned one nothing is worth a look.
