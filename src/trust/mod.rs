@@ -4,6 +4,8 @@
 //! that can make a [`VerifiedBundle`]. It is pure: bytes and time come in as arguments.
 
 mod envelope;
+mod git_object;
+mod git_signature;
 mod keys;
 mod private_key;
 mod requires;
@@ -15,11 +17,15 @@ mod verified;
 mod verify;
 
 pub use envelope::{Envelope, EnvelopeError, ROOT_PAYLOAD_TYPE, STATEMENT_PAYLOAD_TYPE};
+pub use git_object::GitObjectError;
+pub use git_signature::{GitObject, GitSignatureError, GitSigned, git_signatures};
 pub use keys::{KeyError, KeyId, PublicKey};
 pub use private_key::{Passphrase, PrivateKeyError, PrivateKeyFormat, SecretKey};
 pub use requires::{RequiresError, check_requires};
 pub use root::{RootChain, RootError, TrustRoot};
-pub use root_document::{Principal, Revocations, RevokedRevisions, Role, RootDocument};
+pub use root_document::{
+    GitRequirement, Principal, Revocations, RevokedRevisions, Role, RootDocument,
+};
 pub use sign::{NextRevision, SignError, Signed, Unchanged, cosign_root, sign_bundle, sign_root};
 pub use threshold::Shortfall;
 pub use verified::VerifiedBundle;

@@ -21,7 +21,8 @@ use crate::diag::Code;
 use crate::digest::Sha256Digest;
 use crate::name::{Namespace, PrincipalName, RoleName};
 use crate::trust::{
-    Envelope, Principal, Revocations, Role, RootDocument, SecretKey, cosign_root, sign_root,
+    Envelope, GitRequirement, Principal, Revocations, Role, RootDocument, SecretKey, cosign_root,
+    sign_root,
 };
 
 /// `ordain trust …`
@@ -57,6 +58,9 @@ pub(crate) struct Init {
     /// A namespace with publishers of its own: NAMESPACE=NAME,NAME:THRESHOLD. Repeat for each.
     #[arg(long = "publisher", value_name = "NAMESPACE=NAMES:N")]
     publishers: Vec<Delegation>,
+    /// Bundles of this publisher need a signature of Git's own as well, by one member: NAMESPACE=commit, tag or either.
+    #[arg(long = "require-git", value_name = "NAMESPACE=WHICH")]
+    require_git: Vec<GitRule>,
     /// A private key to sign with. Repeat for each.
     #[arg(long = "key", value_name = "FILE")]
     keys: Vec<PathBuf>,
@@ -140,6 +144,25 @@ impl FromStr for Delegation {
     }
 }
 
+/// `NAMESPACE=commit|tag|either`.
+#[derive(Debug, Clone)]
+struct GitRule {
+    namespace: Namespace,
+    required: GitRequirement,
+}
+
+impl FromStr for GitRule {
+    type Err = String;
+    fn from_str(text: &str) -> Result<Self, String> {
+        let form = "write it as NAMESPACE=commit, NAMESPACE=tag or NAMESPACE=either";
+        let (namespace, required) = text.split_once('=').ok_or(form)?;
+        Ok(Self {
+            namespace: namespace.parse().map_err(|error| format!("{error}"))?,
+            required: required.parse().map_err(|_| form)?,
+        })
+    }
+}
+
 /// Runs `ordain trust …`.
 pub(crate) fn run(context: &Context, command: &Command) -> Result<Exit, Failure> {
     match command {
@@ -217,6 +240,7 @@ fn roles(
         threshold,
         epoch: NonZeroU64::MIN,
         namespaces,
+        git_signature: None,
     };
     let mut roles = BTreeMap::from([(
         RoleName::Root,
@@ -240,6 +264,27 @@ fn roles(
             let message = format!("the namespace `{namespace}` was given twice");
             return Err(Failure::new(Code::USAGE, message)
                 .hint("give it once, with `--namespace` or with `--publisher`"));
+        }
+    }
+    for GitRule {
+        namespace,
+        required,
+    } in &args.require_git
+    {
+        let publisher = roles.get_mut(&RoleName::Publisher(namespace.clone()));
+        // SECURITY: a rule for a role that is not there, or a second one, would be silently without effect.
+        match publisher.map(|role| role.git_signature.replace(*required)) {
+            Some(None) => {}
+            Some(Some(_)) => {
+                let message = format!("`--require-git` was given twice for `{namespace}`");
+                return Err(Failure::new(Code::USAGE, message).hint("give it once"));
+            }
+            None => {
+                let message =
+                    format!("`--require-git` names `{namespace}`, which has no publisher");
+                return Err(Failure::new(Code::USAGE, message)
+                    .hint("give the namespace with `--namespace` or `--publisher`"));
+            }
         }
     }
     Ok(roles)
@@ -304,8 +349,11 @@ fn print_root(
     for (name, role) in &root.roles {
         let members: Vec<&str> = role.principals.iter().map(PrincipalName::as_str).collect();
         let epoch = role.epoch;
+        let git = role.git_signature.map_or_else(String::new, |required| {
+            format!("  requires a git signature: {}", required.as_str())
+        });
         out.line(&format!(
-            "role         {name}  {} of {}  epoch {epoch}",
+            "role         {name}  {} of {}  epoch {epoch}{git}",
             role.threshold,
             members.join(", ")
         ))?;

@@ -115,4 +115,18 @@ codes! {
         "A bundle was written against a newer revision of another one than is there. Pull again; if it stays, the other bundle's publisher is behind.";
     REQUIRES_CYCLE = "E-TRUST-056", Untrusted, "bundles require one another in a circle",
         "Their publishers must break the circle.";
+    GIT_EVIDENCE_MISSING = "E-TRUST-090", Untrusted, "the bundle comes without its Git objects",
+        "Its role requires a Git signature, which lies in the commit or tag: verify the bundle from its repository, not from a directory. A bundle that was kept by an older version is fetched again.";
+    GIT_UNSIGNED = "E-TRUST-091", Untrusted, "the commit or tag is not signed",
+        "Its role requires a Git signature. Publishers commit with `git commit -S` or tag with `git tag -s`, both with `gpg.format=ssh`; where the tag's is required, consumers name it in `ref`.";
+    GIT_SIGNATURE_KIND = "E-TRUST-092", Untrusted, "a Git signature of another kind",
+        "Only SSH signatures by plain ed25519 keys count: no OpenPGP, no X.509, no certificates, no security keys. Set `gpg.format=ssh` and sign again.";
+    GIT_SIGNATURE_INVALID = "E-TRUST-093", Untrusted, "the Git signature is not valid",
+        "The commit or tag is not what was signed: it may have been amended, or its signature taken from another one. Sign it again.";
+    GIT_SIGNER = "E-TRUST-094", Untrusted, "the Git signature is of the wrong key",
+        "It counts when it is made by a member of the role, with a key of the trust root that is not revoked, whatever date it carries.";
+    GIT_TAG_MOVED = "E-TRUST-095", Untrusted, "the tag object belongs to another ref or commit",
+        "A signed tag counts under its own name, and for the commit it points at. Someone may have pointed a ref at another tag; tag the commit itself, under this name.";
+    GIT_OBJECT = "E-TRUST-096", Untrusted, "the Git objects do not fit the bundle",
+        "The commit or tag does not read as Git writes it, carries two signatures, or leads to other files than these. Fetch again; if it stays, someone made it by hand.";
 }

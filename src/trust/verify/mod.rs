@@ -7,9 +7,10 @@
 //! 3. The payload's type is in-toto's; only now is the payload parsed.
 //! 4. Predicate type, then bundle name, then namespace: the role that speaks for it is one of those that signed.
 //! 5. Epoch and revision, times, revocation.
-//! 6. The files are exactly the subjects.
-//! 7. Every file has the digest that was signed.
-//! 8. `bundle.yaml`, parsed from those bytes, says the same as the statement.
+//! 6. The commit or tag is signed, where the role requires that.
+//! 7. The files are exactly the subjects.
+//! 8. Every file has the digest that was signed.
+//! 9. `bundle.yaml`, parsed from those bytes, says the same as the statement.
 //!
 //! Once all bundles of a policy are verified, [`check_requires`](super::check_requires) holds them against one another, and
 //! [`crate::resolve`] lets each define only the scopes that its signers speak for.
@@ -20,6 +21,7 @@ mod error;
 use jiff::{SignedDuration, Timestamp};
 
 use super::envelope::{Envelope, STATEMENT_PAYLOAD_TYPE};
+use super::git_signature::check_git_signature;
 use super::root::TrustRoot;
 use super::verified::VerifiedBundle;
 use crate::bundle::{FetchedBundle, Limits, Statement};
@@ -86,6 +88,7 @@ pub fn verify(
     check_revision(&statement.predicate, &role, payload, root, expected)?;
     check_times(&statement.predicate, expected)?;
     check_revocation(&statement.predicate, payload, root)?;
+    check_git_signature(&fetched, &role, root, limits)?;
     check_files(&fetched, &statement)?;
     let manifest = check_manifest(&fetched, &statement.predicate, limits)?;
     let delegated = root
