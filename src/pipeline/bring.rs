@@ -16,7 +16,9 @@ use crate::source::git::{self, FetchError, Fetched, Movement, Sought, Transfer};
 use crate::source::state::State;
 use crate::source::store::Store;
 use crate::source::{GitRef, GitUrl};
-use crate::trust::{Envelope, Expectation, HighWater, TrustRoot, VerifiedBundle, verify};
+use crate::trust::{
+    Envelope, Expectation, HighWater, TrustRoot, VerifiedBundle, VerifyError, verify,
+};
 
 impl Pipeline<'_> {
     /// One bundle by the rules of `locking`.
@@ -88,7 +90,18 @@ impl Pipeline<'_> {
             transfer,
             movement,
         } = self.fetch_locked(config.base(), source, locked)?;
-        let bundle = check(bundle)?;
+        let bundle = match check(bundle) {
+            // A tag's signature comes by the tag alone: the locked commit id does not lead there.
+            Err(PipelineError::Verify { error, .. })
+                if matches!(*error, VerifyError::GitSignature { .. }) =>
+            {
+                let reference = parse_ref(&source.repository, name.as_str())?;
+                let fetched =
+                    self.fetch(config.base(), &source.repository, name.as_str(), &reference)?;
+                check(fetched.bundle)?
+            }
+            checked => checked?,
+        };
         if bundle.payload() != locked.payload {
             return Err(PipelineError::LockChanged {
                 bundle: name.clone(),

@@ -5,6 +5,8 @@
 
 mod allowed_signers;
 mod envelope;
+mod git_object;
+mod git_signature;
 mod keys;
 mod private_key;
 mod requires;
@@ -24,12 +26,16 @@ pub use allowed_signers::{
     write_allowed_signers,
 };
 pub use envelope::{Envelope, EnvelopeError, ROOT_PAYLOAD_TYPE, STATEMENT_PAYLOAD_TYPE};
+pub use git_object::GitObjectError;
+pub use git_signature::{GitObject, GitSignatureError, GitSigned, git_signatures};
 pub use keys::{KeyError, KeyId, PublicKey};
 pub use private_key::{Passphrase, PrivateKeyError, PrivateKeyFormat, SecretKey};
 pub use requires::{RequiresError, check_requires};
 pub use root::{RootChain, RootError, TrustRoot};
 pub use root_diff::{RootDifference, diff_roots};
-pub use root_document::{Principal, Revocations, RevokedRevisions, Role, RootDocument};
+pub use root_document::{
+    GitRequirement, Principal, Revocations, RevokedRevisions, Role, RootDocument,
+};
 pub use root_edit::{EditError, Renewal, RootChange, next_root};
 pub use root_standing::{DraftError, RootDraft, RootStanding, root_drafts};
 pub use sign::{NextRevision, SignError, Signed, Unchanged, cosign_root, sign_bundle, sign_root};

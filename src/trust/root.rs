@@ -134,6 +134,12 @@ pub enum RootError {
         /// The role.
         role: RoleName,
     },
+    /// A requirement on Git's signatures where nothing comes from Git.
+    #[error("role `{role}` requires a Git signature, which is for publishers only")]
+    GitSignature {
+        /// The role.
+        role: RoleName,
+    },
     /// A namespace of two publishers.
     #[error("the namespace `{namespace}` belongs to both `{first}` and `{second}`")]
     Overlap {
@@ -166,7 +172,8 @@ impl RootError {
             Self::TooMany
             | Self::NoRootRole
             | Self::UnknownPrincipal { .. }
-            | Self::Namespaces { .. } => Code::ROOT_RULES,
+            | Self::Namespaces { .. }
+            | Self::GitSignature { .. } => Code::ROOT_RULES,
             Self::SharedKey { .. } => Code::ROOT_SHARED_KEY,
             Self::Threshold { .. } => Code::ROOT_THRESHOLD,
             Self::Overlap { .. } => Code::ROOT_OVERLAP,

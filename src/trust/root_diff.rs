@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use serde::Serialize;
 
 use super::keys::KeyId;
-use super::root_document::{RevokedRevisions, Role, RootDocument};
+use super::root_document::{GitRequirement, RevokedRevisions, Role, RootDocument};
 use crate::digest::Sha256Digest;
 use crate::name::{Namespace, PrincipalName, RoleName};
 
@@ -105,6 +105,15 @@ pub enum RootDifference {
         /// Which namespace.
         namespace: Namespace,
     },
+    /// Another of Git's own signatures is required.
+    GitSignature {
+        /// Which role.
+        role: RoleName,
+        /// Before.
+        from: Option<GitRequirement>,
+        /// After.
+        to: Option<GitRequirement>,
+    },
     /// A key is revoked.
     KeyRevoked {
         /// Which.
@@ -162,6 +171,9 @@ impl fmt::Display for RootDifference {
                         write!(f, "; also {namespace}")?;
                     }
                 }
+                if let Some(required) = content.git_signature {
+                    write!(f, "; git signature: {}", required.as_str())?;
+                }
                 Ok(())
             }
             Self::RoleRemoved { role } => write!(f, "- role {role}"),
@@ -180,6 +192,12 @@ impl fmt::Display for RootDifference {
             }
             Self::NamespaceRemoved { role, namespace } => {
                 write!(f, "- namespace of role {role}: {namespace}")
+            }
+            Self::GitSignature { role, from, to } => {
+                let word =
+                    |git: &Option<GitRequirement>| git.map_or("none", GitRequirement::as_str);
+                let (from, to) = (word(from), word(to));
+                write!(f, "~ git signature of role {role}: {to}, was {from}")
             }
             Self::KeyRevoked { keyid, principal } => {
                 write!(f, "! revoked: key {keyid}")?;
@@ -311,6 +329,13 @@ fn changed_role(name: &RoleName, before: &Role, after: &Role, found: &mut Vec<Ro
         role: role(),
         namespace,
     }));
+    if before.git_signature != after.git_signature {
+        found.push(RootDifference::GitSignature {
+            role: role(),
+            from: before.git_signature,
+            to: after.git_signature,
+        });
+    }
 }
 
 fn revocations(older: &RootDocument, newer: &RootDocument, found: &mut Vec<RootDifference>) {
@@ -430,6 +455,13 @@ mod tests {
                     namespace: "pci".parse().unwrap(),
                 },
                 &["+ namespace of role publisher/acme: pci"],
+            ),
+            (
+                RootChange::RequireGit {
+                    publisher: "acme".parse().unwrap(),
+                    required: Some(GitRequirement::Tag),
+                },
+                &["~ git signature of role publisher/acme: tag, was none"],
             ),
             (
                 RootChange::RaiseEpoch(role),

@@ -13,7 +13,7 @@ use jiff::Timestamp;
 
 use super::keys::{KeyId, PublicKey};
 use super::root::RootError;
-use super::root_document::{Principal, RevokedRevisions, Role, RootDocument};
+use super::root_document::{GitRequirement, Principal, RevokedRevisions, Role, RootDocument};
 use crate::diag::Code;
 use crate::digest::Sha256Digest;
 use crate::name::{Namespace, PrincipalName, RoleName};
@@ -63,6 +63,13 @@ pub enum RootChange {
         publisher: Namespace,
         /// What it no longer speaks for.
         namespace: Namespace,
+    },
+    /// Says which of Git's own signatures a publisher's bundles must carry besides.
+    RequireGit {
+        /// The namespace in the publisher's name.
+        publisher: Namespace,
+        /// Which; none from now on.
+        required: Option<GitRequirement>,
     },
     /// Raises a role's epoch by one, so that statements of earlier epochs no longer count.
     RaiseEpoch(RoleName),
@@ -306,6 +313,14 @@ fn apply(next: &mut RootDocument, change: &RootChange) -> Result<(), EditError> 
                     namespace: namespace.clone(),
                 });
             }
+            Ok(())
+        }
+        RootChange::RequireGit {
+            publisher,
+            required,
+        } => {
+            let name = RoleName::Publisher(publisher.clone());
+            role(&mut next.roles, &name)?.git_signature = *required;
             Ok(())
         }
         RootChange::RaiseEpoch(name) => {

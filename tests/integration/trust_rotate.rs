@@ -141,7 +141,7 @@ fn signatures_made_on_copies_are_merged_and_only_those_over_the_same_payload() {
     world.rotate("--raise-epoch=acme/payments").success();
     let fresh = world.env.read("trust/2.root.json");
     let output = world.trust("sign trust/2.root.json --merge=at-alice/2.root.json");
-    fails(&output, 3, "E-TRUST-086");
+    fails(&output, 3, "E-TRUST-116");
     assert_eq!(
         world.env.read("trust/2.root.json"),
         fresh,
@@ -174,8 +174,8 @@ fn a_key_of_nobody_is_refused_wherever_a_root_is_signed() {
         let keys: Vec<String> = keys.collect();
         world.trust(&format!("sign trust/2.root.json {}", keys.join(" ")))
     };
-    fails(&sign("mallory"), 2, "E-TRUST-085");
-    fails(&sign("alice,mallory"), 2, "E-TRUST-085");
+    fails(&sign("mallory"), 2, "E-TRUST-115");
+    fails(&sign("alice,mallory"), 2, "E-TRUST-115");
     assert_eq!(
         world.env.read("trust/2.root.json"),
         before,
@@ -192,10 +192,10 @@ fn a_key_of_nobody_is_refused_wherever_a_root_is_signed() {
     fails(
         &world.rotate("--renew --key=keys/mallory"),
         2,
-        "E-TRUST-085",
+        "E-TRUST-115",
     );
     let init = "init --dir=other --principal=alice=keys/alice.pub --threshold=1 --expires=1y --key=keys/mallory";
-    fails(&world.trust(init), 2, "E-TRUST-085");
+    fails(&world.trust(init), 2, "E-TRUST-115");
     assert!(!world.env.work().join("other").exists());
 }
 
@@ -236,13 +236,13 @@ fn a_root_that_nobody_signed_yet_is_signed_by_the_first() {
 fn edits_that_make_no_sense_write_nothing() {
     let world = World::new();
     for (arguments, code) in [
-        ("", "E-TRUST-082"),
-        ("--principal=alice=keys/alice.pub", "E-TRUST-082"),
-        ("--remove-principal=mallory", "E-TRUST-080"),
-        ("--remove-principal=bob", "E-TRUST-083"),
-        ("--remove-principal=carol", "E-TRUST-083"),
-        ("--raise-epoch=pci", "E-TRUST-080"),
-        ("--remove-role=root", "E-TRUST-080"),
+        ("", "E-TRUST-112"),
+        ("--principal=alice=keys/alice.pub", "E-TRUST-112"),
+        ("--remove-principal=mallory", "E-TRUST-110"),
+        ("--remove-principal=bob", "E-TRUST-113"),
+        ("--remove-principal=carol", "E-TRUST-113"),
+        ("--raise-epoch=pci", "E-TRUST-110"),
+        ("--remove-role=root", "E-TRUST-110"),
         ("--add-namespace=acme=acme/payments", "E-TRUST-053"),
         ("--principal=bob=keys/alice.pub", "E-TRUST-051"),
         ("--threshold=3", "E-TRUST-052"),
@@ -292,7 +292,7 @@ fn revoking_is_a_rotation_of_its_own_that_keeps_the_expiry() {
     let output = world.trust(&format!(
         "revoke --dir=trust --key={carol} --key=keys/alice --key=keys/bob"
     ));
-    fails(&output, 2, "E-TRUST-084");
+    fails(&output, 2, "E-TRUST-114");
     assert!(!world.root(2).exists());
     // With a new key for her it goes.
     let output = world.rotate(&format!(
@@ -334,7 +334,7 @@ fn revoking_is_a_rotation_of_its_own_that_keeps_the_expiry() {
     assert_ne!(expiry(4), before);
     world.verify().success();
     let output = world.trust("revoke --dir=trust --revisions=acme@1.2-4 --key=keys/alice");
-    fails(&output, 2, "E-TRUST-082");
+    fails(&output, 2, "E-TRUST-112");
     let output = world.trust(&format!(
         "revoke --dir=trust --payload={digest} --revisions=acme@1.2-4"
     ));
@@ -351,7 +351,7 @@ fn a_revocation_after_the_roots_expiry_needs_a_new_one() {
     let mut world = World::new();
     world.env.set("ORDAIN_NOW", "2028-01-01T00:00:00Z");
     let revoke = "revoke --dir=trust --revisions=acme@1.1 --key=keys/alice --key=keys/bob";
-    fails(&world.trust(revoke), 2, "E-TRUST-081");
+    fails(&world.trust(revoke), 2, "E-TRUST-111");
     world.trust(&format!("{revoke} --expires=1y")).success();
     world.verify().success();
 }
@@ -378,7 +378,7 @@ fn a_revoked_key_no_longer_counts_for_the_root_that_revokes_it() {
         .trust("sign trust/2.root.json --key=keys/dan")
         .success();
     world.verify().success();
-    fails(&world.rotate("--renew --key=keys/alice"), 2, "E-TRUST-085");
+    fails(&world.rotate("--renew --key=keys/alice"), 2, "E-TRUST-115");
 }
 
 #[test]
@@ -497,12 +497,12 @@ fn allowed_signers_go_in_and_come_out_as_ssh_keygen_reads_them() {
     fails(
         &world.trust("allowed-signers import broken"),
         2,
-        "E-TRUST-088",
+        "E-TRUST-118",
     );
     world.env.write("empty", "* ssh-rsa AAAA\n");
     fails(
         &world.trust("allowed-signers import empty"),
         2,
-        "E-TRUST-088",
+        "E-TRUST-118",
     );
 }

@@ -3,7 +3,7 @@
 use clap::Args;
 
 use super::target::{self, SourceFlags, Target};
-use crate::bundle::Origin;
+use crate::bundle::{Limits, Origin};
 use crate::cli::command::Context;
 use crate::cli::exit::Exit;
 use crate::cli::project;
@@ -13,7 +13,7 @@ use crate::cli::ui::{Output, escape, note};
 use crate::diag::Code;
 use crate::lockfile::{LOCK_FILE, Lockfile};
 use crate::pipeline::{Locking, PulledBundle, Transfer};
-use crate::trust::{TrustRoot, VerifiedBundle};
+use crate::trust::{GitObject, GitSigned, TrustRoot, VerifiedBundle, git_signatures};
 
 #[derive(Debug, Args)]
 pub(crate) struct Pull {
@@ -160,6 +160,7 @@ fn print(out: &mut Output, bundle: &VerifiedBundle, root: &TrustRoot) -> Result<
         predicate.namespace
     ))?;
     out.line(&format!("  payload    {}", bundle.payload()))?;
+    print_git(out, bundle, root)?;
     match bundle.origin() {
         Origin::Git {
             url,
@@ -177,6 +178,30 @@ fn print(out: &mut Output, bundle: &VerifiedBundle, root: &TrustRoot) -> Result<
         Origin::Store { commit: None } => Ok(()),
         Origin::Directory { path } => out.line(&format!("  from       {}", escape(path))),
     }
+}
+
+/// What Git's own signatures say, which counts only where the role requires it.
+fn print_git(out: &mut Output, bundle: &VerifiedBundle, root: &TrustRoot) -> Result<(), Failure> {
+    for found in git_signatures(bundle, root, &Limits::default()) {
+        let line = match found {
+            Ok(GitSigned {
+                object: GitObject::Tag,
+                name,
+                signer,
+            }) => format!(
+                "tag {} signed by {} ({})",
+                escape(&name),
+                signer.principal,
+                signer.keyid
+            ),
+            Ok(GitSigned { signer, .. }) => {
+                format!("commit signed by {} ({})", signer.principal, signer.keyid)
+            }
+            Err(error) => format!("{}; it need not count", escape(&error.to_string())),
+        };
+        out.line(&format!("  git        {line}"))?;
+    }
+    Ok(())
 }
 
 /// One line: what this pull changed.

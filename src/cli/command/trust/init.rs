@@ -104,5 +104,15 @@ fn roles(
             return Err(super::given_twice(&name));
         }
     }
+    for (namespace, required) in args.members.git_rules()? {
+        let publisher = roles.get_mut(&RoleName::Publisher(namespace.clone()));
+        // SECURITY: a rule for a role that is not there would be silently without effect.
+        let publisher = publisher.ok_or_else(|| {
+            let message = format!("`--require-git` names `{namespace}`, which has no publisher");
+            Failure::new(Code::USAGE, message)
+                .hint("give the namespace with `--namespace` or `--publisher`")
+        })?;
+        publisher.git_signature = required;
+    }
     Ok(roles)
 }

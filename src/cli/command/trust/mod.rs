@@ -16,7 +16,7 @@ use crate::cli::{keyfile, project, ui};
 use crate::diag::Code;
 use crate::digest::Sha256Digest;
 use crate::name::{Namespace, PrincipalName, RoleName};
-use crate::trust::{PublicKey, RootDraft, RootStanding, SecretKey};
+use crate::trust::{GitRequirement, PublicKey, RootDraft, RootStanding, SecretKey};
 
 mod allowed_signers;
 mod init;
@@ -138,6 +138,9 @@ struct Members {
     /// Who fills a role: ROLE=NAME,NAME:THRESHOLD, of root, log, approver/GROUP and publisher/NAMESPACE. Repeat for each.
     #[arg(long = "role", value_name = "ROLE=NAMES:N")]
     roles: Vec<Filling<RoleName>>,
+    /// Bundles of this publisher need a signature of Git's own as well, by one member: NAMESPACE=commit, tag, either or none.
+    #[arg(long = "require-git", value_name = "NAMESPACE=WHICH")]
+    require_git: Vec<GitRule>,
 }
 
 impl Members {
@@ -165,6 +168,23 @@ impl Members {
         }
         Ok(by_role)
     }
+
+    /// What each publisher's bundles need of Git.
+    fn git_rules(&self) -> Result<BTreeMap<Namespace, Option<GitRequirement>>, Failure> {
+        let mut rules = BTreeMap::new();
+        for GitRule {
+            namespace,
+            required,
+        } in &self.require_git
+        {
+            // SECURITY: of two rules one would be silently without effect.
+            if rules.insert(namespace.clone(), *required).is_some() {
+                let message = format!("`--require-git` was given twice for `{namespace}`");
+                return Err(Failure::new(Code::USAGE, message).hint("give it once"));
+            }
+        }
+        Ok(rules)
+    }
 }
 
 fn given_twice(role: &RoleName) -> Failure {
@@ -174,6 +194,30 @@ fn given_twice(role: &RoleName) -> Failure {
     };
     Failure::new(Code::USAGE, format!("{what} was given twice"))
         .hint("give it once, with `--namespace`, `--publisher` or `--role`")
+}
+
+/// `NAMESPACE=commit|tag|either|none`.
+#[derive(Debug, Clone)]
+struct GitRule {
+    namespace: Namespace,
+    required: Option<GitRequirement>,
+}
+
+impl FromStr for GitRule {
+    type Err = String;
+    fn from_str(text: &str) -> Result<Self, String> {
+        let form =
+            "write it as NAMESPACE=commit, NAMESPACE=tag, NAMESPACE=either or NAMESPACE=none";
+        let (namespace, required) = text.split_once('=').ok_or(form)?;
+        let required = match required {
+            "none" => None,
+            which => Some(which.parse().map_err(|_| form)?),
+        };
+        Ok(Self {
+            namespace: namespace.parse().map_err(|error| format!("{error}"))?,
+            required,
+        })
+    }
 }
 
 /// `ROLE=NAME,NAME:THRESHOLD`.

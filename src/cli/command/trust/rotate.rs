@@ -170,6 +170,12 @@ impl Rotate {
                 namespace,
             });
         }
+        for (publisher, required) in self.members.git_rules()? {
+            changes.push(RootChange::RequireGit {
+                publisher,
+                required,
+            });
+        }
         let raised = self.raised_epochs.iter().cloned().map(RoleName::Publisher);
         changes.extend(raised.map(RootChange::RaiseEpoch));
         changes.extend(self.revoked_keys.iter().cloned().map(RootChange::RevokeKey));

@@ -146,8 +146,11 @@ fn print_root(
             |own: &&Namespace| !matches!(name, RoleName::Publisher(first) if first == *own);
         let further = role.namespaces.iter().filter(is_further);
         let further: String = further.map(|own| format!("  also {own}")).collect();
+        let git = role.git_signature.map_or_else(String::new, |required| {
+            format!("  requires a git signature: {}", required.as_str())
+        });
         out.line(&format!(
-            "role         {name}  {} of {}  epoch {epoch}{further}",
+            "role         {name}  {} of {}  epoch {epoch}{further}{git}",
             role.threshold,
             members.join(", ")
         ))?;

@@ -1,0 +1,107 @@
+//! The one ordered verification pipeline. It stops at the first failure.
+//!
+//! Before it: size caps, URL and ref lint, fetch, one commit id, walk and lint of the tree (`source`).
+//!
+//! 1. There is an envelope, and it decodes.
+//! 2. Some publisher role has its threshold of signatures over the envelope's PAE.
+//! 3. The payload's type is in-toto's; only now is the payload parsed.
+//! 4. Predicate type, then bundle name, then namespace: the role that speaks for it is one of those that signed.
+//! 5. Epoch and revision, times, revocation.
+//! 6. The commit or tag is signed, where the role requires that.
+//! 7. The files are exactly the subjects.
+//! 8. Every file has the digest that was signed.
+//! 9. `bundle.yaml`, parsed from those bytes, says the same as the statement.
+//!
+//! Once all bundles of a policy are verified, [`check_requires`](super::check_requires) holds them against one another, and
+//! [`crate::resolve`] lets each define only the scopes that its signers speak for.
+
+mod checks;
+mod error;
+
+use jiff::{SignedDuration, Timestamp};
+
+use super::envelope::{Envelope, STATEMENT_PAYLOAD_TYPE};
+use super::git_signature::check_git_signature;
+use super::root::TrustRoot;
+use super::verified::VerifiedBundle;
+use crate::bundle::{FetchedBundle, Limits, Statement};
+use crate::digest::Sha256Digest;
+use crate::name::BundleName;
+
+use checks::{
+    check_authority, check_files, check_manifest, check_revision, check_revocation, check_times,
+    satisfied_roles,
+};
+pub use error::VerifyError;
+
+/// The highest revision of a bundle that was ever accepted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct HighWater {
+    /// Its epoch.
+    pub epoch: u64,
+    /// Its revision within the epoch.
+    pub revision: u64,
+    /// Its payload's digest.
+    pub payload: Sha256Digest,
+}
+
+/// What the consumer knows before it looks.
+#[derive(Debug, Clone)]
+pub struct Expectation<'a> {
+    /// The bundle's name, where the consumer has one for it.
+    pub name: Option<&'a BundleName>,
+    /// The time, fixed once per operation.
+    pub now: Timestamp,
+    /// The highest revision accepted so far, of lockfile and machine state.
+    pub high_water: Option<HighWater>,
+    /// The greatest age of a statement, whatever its own expiry.
+    pub max_age: Option<SignedDuration>,
+}
+
+/// Verifies a bundle against a trust root.
+///
+/// Costs one SHA-256 of every file, on all cores, and one signature check for each pair of a signature and a principal's
+/// key.
+///
+/// # Errors
+/// [`VerifyError`] for the first check that fails.
+pub fn verify(
+    fetched: FetchedBundle,
+    root: &TrustRoot,
+    expected: &Expectation<'_>,
+    limits: &Limits,
+) -> Result<VerifiedBundle, VerifyError> {
+    let bytes = fetched
+        .envelope
+        .as_deref()
+        .ok_or(VerifyError::EnvelopeMissing)?;
+    let envelope = Envelope::parse(bytes, limits)?;
+    let satisfied = satisfied_roles(&envelope, root)?;
+    if envelope.payload_type() != STATEMENT_PAYLOAD_TYPE {
+        return Err(VerifyError::PayloadType {
+            found: envelope.payload_type().chars().take(120).collect(),
+        });
+    }
+    let statement = Statement::parse(envelope.payload())?;
+    let payload = envelope.payload_digest();
+    let (role, signers) = check_authority(&statement.predicate, satisfied, root, expected)?;
+    check_revision(&statement.predicate, &role, payload, root, expected)?;
+    check_times(&statement.predicate, expected)?;
+    check_revocation(&statement.predicate, payload, root)?;
+    check_git_signature(&fetched, &role, root, limits)?;
+    check_files(&fetched, &statement)?;
+    let manifest = check_manifest(&fetched, &statement.predicate, limits)?;
+    let delegated = root
+        .document()
+        .delegated_within(&statement.predicate.namespace, &role);
+    Ok(VerifiedBundle {
+        delegated,
+        fetched,
+        manifest,
+        predicate: statement.predicate,
+        payload,
+        role,
+        signers,
+        root_version: root.version(),
+    })
+}
