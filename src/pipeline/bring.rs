@@ -16,7 +16,7 @@ use crate::source::git::{self, FetchError, Fetched, Movement, Sought, Transfer};
 use crate::source::state::State;
 use crate::source::store::Store;
 use crate::source::{GitRef, GitUrl};
-use crate::trust::{Envelope, Expectation, HighWater, TrustRoot, VerifiedBundle, verify};
+use crate::trust::{Envelope, Expectation, Held, HighWater, TrustRoot, VerifiedBundle, verify};
 
 impl Pipeline<'_> {
     /// One bundle by the rules of `locking`.
@@ -40,6 +40,7 @@ impl Pipeline<'_> {
             now,
             high_water: high_water(state, root, name, locked),
             max_age: source.max_age.map(Lifetime::duration),
+            held: Held::Fetched,
         };
         let check = |fetched: FetchedBundle| self.verified(fetched, name.as_str(), root, &expected);
         let is_same_source = |locked: &&LockedBundle| locked.is_from(&source.repository);

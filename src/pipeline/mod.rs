@@ -34,7 +34,7 @@ use crate::policy::Mode;
 use crate::resolve::{EffectivePolicy, LoadedBundle, resolve};
 use crate::source::directory;
 use crate::source::state::State;
-use crate::trust::{Expectation, RootError, TrustRoot, VerifiedBundle, verify};
+use crate::trust::{Expectation, Held, RootError, TrustRoot, VerifiedBundle, verify};
 
 pub use crate::source::InsecureHttp;
 pub use crate::source::git::{Credentials, Movement, Network, Progress, Transfer, Watch};
@@ -128,6 +128,7 @@ impl Pipeline<'_> {
             now: self.clock.now(),
             high_water: None,
             max_age: None,
+            held: Held::Fetched,
         };
         verify(fetched, root, &expected, self.limits).map_err(|error| PipelineError::Verify {
             bundle: dir.display().to_string(),

@@ -16,7 +16,7 @@ use crate::resolve::EffectivePolicy;
 use crate::source::git::{Fetched, Movement, Progress, Transfer};
 use crate::source::state::{self, Advance, Mark, State};
 use crate::source::store::Store;
-use crate::trust::{Expectation, TrustRoot, VerifiedBundle};
+use crate::trust::{Expectation, Held, TrustRoot, VerifiedBundle};
 
 /// How far the clock may lag behind a time seen before: clocks are corrected by little.
 pub(super) const CLOCK_TOLERANCE: SignedDuration = SignedDuration::from_mins(5);
@@ -162,6 +162,7 @@ impl Pipeline<'_> {
             max_age: configured
                 .and_then(|source| source.max_age)
                 .map(Lifetime::duration),
+            held: Held::Fetched,
         };
         let mut bundle = self.verified(bundle, label, root, &expected)?;
         // Without a name to go by, the mark is that of the name which the signers gave.

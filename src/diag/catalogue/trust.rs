@@ -115,4 +115,12 @@ codes! {
         "A bundle was written against a newer revision of another one than is there. Pull again; if it stays, the other bundle's publisher is behind.";
     REQUIRES_CYCLE = "E-TRUST-056", Untrusted, "bundles require one another in a circle",
         "Their publishers must break the circle.";
+    SIGN_ROLLBACK = "E-TRUST-080", Invalid, "the files are not those of the older revision",
+        "`--rollback-to` signs the contents of an older revision again. Restore its files, all of them and no others, keep the newest `bundle.dsse.json`, \
+         and give the older envelope with `--rollback-from` where this machine's store does not hold it.";
+    ROOT_EQUIVOCATION = "E-TRUST-081", Untrusted, "two trust roots of one version",
+        "Root N is one document for everyone. Someone signed two, or serves another than was walked before: both digests are named. Ask the root's owners which one is theirs.";
+    CONFIRM_MISMATCH = "E-TRUST-082", Untrusted, "the fingerprint is not that of the trust root in use",
+        "The root that this machine was shown is not the one whose fingerprint you were told by another way. Nothing is decided with it any more. \
+         Find out who is wrong; then run `ordain trust confirm` with the right fingerprint.";
 }

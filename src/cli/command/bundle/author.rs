@@ -183,6 +183,7 @@ pub(super) fn sign(context: &Context, args: &Sign) -> Result<Exit, Failure> {
         epoch: args.epoch,
         revision: args.revision,
         requires: (!args.requires.is_empty()).then(|| args.requires.clone()),
+        rolls_back: None,
     };
     let signed = sign_bundle(&fetched, &keys, &next, &limits)?;
     let file = dir.join(ENVELOPE_FILE);
