@@ -23,7 +23,7 @@ pub use root::{RootChain, RootError, TrustRoot};
 pub use root_document::{Principal, Revocations, RevokedRevisions, Role, RootDocument};
 pub use sign::{
     NextRevision, OlderRevision, RevisionName, RevisionNameError, SignError, Signed, Unchanged,
-    cosign_root, sign_bundle, sign_root,
+    cosign_root, manifest_of, sign_bundle, sign_root,
 };
 pub use threshold::Shortfall;
 pub use validity::{Freshness, Held, Validity};

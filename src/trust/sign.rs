@@ -196,7 +196,11 @@ pub fn sign_bundle(
     })
 }
 
-fn manifest_of(fetched: &FetchedBundle, limits: &Limits) -> Result<Manifest, SignError> {
+/// The manifest of a bundle that is to be signed.
+///
+/// # Errors
+/// [`SignError::Manifest`] when there is none, or it does not parse.
+pub fn manifest_of(fetched: &FetchedBundle, limits: &Limits) -> Result<Manifest, SignError> {
     let bytes = fetched
         .files
         .iter()

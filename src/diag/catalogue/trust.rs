@@ -100,7 +100,7 @@ codes! {
     ROOT_EXPIRED = "E-TRUST-048", Untrusted, "the trust root has expired",
         "Its owners must publish the next version.";
     ROOT_ROLLBACK = "E-TRUST-049", Untrusted, "an older trust root than this machine has seen",
-        "Later roots have gone missing from the trust directory. Restore them.";
+        "Later roots have gone missing. Restore them in the trust directory, or pull with the network allowed and their repository named as `trust.git`.";
     ROOT_RULES = "E-TRUST-050", Untrusted, "the trust root breaks a rule",
         "Roles name principals that have keys, there is a `root` role, publishers list their namespace, and the numbers stay within bounds.";
     ROOT_SHARED_KEY = "E-TRUST-051", Untrusted, "one key stands twice in the trust root",

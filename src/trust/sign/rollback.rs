@@ -86,6 +86,12 @@ impl OlderRevision {
         &self.statement.predicate
     }
 
+    /// The digest of its payload.
+    #[must_use]
+    pub fn payload(&self) -> Sha256Digest {
+        self.payload
+    }
+
     /// Whether this is the revision of that name.
     #[must_use]
     pub fn is(&self, name: &RevisionName) -> bool {
