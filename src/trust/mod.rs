@@ -17,6 +17,7 @@ mod root_edit;
 mod root_standing;
 mod sign;
 mod threshold;
+mod validity;
 mod verified;
 mod verify;
 
@@ -38,7 +39,11 @@ pub use root_document::{
 };
 pub use root_edit::{EditError, Renewal, RootChange, next_root};
 pub use root_standing::{DraftError, RootDraft, RootStanding, root_drafts};
-pub use sign::{NextRevision, SignError, Signed, Unchanged, cosign_root, sign_bundle, sign_root};
+pub use sign::{
+    NextRevision, OlderRevision, RevisionName, RevisionNameError, SignError, Signed, Unchanged,
+    cosign_root, manifest_of, sign_bundle, sign_root,
+};
 pub use threshold::Shortfall;
+pub use validity::{Freshness, Held, Validity};
 pub use verified::VerifiedBundle;
 pub use verify::{Expectation, HighWater, VerifyError, verify};

@@ -23,6 +23,7 @@ use jiff::{SignedDuration, Timestamp};
 use super::envelope::{Envelope, STATEMENT_PAYLOAD_TYPE};
 use super::git_signature::check_git_signature;
 use super::root::TrustRoot;
+use super::validity::Held;
 use super::verified::VerifiedBundle;
 use crate::bundle::{FetchedBundle, Limits, Statement};
 use crate::digest::Sha256Digest;
@@ -56,6 +57,8 @@ pub struct Expectation<'a> {
     pub high_water: Option<HighWater>,
     /// The greatest age of a statement, whatever its own expiry.
     pub max_age: Option<SignedDuration>,
+    /// Where the bytes are held: only what is active may be late.
+    pub held: Held,
 }
 
 /// Verifies a bundle against a trust root.
@@ -86,7 +89,7 @@ pub fn verify(
     let payload = envelope.payload_digest();
     let (role, signers) = check_authority(&statement.predicate, satisfied, root, expected)?;
     check_revision(&statement.predicate, &role, payload, root, expected)?;
-    check_times(&statement.predicate, expected)?;
+    let validity = check_times(&statement.predicate, expected)?;
     check_revocation(&statement.predicate, payload, root)?;
     check_git_signature(&fetched, &role, root, limits)?;
     check_files(&fetched, &statement)?;
@@ -103,5 +106,7 @@ pub fn verify(
         role,
         signers,
         root_version: root.version(),
+        // SECURITY: whoever signed is trusted by this root alone, so nothing outlives it.
+        validity: validity.ending_by(root.document().expires),
     })
 }

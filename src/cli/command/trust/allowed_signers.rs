@@ -5,7 +5,6 @@ use std::path::{Path, PathBuf};
 use clap::{Args, Subcommand};
 
 use super::Context;
-use crate::bundle::Limits;
 use crate::cli::exit::Exit;
 use crate::cli::keyfile;
 use crate::cli::report::Failure;
@@ -13,7 +12,7 @@ use crate::cli::ui::{Output, escape, note};
 use crate::diag::Code;
 use crate::trust::{
     AllowedSigners, MAX_ALLOWED_SIGNERS_BYTES, RootError, SignatureNamespaces,
-    read_allowed_signers, root_drafts, write_allowed_signers,
+    read_allowed_signers, write_allowed_signers,
 };
 
 /// `ordain trust allowed-signers …`
@@ -46,12 +45,9 @@ pub(super) fn run(context: &Context, command: &Command) -> Result<Exit, Failure>
     let mut out = Output::stdout();
     match command {
         Command::Export(args) => {
-            let (dir, _) = super::place(context, args.dir.as_deref(), None)?;
-            let limits = Limits::default();
-            let files = crate::pipeline::root_files(&dir, &limits)?;
-            let last = root_drafts(&files, &limits)?
-                .pop()
-                .ok_or(RootError::Missing)?;
+            let trust = super::place(context, args.dir.as_deref(), None)?;
+            let last = super::drafts(context, &trust)?.pop();
+            let last = last.ok_or(RootError::Missing)?;
             let text = write_allowed_signers(last.document(), args.namespaces.as_ref());
             out.raw(text.as_bytes())?;
             note(&format!(

@@ -9,16 +9,20 @@ use clap::{Args, Subcommand};
 
 use super::Context;
 use crate::atomic::{self, Access};
+use crate::bundle::Limits;
 use crate::cli::exit::Exit;
 use crate::cli::report::Failure;
+use crate::cli::session::{FetchFlags, with_pipeline};
 use crate::cli::ui::Output;
 use crate::cli::{keyfile, project, ui};
+use crate::config::{FirstUse, TrustSource};
 use crate::diag::Code;
 use crate::digest::Sha256Digest;
 use crate::name::{Namespace, PrincipalName, RoleName};
-use crate::trust::{GitRequirement, PublicKey, RootDraft, RootStanding, SecretKey};
+use crate::trust::{GitRequirement, PublicKey, RootDraft, RootStanding, SecretKey, root_drafts};
 
 mod allowed_signers;
+mod confirm;
 mod init;
 mod revoke;
 mod rotate;
@@ -41,6 +45,8 @@ pub(crate) enum Command {
     Sign(sign::Sign),
     /// Walk the trust roots from the pinned one to the last, and say what each step needs and has.
     Verify(verify::Verify),
+    /// Hold the trust root that this machine uses against a fingerprint from a second channel.
+    Confirm(confirm::Confirm),
     /// OpenSSH's allowed_signers files: for `ssh-keygen -Y verify` and Git, and from them.
     #[command(subcommand)]
     AllowedSigners(allowed_signers::Command),
@@ -55,6 +61,7 @@ pub(crate) fn run(context: &Context, command: &Command) -> Result<Exit, Failure>
         Command::Revoke(args) => revoke::run(context, args),
         Command::Sign(args) => sign::run(context, args),
         Command::Verify(args) => verify::run(context, args),
+        Command::Confirm(args) => confirm::run(context, args),
         Command::AllowedSigners(command) => allowed_signers::run(context, command),
     }
 }
@@ -246,22 +253,32 @@ impl<T: FromStr<Err: std::fmt::Display>> FromStr for Filling<T> {
     }
 }
 
-/// The trust directory and fingerprint: those given, else those of the configuration.
+/// Where trust begins: the directory and fingerprint given, else what the configuration says.
 fn place(
     context: &Context,
     dir: Option<&Path>,
     fingerprint: Option<Sha256Digest>,
-) -> Result<(PathBuf, Option<Sha256Digest>), Failure> {
-    match dir {
-        Some(dir) => Ok((context.env.resolve(dir), fingerprint)),
-        None => {
-            let config = project::config(context)?;
-            Ok((
-                config.trust.dir,
-                Some(fingerprint.unwrap_or(config.trust.fingerprint)),
-            ))
-        }
-    }
+) -> Result<TrustSource, Failure> {
+    let mut trust = match dir {
+        Some(dir) => TrustSource {
+            dir: Some(context.env.resolve(dir)),
+            fingerprint: None,
+            repository: None,
+            base: context.env.current.clone(),
+            first_use: FirstUse::Refused,
+        },
+        None => project::config(context)?.trust,
+    };
+    trust.fingerprint = fingerprint.or(trust.fingerprint);
+    Ok(trust)
+}
+
+/// The roots that are here: of the trust directory, and of earlier walks.
+fn drafts(context: &Context, trust: &TrustSource) -> Result<Vec<RootDraft>, Failure> {
+    let files = with_pipeline(context, &FetchFlags::default(), |pipeline| {
+        Ok(pipeline.root_files(trust)?)
+    })?;
+    Ok(root_drafts(&files, &Limits::default())?)
 }
 
 /// Writes a root that must not be there yet; its file.

@@ -14,6 +14,7 @@ use crate::cli::report::Failure;
 use crate::cli::ui::Output;
 use crate::cli::{project, ui};
 use crate::clock::Lifetime;
+use crate::diag::Code;
 use crate::digest::Sha256Digest;
 use crate::name::{Namespace, PrincipalName, RoleName};
 use crate::trust::{
@@ -196,8 +197,15 @@ pub(super) fn write(
     renewal: Renewal,
     keys: &[SecretKey],
 ) -> Result<Exit, Failure> {
-    let (dir, fingerprint) = super::place(context, dir, None)?;
-    let last = last_complete(&dir, fingerprint)?;
+    let trust = super::place(context, dir, None)?;
+    let dir = trust.dir.ok_or_else(|| {
+        Failure::new(
+            Code::USAGE,
+            "the configuration names no directory of trust roots",
+        )
+        .hint("give the directory with `--dir`: a copy of the roots' repository, say")
+    })?;
+    let last = last_complete(&dir, trust.fingerprint)?;
     let previous = last.document();
     let now = context.env.clock.now();
     let document = next_root(previous, changes, expires, renewal, now)?;

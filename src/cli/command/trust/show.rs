@@ -6,14 +6,14 @@ use std::str::FromStr;
 use clap::Args;
 
 use super::Context;
-use crate::bundle::Limits;
 use crate::cli::exit::Exit;
 use crate::cli::report::Failure;
+use crate::cli::session::{FetchFlags, with_pipeline};
 use crate::cli::ui::Output;
 use crate::diag::Code;
 use crate::digest::Sha256Digest;
 use crate::name::{Namespace, PrincipalName, RoleName};
-use crate::trust::{RootDraft, RootError, diff_roots, root_drafts};
+use crate::trust::{RootDraft, RootError, diff_roots};
 
 #[derive(Debug, Args)]
 pub(crate) struct Show {
@@ -59,10 +59,8 @@ impl FromStr for Between {
 
 /// Runs `ordain trust show`.
 pub(super) fn run(context: &Context, args: &Show) -> Result<Exit, Failure> {
-    let (dir, _) = super::place(context, args.dir.as_deref(), None)?;
-    let limits = Limits::default();
-    let files = crate::pipeline::root_files(&dir, &limits)?;
-    let drafts = root_drafts(&files, &limits)?;
+    let trust = super::place(context, args.dir.as_deref(), None)?;
+    let drafts = super::drafts(context, &trust)?;
     let (Some(first), Some(last)) = (drafts.first(), drafts.last()) else {
         return Err(RootError::Missing.into());
     };
@@ -77,6 +75,12 @@ pub(super) fn run(context: &Context, args: &Show) -> Result<Exit, Failure> {
         out.line(&text)?;
     } else {
         print_root(&mut out, &fingerprint, last)?;
+        let anchored = with_pipeline(context, &FetchFlags::default(), |pipeline| {
+            Ok(pipeline.anchored(&trust)?)
+        })?;
+        if let Some(warning) = anchored.and_then(|known| known.confirmation.warning()) {
+            out.line(warning)?;
+        }
     }
     out.flush()?;
     Ok(Exit::Success)

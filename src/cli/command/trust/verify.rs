@@ -5,15 +5,12 @@ use std::path::PathBuf;
 use clap::Args;
 
 use super::Context;
-use crate::bundle::Limits;
 use crate::cli::exit::Exit;
-use crate::cli::project;
 use crate::cli::report::Failure;
 use crate::cli::session::{FetchFlags, with_pipeline};
 use crate::cli::ui::Output;
-use crate::config::TrustSource;
 use crate::digest::Sha256Digest;
-use crate::trust::{RootDraft, root_drafts};
+use crate::trust::RootDraft;
 
 #[derive(Debug, Args)]
 pub(crate) struct Verify {
@@ -27,16 +24,12 @@ pub(crate) struct Verify {
 
 /// Runs `ordain trust verify`.
 pub(super) fn run(context: &Context, args: &Verify) -> Result<Exit, Failure> {
-    let (dir, fingerprint) = super::place(context, args.dir.as_deref(), args.fingerprint)?;
-    let fingerprint = fingerprint.ok_or_else(project::fingerprint_needed)?;
-    let trust = TrustSource { dir, fingerprint };
+    let trust = super::place(context, args.dir.as_deref(), args.fingerprint)?;
     let mut out = Output::stdout();
-    let limits = Limits::default();
     // What cannot even be read is told by the walk below, which alone decides.
-    let drafts = crate::pipeline::root_files(&trust.dir, &limits)
+    let drafts = super::drafts(context, &trust)
         .ok()
-        .and_then(|files| root_drafts(&files, &limits).ok())
-        .filter(|drafts| is_pinned(drafts, fingerprint))
+        .filter(|drafts| is_pinned(drafts, trust.fingerprint))
         .unwrap_or_default();
     let mut previous: Option<&RootDraft> = None;
     for draft in &drafts {
@@ -48,15 +41,16 @@ pub(super) fn run(context: &Context, args: &Verify) -> Result<Exit, Failure> {
         previous = Some(draft);
     }
     let verdict = with_pipeline(context, &FetchFlags::default(), |pipeline| {
-        Ok(pipeline.trust_root(&trust)?)
+        Ok(pipeline.trusted(&trust)?)
     });
-    let root = match verdict {
-        Ok(root) => root,
+    let trusted = match verdict {
+        Ok(trusted) => trusted,
         Err(failure) => {
             out.flush()?;
             return Err(unsigned(&drafts).unwrap_or(failure));
         }
     };
+    let root = &trusted.root;
     let signers: Vec<&str> = root
         .signers()
         .iter()
@@ -69,6 +63,9 @@ pub(super) fn run(context: &Context, args: &Verify) -> Result<Exit, Failure> {
     ))?;
     out.line(&format!("signed by    {}", signers.join(", ")))?;
     out.line(&format!("fingerprint  {}", root.fingerprint()))?;
+    if let Some(warning) = trusted.confirmation.warning() {
+        out.line(warning)?;
+    }
     out.flush()?;
     Ok(Exit::Success)
 }
@@ -82,8 +79,9 @@ fn unsigned(drafts: &[RootDraft]) -> Option<Failure> {
 }
 
 /// Of another root than the pinned one nothing is worth a look.
-fn is_pinned(drafts: &[RootDraft], fingerprint: Sha256Digest) -> bool {
-    drafts
+fn is_pinned(drafts: &[RootDraft], fingerprint: Option<Sha256Digest>) -> bool {
+    let first = drafts
         .first()
-        .is_some_and(|first| first.envelope().payload_digest() == fingerprint)
+        .map(|first| first.envelope().payload_digest());
+    first.is_some() && fingerprint.is_none_or(|pinned| first == Some(pinned))
 }
