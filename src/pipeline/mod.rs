@@ -21,6 +21,7 @@ mod error;
 mod project;
 mod pull;
 mod roots;
+mod transfer;
 mod walk;
 
 use std::path::{Path, PathBuf};
@@ -48,6 +49,7 @@ pub use error::PipelineError;
 pub use project::project_identity;
 pub use pull::{Locking, Pulled, PulledBundle};
 pub use roots::{Confirmation, Trusted, root_files, trust_root};
+pub use transfer::{Exported, Imported, Provenance, TransferError};
 
 /// Where this machine keeps things.
 #[derive(Debug, Clone)]

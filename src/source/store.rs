@@ -13,7 +13,7 @@
 //! checked here is that the container is whole and its names are sound.
 
 use std::fs::{self, File};
-use std::io::{self, BufRead, BufReader, Read};
+use std::io::{self, BufRead, BufReader, Read, Write};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
@@ -29,7 +29,7 @@ use crate::digest::{CommitId, Sha256Digest};
 const MAGIC: &str = "ordain-store/v1";
 const ENDING: &str = "bundle";
 /// The most bytes of a header: some 300 for each of the files that the default limits allow.
-const MAX_HEADER: usize = 16 << 20;
+pub(super) const MAX_HEADER: usize = 16 << 20;
 
 /// Bundles on this machine. Cheap to make; touches nothing until it is used.
 #[derive(Debug, Clone)]
@@ -126,41 +126,7 @@ impl Store {
             path: path.clone(),
             source,
         };
-        let length = |bytes: &[u8]| u64::try_from(bytes.len()).unwrap_or(u64::MAX);
-        let header = HeaderV1 {
-            commit: bundle.origin.commit().cloned(),
-            envelope: bundle.envelope.as_deref().map(length),
-            files: bundle
-                .files
-                .iter()
-                .map(|(name, bytes)| (name.clone(), length(bytes)))
-                .collect(),
-            git: evidence(bundle).map(|git| GitV1 {
-                reference: git.reference.clone(),
-                commit: length(&git.commit),
-                tag: git.tag.as_deref().map(length),
-                trees: git.trees.iter().map(|tree| length(tree)).collect(),
-            }),
-        };
-        let header = serde_json::to_vec(&header).map_err(|error| failed(error.into()))?;
-        durable::replace(&path, |out| {
-            out.write_all(format!("{MAGIC}\n{}\n", header.len()).as_bytes())?;
-            out.write_all(&header)?;
-            out.write_all(b"\n")?;
-            if let Some(git) = evidence(bundle) {
-                out.write_all(&git.commit)?;
-                out.write_all(git.tag.as_deref().unwrap_or_default())?;
-                for tree in &git.trees {
-                    out.write_all(tree)?;
-                }
-            }
-            out.write_all(bundle.envelope.as_deref().unwrap_or_default())?;
-            for bytes in bundle.files.values() {
-                out.write_all(bytes)?;
-            }
-            Ok(())
-        })
-        .map_err(failed)
+        durable::replace(&path, |out| write_entry(out, bundle)).map_err(failed)
     }
 
     /// The bundle with this payload, if it is there. Its bytes are what is on the disk: verify them.
@@ -250,6 +216,42 @@ impl Store {
     }
 }
 
+/// Writes a bundle in the format of the store.
+pub(super) fn write_entry(out: &mut dyn Write, bundle: &FetchedBundle) -> io::Result<()> {
+    let length = |bytes: &[u8]| u64::try_from(bytes.len()).unwrap_or(u64::MAX);
+    let header = HeaderV1 {
+        commit: bundle.origin.commit().cloned(),
+        envelope: bundle.envelope.as_deref().map(length),
+        files: bundle
+            .files
+            .iter()
+            .map(|(name, bytes)| (name.clone(), length(bytes)))
+            .collect(),
+        git: evidence(bundle).map(|git| GitV1 {
+            reference: git.reference.clone(),
+            commit: length(&git.commit),
+            tag: git.tag.as_deref().map(length),
+            trees: git.trees.iter().map(|tree| length(tree)).collect(),
+        }),
+    };
+    let header = serde_json::to_vec(&header)?;
+    out.write_all(format!("{MAGIC}\n{}\n", header.len()).as_bytes())?;
+    out.write_all(&header)?;
+    out.write_all(b"\n")?;
+    if let Some(git) = evidence(bundle) {
+        out.write_all(&git.commit)?;
+        out.write_all(git.tag.as_deref().unwrap_or_default())?;
+        for tree in &git.trees {
+            out.write_all(tree)?;
+        }
+    }
+    out.write_all(bundle.envelope.as_deref().unwrap_or_default())?;
+    for bytes in bundle.files.values() {
+        out.write_all(bytes)?;
+    }
+    Ok(())
+}
+
 /// The Git objects that are kept: larger ones are refused where they are needed.
 fn evidence(bundle: &FetchedBundle) -> Option<&GitEvidence> {
     let limit = Limits::default().evidence_bytes;
@@ -267,7 +269,7 @@ fn unlimited() -> Limits {
     }
 }
 
-enum ReadError {
+pub(super) enum ReadError {
     Io(io::Error),
     Damaged(String),
 }
@@ -278,26 +280,23 @@ impl From<io::Error> for ReadError {
     }
 }
 
-fn damaged(reason: impl ToString) -> ReadError {
+pub(super) fn damaged(reason: impl ToString) -> ReadError {
     ReadError::Damaged(reason.to_string())
 }
 
 fn read(file: File, limits: &Limits) -> Result<FetchedBundle, ReadError> {
     let on_disk = file.metadata()?.len();
     let mut reader = BufReader::with_capacity(256 << 10, file);
-    let (magic, magic_bytes) = line(&mut reader)?;
-    if magic != MAGIC {
-        return Err(damaged("it is of another format"));
-    }
-    let (length, length_bytes) = line(&mut reader)?;
-    let length: usize = length.parse().map_err(|_| damaged("its header's length"))?;
-    if length > MAX_HEADER {
-        return Err(damaged("its header is too long"));
-    }
-    let mut header = vec![0; length];
-    reader.read_exact(&mut header)?;
-    let mut end = [0; 1];
-    reader.read_exact(&mut end)?;
+    read_entry(&mut reader, on_disk, limits)
+}
+
+/// Reads a bundle of exactly `length` bytes.
+pub(super) fn read_entry(
+    reader: &mut impl BufRead,
+    length: u64,
+    limits: &Limits,
+) -> Result<FetchedBundle, ReadError> {
+    let (header, before) = read_header(reader, MAGIC)?;
     let value = crate::json::parse(&header, MAX_HEADER).map_err(damaged)?;
     let header: HeaderV1 = serde_json::from_value(value).map_err(damaged)?;
 
@@ -313,13 +312,12 @@ fn read(file: File, limits: &Limits) -> Result<FetchedBundle, ReadError> {
         .chain(git)
         .try_fold(0u64, u64::checked_add)
         .ok_or_else(|| damaged("its sizes"))?;
-    let before = magic_bytes + length_bytes + u64::try_from(length).map_err(damaged)? + 1;
-    if end != *b"\n" || before.checked_add(body) != Some(on_disk) {
+    if before.checked_add(body) != Some(length) {
         return Err(damaged("its length is not what its header says"));
     }
     let git = header
         .git
-        .map(|git| read_git(&mut reader, git).map(Arc::new))
+        .map(|git| read_git(reader, git).map(Arc::new))
         .transpose()?;
     let total = AtomicU64::new(0);
     let mut collector = Collector::new(limits);
@@ -359,6 +357,31 @@ fn read_git(reader: &mut impl Read, header: GitV1) -> Result<GitEvidence, ReadEr
             .map(object)
             .collect::<Result<_, _>>()?,
     })
+}
+
+/// `<magic> LF <length> LF <JSON> LF`: the JSON's bytes, and the bytes of all of it.
+pub(super) fn read_header(
+    reader: &mut impl BufRead,
+    magic: &str,
+) -> Result<(Vec<u8>, u64), ReadError> {
+    let (found, magic_bytes) = line(reader)?;
+    if found != magic {
+        return Err(damaged("it is of another format"));
+    }
+    let (length, length_bytes) = line(reader)?;
+    let length: usize = length.parse().map_err(|_| damaged("its header's length"))?;
+    if length > MAX_HEADER {
+        return Err(damaged("its header is too long"));
+    }
+    let mut header = vec![0; length];
+    reader.read_exact(&mut header)?;
+    let mut end = [0; 1];
+    reader.read_exact(&mut end)?;
+    if end != *b"\n" {
+        return Err(damaged("its header does not end where it says"));
+    }
+    let before = magic_bytes + length_bytes + u64::try_from(length).map_err(damaged)? + 1;
+    Ok((header, before))
 }
 
 /// A short line, without its end, and its bytes.

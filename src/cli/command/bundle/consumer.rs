@@ -108,7 +108,7 @@ fn first_use(context: &Context, args: &Pull) -> Result<FirstUse, Failure> {
 }
 
 /// What became of the trust root.
-fn tell_root(
+pub(super) fn tell_root(
     out: &mut Output,
     root: &TrustRoot,
     advanced_from: Option<u64>,
@@ -213,7 +213,11 @@ fn report(out: &mut Output, bundle: &VerifiedBundle, root: &TrustRoot) -> Result
 }
 
 /// Who signed what, until when, and what it covers.
-fn print(out: &mut Output, bundle: &VerifiedBundle, root: &TrustRoot) -> Result<(), Failure> {
+pub(super) fn print(
+    out: &mut Output,
+    bundle: &VerifiedBundle,
+    root: &TrustRoot,
+) -> Result<(), Failure> {
     let predicate = bundle.predicate();
     let signers: Vec<String> = bundle
         .signers()
