@@ -7,9 +7,10 @@
 //! 3. The payload's type is in-toto's; only now is the payload parsed.
 //! 4. Predicate type, then bundle name, then namespace: the role that speaks for it is one of those that signed.
 //! 5. Epoch and revision, times, revocation.
-//! 6. The files are exactly the subjects.
-//! 7. Every file has the digest that was signed.
-//! 8. `bundle.yaml`, parsed from those bytes, says the same as the statement.
+//! 6. The commit or tag is signed, where the role requires that.
+//! 7. The files are exactly the subjects.
+//! 8. Every file has the digest that was signed.
+//! 9. `bundle.yaml`, parsed from those bytes, says the same as the statement.
 //!
 //! Once all bundles of a policy are verified, [`check_requires`](super::check_requires) holds them against one another, and
 //! [`crate::resolve`] lets each define only the scopes that its signers speak for.
@@ -21,7 +22,9 @@ mod files;
 use jiff::{SignedDuration, Timestamp};
 
 use super::envelope::{Envelope, STATEMENT_PAYLOAD_TYPE};
+use super::git_signature::check_git_signature;
 use super::root::TrustRoot;
+use super::validity::{Held, Validity};
 use super::verified::VerifiedBundle;
 use crate::bundle::{FetchedBundle, Limits, Signer, Statement};
 use crate::digest::Sha256Digest;
@@ -55,6 +58,8 @@ pub struct Expectation<'a> {
     pub high_water: Option<HighWater>,
     /// The greatest age of a statement, whatever its own expiry.
     pub max_age: Option<SignedDuration>,
+    /// Where the bytes are held: only what is active may be late.
+    pub held: Held,
 }
 
 /// Verifies a bundle against a trust root.
@@ -79,6 +84,7 @@ pub fn verify(
         payload,
         role,
         signers,
+        validity,
     } = signed?;
     check_files(&found, &statement)?;
     let manifest = check_manifest(&fetched, &statement.predicate, limits)?;
@@ -94,6 +100,8 @@ pub fn verify(
         role,
         signers,
         root_version: root.version(),
+        // SECURITY: whoever signed is trusted by this root alone, so nothing outlives it.
+        validity: validity.ending_by(root.document().expires),
     })
 }
 
@@ -103,6 +111,7 @@ struct Signed {
     payload: Sha256Digest,
     role: RoleName,
     signers: Vec<Signer>,
+    validity: Validity,
 }
 
 /// Steps 1 to 5: all that needs no file.
@@ -127,12 +136,14 @@ fn check_statement(
     let payload = envelope.payload_digest();
     let (role, signers) = check_authority(&statement.predicate, satisfied, root, expected)?;
     check_revision(&statement.predicate, &role, payload, root, expected)?;
-    check_times(&statement.predicate, expected)?;
+    let validity = check_times(&statement.predicate, expected)?;
     check_revocation(&statement.predicate, payload, root)?;
+    check_git_signature(fetched, &role, root, limits)?;
     Ok(Signed {
         statement,
         payload,
         role,
         signers,
+        validity,
     })
 }
