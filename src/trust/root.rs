@@ -7,6 +7,7 @@
 use jiff::Timestamp;
 
 use super::envelope::{Envelope, EnvelopeError, ROOT_PAYLOAD_TYPE};
+use super::key_holder::SigningError;
 use super::keys::KeyId;
 use super::root_document::{Role, RootDocument};
 use super::threshold::{Shortfall, ValidSignatures};
@@ -144,6 +145,9 @@ pub enum RootError {
         /// The role seen second.
         second: RoleName,
     },
+    /// Whoever holds a key gave no signature, or a wrong one.
+    #[error(transparent)]
+    Signing(#[from] SigningError),
 }
 
 impl RootError {
@@ -170,6 +174,7 @@ impl RootError {
             Self::SharedKey { .. } => Code::ROOT_SHARED_KEY,
             Self::Threshold { .. } => Code::ROOT_THRESHOLD,
             Self::Overlap { .. } => Code::ROOT_OVERLAP,
+            Self::Signing(error) => error.code(),
         }
     }
 }

@@ -7,9 +7,10 @@ use std::sync::Arc;
 use jiff::Timestamp;
 
 use super::envelope::{Envelope, EnvelopeError, ROOT_PAYLOAD_TYPE, STATEMENT_PAYLOAD_TYPE};
-use super::private_key::SecretKey;
+use super::key_holder::{KeyHolder, SigningError};
 use super::root::RootError;
 use super::root_document::RootDocument;
+use super::sshsig::{STATEMENT_NAMESPACE, SshSignature};
 use crate::bundle::{
     BundlePath, FetchedBundle, Limits, MANIFEST_FILE, Manifest, Predicate, Requirement, Statement,
     StatementError,
@@ -49,6 +50,18 @@ pub enum SignError {
         /// The revision of the existing statement.
         last: u64,
     },
+    /// There is no statement to sign.
+    #[error("the bundle has no `bundle.dsse.json`, so there is no statement to sign")]
+    NoStatement,
+    /// The files are not those of the statement.
+    #[error("`{path}` is not as the statement says")]
+    Changed {
+        /// The first file that differs, is missing, or is not listed.
+        path: BundlePath,
+    },
+    /// Whoever holds a key gave no signature, or a wrong one.
+    #[error(transparent)]
+    Signing(#[from] SigningError),
 }
 
 impl SignError {
@@ -62,6 +75,9 @@ impl SignError {
             Self::ExpiryNeeded => Code::SIGN_EXPIRY,
             Self::Expired { .. } => Code::EXPIRED,
             Self::Revision { .. } => Code::SIGN_REVISION,
+            Self::NoStatement => Code::ENVELOPE_MISSING,
+            Self::Changed { .. } => Code::SIGN_CHANGED,
+            Self::Signing(error) => error.code(),
         }
     }
 }
@@ -110,9 +126,9 @@ pub struct Signed {
 ///
 /// # Errors
 /// [`SignError`]; nothing was signed.
-pub fn sign_bundle(
+pub fn sign_bundle<H: KeyHolder>(
     fetched: &FetchedBundle,
-    keys: &[SecretKey],
+    keys: &[H],
     next: &NextRevision,
     limits: &Limits,
 ) -> Result<Signed, SignError> {
@@ -148,12 +164,57 @@ pub fn sign_bundle(
             )
         }
     };
-    let added = keys.iter().filter(|key| envelope.sign(key)).count();
+    let added = envelope.sign_all(keys)?;
     Ok(Signed {
         envelope,
         statement,
         cosigned,
         added,
+    })
+}
+
+/// A statement, and one SSH signature over its bytes.
+#[derive(Debug, Clone)]
+pub struct SshSigned {
+    /// The exact bytes that the envelope carries and the signature covers.
+    pub payload: Vec<u8>,
+    /// What they say.
+    pub statement: Statement,
+    /// The signature, in [`STATEMENT_NAMESPACE`].
+    pub signature: SshSignature,
+}
+
+/// Signs the statement of a bundle's envelope with an SSH signature, which stands beside the envelope and changes nothing in
+/// it. The files must be as the statement says: nobody signs what they cannot see.
+///
+/// # Errors
+/// [`SignError`]; nothing was signed.
+pub fn ssh_sign_statement<H: KeyHolder + ?Sized>(
+    fetched: &FetchedBundle,
+    holder: &H,
+    now: Timestamp,
+    limits: &Limits,
+) -> Result<SshSigned, SignError> {
+    let bytes = fetched.envelope.as_deref().ok_or(SignError::NoStatement)?;
+    let (envelope, statement) = existing(bytes, limits)?;
+    let found = subjects_of(&fetched.files);
+    let listed = &statement.subjects;
+    let paths = listed.keys().chain(found.keys());
+    if let Some(path) = paths
+        .into_iter()
+        .find(|path| listed.get(*path) != found.get(*path))
+    {
+        return Err(SignError::Changed { path: path.clone() });
+    }
+    let expires = statement.predicate.expires;
+    if expires <= now {
+        return Err(SignError::Expired { expires });
+    }
+    let signature = SshSignature::sign(holder, STATEMENT_NAMESPACE, envelope.payload())?;
+    Ok(SshSigned {
+        payload: envelope.payload().to_vec(),
+        statement,
+        signature,
     })
 }
 
@@ -245,23 +306,21 @@ fn whole_second(time: Timestamp) -> Timestamp {
 /// Makes a trust root's envelope and signs it.
 ///
 /// # Errors
-/// [`RootError`] when the document breaks its rules.
-pub fn sign_root(document: &RootDocument, keys: &[SecretKey]) -> Result<Envelope, RootError> {
+/// [`RootError`] when the document breaks its rules, or whoever holds a key gives no signature.
+pub fn sign_root<H: KeyHolder>(document: &RootDocument, keys: &[H]) -> Result<Envelope, RootError> {
     document.check()?;
     let mut envelope = Envelope::new(ROOT_PAYLOAD_TYPE, document.to_payload()?);
-    for key in keys {
-        envelope.sign(key);
-    }
+    envelope.sign_all(keys)?;
     Ok(envelope)
 }
 
 /// Adds signatures to a trust root's envelope; how many were added is the last member.
 ///
 /// # Errors
-/// [`RootError`] when the bytes are not a trust root.
-pub fn cosign_root(
+/// [`RootError`] when the bytes are not a trust root, or whoever holds a key gives no signature.
+pub fn cosign_root<H: KeyHolder>(
     bytes: &[u8],
-    keys: &[SecretKey],
+    keys: &[H],
     limits: &Limits,
 ) -> Result<(Envelope, RootDocument, usize), RootError> {
     let mut envelope = Envelope::parse(bytes, limits)?;
@@ -271,6 +330,6 @@ pub fn cosign_root(
         });
     }
     let document = RootDocument::parse(envelope.payload())?;
-    let added = keys.iter().filter(|key| envelope.sign(key)).count();
+    let added = envelope.sign_all(keys)?;
     Ok((envelope, document, added))
 }
