@@ -8,6 +8,7 @@ use crate::cli::report::Failure;
 
 mod author;
 mod consumer;
+mod ssh;
 mod target;
 
 /// `ordain bundle …`
@@ -25,6 +26,10 @@ pub(crate) enum Command {
     Inspect(author::Inspect),
     /// List the active bundles.
     List(consumer::List),
+    /// Write the signed statement and an SSH signature of it, for `ssh-keygen -Y verify`.
+    SshSign(ssh::SshSign),
+    /// Check an SSH signature of a statement against the trust root.
+    SshVerify(ssh::SshVerify),
 }
 
 /// Runs `ordain bundle …`.
@@ -36,5 +41,7 @@ pub(crate) fn run(context: &Context, command: &Command) -> Result<Exit, Failure>
         Command::Verify(args) => consumer::verify(context, args),
         Command::Inspect(args) => author::inspect(context, args),
         Command::List(args) => consumer::list(context, args),
+        Command::SshSign(args) => ssh::sign(context, args),
+        Command::SshVerify(args) => ssh::verify(context, args),
     }
 }

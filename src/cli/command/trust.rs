@@ -11,6 +11,7 @@ use super::Context;
 use crate::atomic::{self, Access};
 use crate::bundle::Limits;
 use crate::cli::exit::Exit;
+use crate::cli::keyfile::{KEY_HELP, KeyArg};
 use crate::cli::report::Failure;
 use crate::cli::session::{FetchFlags, with_pipeline};
 use crate::cli::ui::Output;
@@ -21,7 +22,7 @@ use crate::diag::Code;
 use crate::digest::Sha256Digest;
 use crate::name::{Namespace, PrincipalName, RoleName};
 use crate::trust::{
-    Envelope, Principal, Revocations, Role, RootDocument, SecretKey, cosign_root, sign_root,
+    Envelope, KeyHolder, Principal, Revocations, Role, RootDocument, cosign_root, sign_root,
 };
 
 /// `ordain trust …`
@@ -38,12 +39,14 @@ pub(crate) enum Command {
 }
 
 #[derive(Debug, Args)]
+#[command(after_long_help = KEY_HELP)]
 pub(crate) struct Init {
     /// Where the roots go.
     #[arg(long, value_name = "DIR", default_value = "trust")]
     dir: PathBuf,
-    /// Someone who signs, and their key: NAME=FILE, public or private (a private key also signs). Repeat for each.
-    #[arg(long = "principal", value_name = "NAME=FILE", required = true)]
+    /// Someone who signs, and their key: NAME=KEY, or NAME=FILE with a public key. Whoever can sign also signs the root.
+    /// Repeat for each.
+    #[arg(long = "principal", value_name = "NAME=KEY", required = true)]
     principals: Vec<Pair>,
     /// How many principals must sign the next root, and bundles of --namespace.
     #[arg(long)]
@@ -57,9 +60,9 @@ pub(crate) struct Init {
     /// A namespace with publishers of its own: NAMESPACE=NAME,NAME:THRESHOLD. Repeat for each.
     #[arg(long = "publisher", value_name = "NAMESPACE=NAMES:N")]
     publishers: Vec<Delegation>,
-    /// A private key to sign with. Repeat for each.
-    #[arg(long = "key", value_name = "FILE")]
-    keys: Vec<PathBuf>,
+    /// A key to sign with. Repeat for each.
+    #[arg(long = "key", value_name = "KEY")]
+    keys: Vec<KeyArg>,
 }
 
 #[derive(Debug, Args)]
@@ -76,12 +79,13 @@ pub(crate) struct Show {
 }
 
 #[derive(Debug, Args)]
+#[command(after_long_help = KEY_HELP)]
 pub(crate) struct Sign {
     /// The root, such as trust/1.root.json.
     file: PathBuf,
-    /// A private key to sign with. Repeat for each.
-    #[arg(long = "key", value_name = "FILE", required = true)]
-    keys: Vec<PathBuf>,
+    /// A key to sign with. Repeat for each.
+    #[arg(long = "key", value_name = "KEY", required = true)]
+    keys: Vec<KeyArg>,
 }
 
 #[derive(Debug, Args)]
@@ -94,22 +98,22 @@ pub(crate) struct Verify {
     fingerprint: Option<Sha256Digest>,
 }
 
-/// `NAME=FILE`.
+/// `NAME=KEY`.
 #[derive(Debug, Clone)]
 struct Pair {
     name: PrincipalName,
-    file: PathBuf,
+    key: KeyArg,
 }
 
 impl FromStr for Pair {
     type Err = String;
     fn from_str(text: &str) -> Result<Self, String> {
-        let (name, file) = text
+        let (name, key) = text
             .split_once('=')
-            .ok_or("write it as NAME=FILE, such as alice=alice.pub")?;
+            .ok_or("write it as NAME=KEY, such as alice=alice.pub")?;
         Ok(Self {
             name: name.parse().map_err(|error| format!("{error}"))?,
-            file: PathBuf::from(file),
+            key: key.parse().map_err(|error| format!("{error}"))?,
         })
     }
 }
@@ -152,19 +156,17 @@ pub(crate) fn run(context: &Context, command: &Command) -> Result<Exit, Failure>
 
 fn init(context: &Context, args: &Init) -> Result<Exit, Failure> {
     let mut principals: BTreeMap<PrincipalName, Principal> = BTreeMap::new();
-    let mut keys: Vec<SecretKey> = Vec::new();
-    for Pair { name, file } in &args.principals {
-        let (public, private) = keyfile::public(&context.env, &context.env.resolve(file))?;
+    let mut keys: Vec<Box<dyn KeyHolder>> = Vec::new();
+    for Pair { name, key } in &args.principals {
+        let (public, holder) = keyfile::public(&context.env, key)?;
         principals
             .entry(name.clone())
             .or_insert_with(|| Principal { keys: Vec::new() })
             .keys
             .push(public);
-        keys.extend(private);
+        keys.extend(holder);
     }
-    for file in &args.keys {
-        keys.push(keyfile::private(&context.env, &context.env.resolve(file))?);
-    }
+    keys.extend(keyfile::signers(&context.env, &args.keys)?);
     let document = RootDocument {
         version: NonZeroU64::MIN,
         expires: project::whole_second(args.expires.after(context.env.clock.now())),
@@ -320,11 +322,7 @@ fn print_root(
 fn sign(context: &Context, args: &Sign) -> Result<Exit, Failure> {
     let file = context.env.resolve(&args.file);
     let text = keyfile::read_small(&file, Limits::default().envelope_bytes as u64)?;
-    let keys: Vec<SecretKey> = args
-        .keys
-        .iter()
-        .map(|key| keyfile::private(&context.env, &context.env.resolve(key)))
-        .collect::<Result<_, _>>()?;
+    let keys = keyfile::signers(&context.env, &args.keys)?;
     let (envelope, document, added) = cosign_root(text.as_bytes(), &keys, &Limits::default())?;
     let name = ui::escape(&file.display().to_string());
     atomic::replace(&file, envelope.to_json().as_bytes(), Access::Shared).map_err(|error| {
