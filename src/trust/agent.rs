@@ -44,8 +44,13 @@ pub enum AgentError {
         algorithm: String,
     },
     /// More to sign than fits into a message.
-    #[error("there are more than {MAX_AGENT_MESSAGE} bytes to sign, which no agent takes")]
-    TooLarge,
+    #[error(
+        "there are {size} bytes to sign, and an agent takes no message beyond {MAX_AGENT_MESSAGE}: sign with a key file"
+    )]
+    TooLarge {
+        /// What there is to sign, in bytes.
+        size: usize,
+    },
 }
 
 impl AgentError {
@@ -83,7 +88,11 @@ impl AgentRequest<'_> {
         };
         let length = u32::try_from(body.len()).ok();
         let length = length.filter(|_| encoded.is_ok() && body.len() <= MAX_AGENT_MESSAGE);
-        let length = length.ok_or(AgentError::TooLarge)?;
+        let size = match self {
+            Self::Identities => 0,
+            Self::Sign(_, message) => message.len(),
+        };
+        let length = length.ok_or(AgentError::TooLarge { size })?;
         Ok([&length.to_be_bytes()[..], &body].concat())
     }
 }
@@ -206,7 +215,7 @@ mod tests {
         let much = vec![0; MAX_AGENT_MESSAGE];
         assert_eq!(
             AgentRequest::Sign(&key, &much).to_bytes(),
-            Err(AgentError::TooLarge)
+            Err(AgentError::TooLarge { size: much.len() })
         );
     }
 

@@ -91,18 +91,18 @@ fn the_agents_keys_are_shown() {
 #[test]
 fn what_the_agent_does_not_hold_is_told_apart() {
     let mut world = world();
-    fails(&sign(&world, "agent:keys/alice.pub"), 2, "E-TRUST-091");
+    fails(&sign(&world, "agent:keys/alice.pub"), 2, "E-TRUST-058");
     world.env.set("SSH_AUTH_SOCK", "/nowhere/agent");
-    fails(&sign(&world, "agent:keys/alice.pub"), 2, "E-TRUST-091");
+    fails(&sign(&world, "agent:keys/alice.pub"), 2, "E-TRUST-058");
     let _agent = Agent::start(&mut world.env, None);
     let empty = sign(&world, "agent:keys/alice.pub");
-    fails(&empty, 2, "E-TRUST-092");
+    fails(&empty, 2, "E-TRUST-059");
     assert!(empty.stderr.contains("it holds    no key"), "{empty}");
     ssh_add(&world.env, &["-q", "keys/bob"]);
     let fingerprint = snakeoil("alice").fingerprint();
     for name in ["keys/alice.pub", "alice", &fingerprint] {
         let absent = sign(&world, &format!("agent:{name}"));
-        fails(&absent, 2, "E-TRUST-092");
+        fails(&absent, 2, "E-TRUST-059");
         let bob = snakeoil("bob").fingerprint();
         assert!(absent.stderr.contains(&bob), "{absent}");
     }
@@ -132,7 +132,7 @@ fn one_comment_of_two_keys_names_neither() {
         ssh_add(&world.env, &["-q", name]);
     }
     let refused = sign(&world, "agent:laptop");
-    fails(&refused, 2, "E-TRUST-092");
+    fails(&refused, 2, "E-TRUST-059");
     assert_eq!(refused.stderr.matches("SHA256:").count(), 3, "{refused}");
     sign(&world, "agent:one.pub").success();
 }
@@ -171,7 +171,7 @@ fn a_user_who_does_not_confirm_has_not_signed() {
     let mut world = world();
     let _agent = Agent::start(&mut world.env, Some("/bin/false"));
     ssh_add(&world.env, &["-q", "-c", "keys/alice"]);
-    fails(&sign(&world, "agent:keys/alice.pub"), 4, "E-TRUST-093");
+    fails(&sign(&world, "agent:keys/alice.pub"), 4, "E-TRUST-060");
     assert!(
         !world
             .env
@@ -180,6 +180,23 @@ fn a_user_who_does_not_confirm_has_not_signed() {
             .join("bundle.dsse.json")
             .exists()
     );
+}
+
+#[test]
+fn a_statement_that_no_agent_takes_is_signed_otherwise() {
+    let (world, _agent) = with_agent();
+    for number in 0..3000 {
+        world
+            .env
+            .write(format!("{BUNDLE}/data/{number}.json"), "{}");
+    }
+    let refused = sign(&world, "agent:keys/alice.pub");
+    fails(&refused, 4, "E-TRUST-060");
+    assert!(refused.stderr.contains("sign with a key file"), "{refused}");
+    sign(&world, "keys/bob").success();
+    // An SSH signature is one of a hash, so its size does not matter.
+    let ssh = ["bundle", "ssh-sign", BUNDLE, "--key=agent:keys/alice.pub"];
+    world.env.ordain(ssh).success();
 }
 
 #[test]
@@ -192,5 +209,5 @@ fn a_file_with_the_name_of_a_form_is_written_with_its_directory() {
     .unwrap();
     let shown = env.ordain(["key", "show", "./agent:x"]);
     assert!(shown.success().contains(&snakeoil("alice").fingerprint()));
-    fails(&env.ordain(["key", "show", "agent:x"]), 2, "E-TRUST-091");
+    fails(&env.ordain(["key", "show", "agent:x"]), 2, "E-TRUST-058");
 }

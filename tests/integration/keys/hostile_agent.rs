@@ -24,7 +24,7 @@ fn refused(name: &str, exit: i32, code: &str, answer: impl Fn(&[u8]) -> Says + S
 /// The same of an agent that never comes to an end.
 #[track_caller]
 fn given_up(answer: impl Fn(&[u8]) -> Says + Send + 'static) {
-    refused_within("2s", "alice", 4, "E-TRUST-093", answer);
+    refused_within("2s", "alice", 4, "E-TRUST-060", answer);
 }
 
 #[track_caller]
@@ -92,7 +92,7 @@ fn a_list_with_a_wrong_length_is_refused() {
         refused(
             "alice",
             4,
-            "E-TRUST-093",
+            "E-TRUST-060",
             listing(move || Says::Raw(raw.clone())),
         );
     }
@@ -116,7 +116,7 @@ fn a_list_that_is_none_is_refused() {
         refused(
             "alice",
             4,
-            "E-TRUST-093",
+            "E-TRUST-060",
             listing(move || Says::Message(body.clone())),
         );
     }
@@ -159,19 +159,19 @@ fn a_signature_that_is_no_signature_by_the_key_is_refused() {
         (
             |message| signature("ssh-ed25519", &snakeoil("bob").sign(message)),
             3,
-            "E-TRUST-095",
+            "E-TRUST-062",
         ),
         // Alice's, of other bytes.
         (
             |_| signature("ssh-ed25519", &snakeoil("alice").sign(b"x")),
             3,
-            "E-TRUST-095",
+            "E-TRUST-062",
         ),
-        (|_| signature("ssh-ed25519", &[0; 64]), 3, "E-TRUST-095"),
-        (|_| signature("ssh-ed25519", &[0; 63]), 4, "E-TRUST-093"),
-        (|_| signature("rsa-sha2-512", &[0; 64]), 4, "E-TRUST-093"),
-        (|_| vec![5], 4, "E-TRUST-093"),
-        (|_| identities(&[]), 4, "E-TRUST-093"),
+        (|_| signature("ssh-ed25519", &[0; 64]), 3, "E-TRUST-062"),
+        (|_| signature("ssh-ed25519", &[0; 63]), 4, "E-TRUST-060"),
+        (|_| signature("rsa-sha2-512", &[0; 64]), 4, "E-TRUST-060"),
+        (|_| vec![5], 4, "E-TRUST-060"),
+        (|_| identities(&[]), 4, "E-TRUST-060"),
     ];
     for (answer, exit, code) in sign {
         refused(

@@ -130,7 +130,7 @@ fn an_askpass_program_that_fails_is_an_error_of_its_own() {
     let mut world = sealed();
     world.env.set("ORDAIN_KEY_TIMEOUT", "2s");
     world.env.set("ORDAIN_ASKPASS", "/nowhere/askpass");
-    fails(&sign(&world, "openssh"), 2, "E-TRUST-096");
+    fails(&sign(&world, "openssh"), 2, "E-TRUST-063");
     for (name, text) in [
         ("cancelled", "exit 1"),
         ("empty", "echo"),
@@ -143,7 +143,7 @@ fn an_askpass_program_that_fails_is_an_error_of_its_own() {
         world.env.set("ORDAIN_ASKPASS", program);
         let start = Instant::now();
         let failed = sign(&world, "openssh");
-        fails(&failed, 2, "E-TRUST-096");
+        fails(&failed, 2, "E-TRUST-063");
         assert!(start.elapsed() < Duration::from_secs(30), "{name}");
     }
 }

@@ -44,7 +44,7 @@ fn refused(text: &str, exit: i32, code: &str) -> Output {
 /// Runs a signer that would go on for ever.
 #[track_caller]
 fn stopped(text: &str) {
-    refused_within("2s", text, 4, "E-TRUST-094");
+    refused_within("2s", text, 4, "E-TRUST-061");
 }
 
 #[track_caller]
@@ -109,7 +109,7 @@ fn there_is_no_shell() {
     let world = with_pem();
     let program = script(&world.env, "signer", OPENSSL);
     let output = sign(&world, &format!("command:{program}; touch pwned"));
-    fails(&output, 4, "E-TRUST-094");
+    fails(&output, 4, "E-TRUST-061");
     assert!(!world.env.work().join("pwned").exists());
 }
 
@@ -117,24 +117,24 @@ fn there_is_no_shell() {
 fn a_program_that_lies_is_found_out() {
     let other = "public-key) openssl genpkey -algorithm ed25519 | openssl pkey -pubout ;;";
     let liar = OPENSSL.replace("public-key) openssl pkey -in alice.pem -pubout ;;", other);
-    refused(&liar, 3, "E-TRUST-095");
+    refused(&liar, 3, "E-TRUST-062");
     let signs_more = OPENSSL.replace("cat > message", "(cat; echo) > message");
-    refused(&signs_more, 3, "E-TRUST-095");
+    refused(&signs_more, 3, "E-TRUST-062");
 }
 
 #[test]
 fn a_program_that_fails_is_reported_with_its_own_words() {
-    let failed = refused("printf 'no \\033[2Jtoken\\n' >&2; exit 3", 4, "E-TRUST-094");
+    let failed = refused("printf 'no \\033[2Jtoken\\n' >&2; exit 3", 4, "E-TRUST-061");
     assert!(
         failed.stderr.contains("signer: no \\u{1b}[2Jtoken"),
         "{failed}"
     );
     assert!(failed.stderr.contains("exit code 3"), "{failed}");
     let on_sign = OPENSSL.replace("sign)", "sign) exit 1;");
-    refused(&on_sign, 4, "E-TRUST-094");
-    refused("kill -9 $$", 4, "E-TRUST-094");
+    refused(&on_sign, 4, "E-TRUST-061");
+    refused("kill -9 $$", 4, "E-TRUST-061");
     let world = world();
-    fails(&sign(&world, "command:/nowhere/signer"), 4, "E-TRUST-094");
+    fails(&sign(&world, "command:/nowhere/signer"), 4, "E-TRUST-061");
     assert_eq!(sign(&world, "command:").status, Some(2));
 }
 
@@ -151,23 +151,23 @@ fn a_program_that_hangs_is_stopped() {
 
 #[test]
 fn a_program_that_says_too_much_is_stopped() {
-    refused("exec yes", 4, "E-TRUST-094");
+    refused("exec yes", 4, "E-TRUST-061");
     refused(
         &OPENSSL.replace("sign)", "sign) exec yes;"),
         4,
-        "E-TRUST-094",
+        "E-TRUST-061",
     );
-    let chatty = refused("yes | head -c 1000000 >&2; exit 1", 4, "E-TRUST-094");
+    let chatty = refused("yes | head -c 1000000 >&2; exit 1", 4, "E-TRUST-061");
     assert!(chatty.stderr.len() < 1 << 20, "{}", chatty.stderr.len());
 }
 
 #[test]
 fn what_is_no_key_or_signature_is_refused() {
-    refused("echo hello", 4, "E-TRUST-094");
-    refused("printf '\\377'", 4, "E-TRUST-094");
+    refused("echo hello", 4, "E-TRUST-061");
+    refused("printf '\\377'", 4, "E-TRUST-061");
     refused("echo ssh-rsa AAAA", 2, "E-TRUST-033");
     let short = OPENSSL.replace("-in message", "-in message | head -c 63");
-    refused(&short, 4, "E-TRUST-094");
+    refused(&short, 4, "E-TRUST-061");
     let hex = OPENSSL.replace("-in message", "-in message | od -An -tx1");
-    refused(&hex, 4, "E-TRUST-094");
+    refused(&hex, 4, "E-TRUST-061");
 }

@@ -12,9 +12,9 @@ fn a_key_in_a_variable_signs() {
     world.env.set("SIGNING_KEY", key.trim_end());
     sign(&world, "env:SIGNING_KEY").success();
     verified(&world);
-    fails(&sign(&world, "env:OTHER_KEY"), 2, "E-TRUST-090");
+    fails(&sign(&world, "env:OTHER_KEY"), 2, "E-TRUST-057");
     world.env.set("SIGNING_KEY", "");
-    fails(&sign(&world, "env:SIGNING_KEY"), 2, "E-TRUST-090");
+    fails(&sign(&world, "env:SIGNING_KEY"), 2, "E-TRUST-057");
     world.env.set("SIGNING_KEY", "c2VjcmV0");
     let refused = sign(&world, "env:SIGNING_KEY");
     fails(&refused, 2, "E-TRUST-036");
@@ -80,6 +80,17 @@ fn words_that_name_no_key_are_usage_errors() {
     let public = sign(&world, "keys/alice.pub");
     fails(&public, 2, "E-TRUST-036");
     assert!(public.stderr.contains("agent:alice.pub"), "{public}");
+}
+
+#[test]
+fn the_time_for_an_answer_is_a_length_of_time() {
+    let mut world = world();
+    for wrong in ["soon", "10", "0s", "-1s"] {
+        world.env.set("ORDAIN_KEY_TIMEOUT", wrong);
+        let refused = sign(&world, "keys/alice");
+        fails(&refused, 2, "E-CONFIG-001");
+        assert!(refused.stderr.contains("`ORDAIN_KEY_TIMEOUT`"), "{refused}");
+    }
 }
 
 #[test]

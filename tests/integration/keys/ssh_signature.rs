@@ -144,7 +144,7 @@ fn a_signature_of_something_else_is_refused() {
     ssh_sign(&world, "keys/alice", &[]).success();
     let text = world.env.read("statement.json");
     world.env.write("statement.json", format!("{text}\n"));
-    fails(&ssh_verify(&world, "statement.json"), 3, "E-TRUST-099");
+    fails(&ssh_verify(&world, "statement.json"), 3, "E-TRUST-066");
     assert_ne!(
         openssh_verify(&world, "alice", "statement.json").status,
         Some(0)
@@ -152,7 +152,7 @@ fn a_signature_of_something_else_is_refused() {
     world.env.write("statement.json", text);
     openssh_sign(&world, "keys/alice", "statement.json", &["-n", "git"]);
     let refused = ssh_verify(&world, "statement.json");
-    fails(&refused, 3, "E-TRUST-098");
+    fails(&refused, 3, "E-TRUST-065");
     assert!(refused.stderr.contains("`git`"), "{refused}");
     for text in [
         "",
@@ -160,7 +160,7 @@ fn a_signature_of_something_else_is_refused() {
         "-----BEGIN SSH SIGNATURE-----\nAAAA\n-----END SSH SIGNATURE-----\n",
     ] {
         world.env.write("statement.json.sig", text);
-        fails(&ssh_verify(&world, "statement.json"), 3, "E-TRUST-097");
+        fails(&ssh_verify(&world, "statement.json"), 3, "E-TRUST-064");
     }
     world.env.write("statement.json.sig", "A".repeat(9000));
     fails(&ssh_verify(&world, "statement.json"), 2, "E-CONFIG-009");
@@ -181,7 +181,7 @@ fn a_signature_by_another_algorithm_is_refused_by_name() {
         );
         openssh_sign(&world, kind, "statement.json", &[]);
         let refused = ssh_verify(&world, "statement.json");
-        fails(&refused, 3, "E-TRUST-102");
+        fails(&refused, 3, "E-TRUST-069");
         assert!(refused.stderr.contains(name), "{refused}");
     }
 }
@@ -191,7 +191,7 @@ fn only_those_who_speak_for_the_namespace_count() {
     let world = signed();
     ssh_sign(&world, "keys/alice", &[]).success();
     openssh_sign(&world, "keys/carol", "statement.json", &[]);
-    fails(&ssh_verify(&world, "statement.json"), 3, "E-TRUST-100");
+    fails(&ssh_verify(&world, "statement.json"), 3, "E-TRUST-067");
     // Carol is known here, for another namespace.
     let init = [
         "trust",
@@ -207,7 +207,7 @@ fn only_those_who_speak_for_the_namespace_count() {
     let made = world.env.ordain(init);
     let fingerprint = made.success().trim();
     let refused = ssh_verify_with(&world, "statement.json", "delegated", fingerprint);
-    fails(&refused, 3, "E-TRUST-100");
+    fails(&refused, 3, "E-TRUST-067");
     assert!(
         refused
             .stderr
@@ -236,7 +236,7 @@ fn what_the_trust_root_revokes_does_not_count() {
     verify(serde_json::json!({})).success();
     let key = snakeoil("alice").fingerprint();
     let refused = verify(serde_json::json!({"keys": [key]}));
-    fails(&refused, 3, "E-TRUST-101");
+    fails(&refused, 3, "E-TRUST-068");
     assert!(refused.stderr.contains("`alice`"), "{refused}");
     let range = serde_json::json!({"bundle": "acme", "epoch": 1, "from": 1, "to": 9});
     fails(
@@ -255,11 +255,11 @@ fn nobody_signs_what_is_not_there() {
     let text = world.env.read(&file);
     world.env.write(&file, format!("{text}# changed\n"));
     let changed = ssh_sign(&world, "keys/alice", &[]);
-    fails(&changed, 2, "E-TRUST-103");
+    fails(&changed, 2, "E-TRUST-070");
     assert!(changed.stderr.contains("`policies/acme.yaml`"), "{changed}");
     world.env.write(&file, text);
     world.env.write(format!("{BUNDLE}/notes"), "unlisted");
-    fails(&ssh_sign(&world, "keys/alice", &[]), 2, "E-TRUST-103");
+    fails(&ssh_sign(&world, "keys/alice", &[]), 2, "E-TRUST-070");
     super::remove(&world, &format!("{BUNDLE}/notes"));
     world.env.set("ORDAIN_NOW", "2028-01-01T00:00:00Z");
     fails(&ssh_sign(&world, "keys/alice", &[]), 3, "E-TRUST-023");
