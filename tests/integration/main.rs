@@ -21,6 +21,7 @@ mod fuzz_smoke;
 mod generated;
 mod interop;
 mod invariants;
+mod keys;
 mod log;
 mod log_tampering;
 mod mended;
