@@ -80,6 +80,12 @@ pub(crate) fn signer(env: &Environment, key: &KeyArg) -> Result<Box<dyn KeyHolde
                 failure
             }
         })?),
+        KeySource::Pasted => {
+            let message = "a private key itself stands on the command line";
+            return Err(Failure::new(Code::USAGE, message).hint(
+                "others can read it there: make a new key; keep it in a file, or in a variable that `--key env:NAME` names",
+            ));
+        }
         KeySource::Variable(name) => {
             let text = Environment::secret(name).ok_or_else(|| {
                 let message = format!("the variable `{name}` is not set, or empty");
@@ -115,6 +121,10 @@ pub(crate) fn public(
         if !text.contains("PRIVATE KEY-----") {
             return Ok((parse_public(&text, &name)?, None));
         }
+        warn_if_shared(&path);
+        // From the text at hand: a pipe is read but once.
+        let key = parse(env, &text, &name)?;
+        return Ok((key.public(), Some(Box::new(key))));
     }
     let holder = signer(env, key)?;
     Ok((holder.public(), Some(holder)))

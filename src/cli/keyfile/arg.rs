@@ -37,6 +37,8 @@ pub(crate) enum KeySource {
     Descriptor(u32),
     /// With a program: the words of its command line.
     Command(String),
+    /// In the word itself, by mistake. It is not kept, since messages tell words.
+    Pasted,
 }
 
 /// How a key in ssh-agent is named.
@@ -84,6 +86,10 @@ impl FromStr for KeyArg {
     type Err = KeyArgError;
     fn from_str(text: &str) -> Result<Self, KeyArgError> {
         let short = |text: &str| text.chars().take(80).collect::<String>();
+        if text.contains("PRIVATE KEY-----") {
+            // SECURITY: no error here, which would be shown with the whole word.
+            return Ok(Self(KeySource::Pasted));
+        }
         let source = match text.split_once(':') {
             Some(("agent", name)) => KeySource::Agent(name.parse()?),
             Some(("env", name)) => {
@@ -137,6 +143,7 @@ impl fmt::Display for KeyArg {
             KeySource::Variable(name) => write!(f, "env:{name}"),
             KeySource::Descriptor(number) => write!(f, "fd:{number}"),
             KeySource::Command(line) => write!(f, "command:{line}"),
+            KeySource::Pasted => f.write_str("(a private key)"),
         }
     }
 }

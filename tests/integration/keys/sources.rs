@@ -83,6 +83,54 @@ fn words_that_name_no_key_are_usage_errors() {
 }
 
 #[test]
+fn a_key_on_the_command_line_is_not_repeated() {
+    let world = world();
+    let key = world.env.read("keys/alice");
+    let secret = key.lines().nth(2).unwrap();
+    for word in [
+        key.clone(),
+        format!("env:{key}"),
+        format!("command:echo {key}"),
+    ] {
+        let joined = sign(&world, &word);
+        fails(&joined, 2, "E-CONFIG-001");
+        let apart = ["bundle", "sign", BUNDLE, "--expires=90d", "--key", &word];
+        let apart = world.env.ordain(apart);
+        assert_eq!(apart.status, Some(2), "{apart}");
+        for output in [joined, apart] {
+            assert!(!output.stderr.contains(secret), "the key is shown");
+            assert!(!output.stdout.contains(secret), "the key is shown");
+        }
+    }
+    let principal = format!("--principal=alice={key}");
+    let init = [
+        "trust",
+        "init",
+        "--dir=new",
+        "--threshold=1",
+        "--expires=1y",
+        &principal,
+    ];
+    let init = world.env.ordain(init);
+    fails(&init, 2, "E-CONFIG-001");
+    assert!(!init.stderr.contains(secret), "the key is shown");
+}
+
+#[test]
+fn a_pipe_in_the_place_of_a_file_is_read_once() {
+    let world = world();
+    let mut command = world.env.command("bash");
+    let line = "exec ordain trust init --dir new --threshold 1 --expires 1y --principal alice=<(cat keys/alice)";
+    command.args(["-c", line]);
+    world.env.run(command, b"").success();
+    let mut command = world.env.command("bash");
+    let line = format!("exec ordain bundle sign {BUNDLE} --expires 90d --key <(cat keys/alice)");
+    command.args(["-c", &line]);
+    world.env.run(command, b"").success();
+    verified(&world);
+}
+
+#[test]
 fn the_time_for_an_answer_is_a_length_of_time() {
     let mut world = world();
     for wrong in ["soon", "10", "0s", "-1s"] {
