@@ -11,7 +11,9 @@ use crate::engine::request::RequestError;
 use crate::lockfile::LockError;
 use crate::log::LogError;
 use crate::pipeline::PipelineError;
-use crate::trust::{PrivateKeyError, RootError, SignError, VerifyError};
+use crate::trust::{
+    AllowedSignersError, DraftError, EditError, PrivateKeyError, RootError, SignError, VerifyError,
+};
 
 /// A failed command.
 #[derive(Debug, Clone)]
@@ -181,6 +183,7 @@ macro_rules! plain {
 }
 
 plain!(
+    AllowedSignersError,
     LockError,
     PrivateKeyError,
     RequestError,
@@ -230,6 +233,24 @@ impl From<RootError> for Failure {
                 envelope_of_root(failure).about("a `N.root.json` of the trust root")
             }
             _ => failure,
+        }
+    }
+}
+
+impl From<EditError> for Failure {
+    fn from(error: EditError) -> Self {
+        match error {
+            EditError::Root(error) => error.into(),
+            error => Self::new(error.code(), error.to_string()),
+        }
+    }
+}
+
+impl From<DraftError> for Failure {
+    fn from(error: DraftError) -> Self {
+        match error {
+            DraftError::Root(error) => error.into(),
+            error => Self::new(error.code(), error.to_string()),
         }
     }
 }

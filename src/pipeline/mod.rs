@@ -21,6 +21,7 @@ mod error;
 mod project;
 mod pull;
 mod roots;
+mod transfer;
 mod walk;
 
 use std::path::{Path, PathBuf};
@@ -42,13 +43,14 @@ use crate::trust::{
 };
 
 pub use crate::source::InsecureHttp;
-pub use crate::source::state::{Equivocated, Equivocation};
 pub use crate::source::git::{Credentials, Movement, Network, Progress, Transfer, Watch};
+pub use crate::source::state::{Equivocated, Equivocation};
 pub use anchor::Anchored;
 pub use error::PipelineError;
 pub use project::project_identity;
 pub use pull::{Locking, Pulled, PulledBundle};
 pub use roots::{Confirmation, Trusted, root_files, trust_root};
+pub use transfer::{Exported, Imported, Provenance, TransferError};
 
 /// Where this machine keeps things.
 #[derive(Debug, Clone)]

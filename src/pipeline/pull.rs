@@ -73,10 +73,10 @@ pub(super) enum Purpose {
 }
 
 /// What is known before anything is written.
-struct Gathered {
-    pulled: Pulled,
+pub(super) struct Gathered {
+    pub(super) pulled: Pulled,
     /// The lockfile as it was read.
-    lock: Lockfile,
+    pub(super) lock: Lockfile,
     /// The marks as they were read.
     state: State,
     now: Timestamp,
@@ -152,7 +152,7 @@ impl Pipeline<'_> {
     }
 
     /// Steps 1 to 3 of a pull.
-    fn gather(
+    pub(super) fn gather(
         &self,
         config: &Config,
         locking: Locking,
@@ -306,7 +306,7 @@ impl Pipeline<'_> {
         self.raise_marks(bundles, root, &gathered.state, gathered.now)
     }
 
-    fn raise_marks(
+    pub(super) fn raise_marks(
         &self,
         bundles: &[PulledBundle],
         root: &TrustRoot,
@@ -337,7 +337,7 @@ impl Pipeline<'_> {
     }
 
     /// One pull at a time on this machine's state; the others wait.
-    fn lock(&self) -> Result<File, PipelineError> {
+    pub(super) fn lock(&self) -> Result<File, PipelineError> {
         let waiting = || {
             (self.watch)(&Progress {
                 stage: "waiting for another pull",
@@ -354,12 +354,12 @@ impl Pipeline<'_> {
     }
 }
 
-fn lock_path(config: &Config) -> PathBuf {
+pub(super) fn lock_path(config: &Config) -> PathBuf {
     config.base().join(LOCK_FILE)
 }
 
 /// What step 5 of a pull writes.
-fn next_lockfile(config: &Config, bundles: &[PulledBundle]) -> Lockfile {
+pub(super) fn next_lockfile(config: &Config, bundles: &[PulledBundle]) -> Lockfile {
     let entry = |(source, pulled): (&BundleSource, &PulledBundle)| {
         (source.name.clone(), locked(source, pulled))
     };

@@ -8,10 +8,10 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 
-use super::envelope::{Envelope, EnvelopeError, ROOT_PAYLOAD_TYPE, STATEMENT_PAYLOAD_TYPE};
+use super::envelope::{Envelope, EnvelopeError, STATEMENT_PAYLOAD_TYPE};
 use super::private_key::SecretKey;
-use super::root::RootError;
 use super::root_document::RootDocument;
+use super::root_standing::{DraftError, RootDraft};
 use crate::bundle::{
     BundlePath, FetchedBundle, Limits, MANIFEST_FILE, Manifest, Predicate, Requirement, Statement,
     StatementError,
@@ -287,35 +287,27 @@ fn whole_second(time: Timestamp) -> Timestamp {
     Timestamp::from_second(time.as_second()).unwrap_or(time)
 }
 
-/// Makes a trust root's envelope and signs it.
+/// Makes the first trust root's envelope and signs it.
 ///
 /// # Errors
-/// [`RootError`] when the document breaks its rules.
-pub fn sign_root(document: &RootDocument, keys: &[SecretKey]) -> Result<Envelope, RootError> {
-    document.check()?;
-    let mut envelope = Envelope::new(ROOT_PAYLOAD_TYPE, document.to_payload()?);
-    for key in keys {
-        envelope.sign(key);
-    }
-    Ok(envelope)
+/// [`DraftError`] when the document breaks its rules, or a key belongs to nobody in it.
+pub fn sign_root(document: &RootDocument, keys: &[SecretKey]) -> Result<Envelope, DraftError> {
+    let mut draft = RootDraft::new(document.clone())?;
+    cosign_root(&mut draft, None, keys)?;
+    Ok(draft.envelope)
 }
 
-/// Adds signatures to a trust root's envelope; how many were added is the last member.
+/// Adds signatures to a trust root, all or none; how many were new. `previous` is the root before it, whose principals sign too.
 ///
 /// # Errors
-/// [`RootError`] when the bytes are not a trust root.
+/// [`DraftError`] for the first key whose signature could not count.
 pub fn cosign_root(
-    bytes: &[u8],
+    draft: &mut RootDraft,
+    previous: Option<&RootDocument>,
     keys: &[SecretKey],
-    limits: &Limits,
-) -> Result<(Envelope, RootDocument, usize), RootError> {
-    let mut envelope = Envelope::parse(bytes, limits)?;
-    if envelope.payload_type() != ROOT_PAYLOAD_TYPE {
-        return Err(RootError::PayloadType {
-            found: envelope.payload_type().chars().take(120).collect(),
-        });
+) -> Result<usize, DraftError> {
+    for key in keys {
+        draft.admit(&key.public(), previous)?;
     }
-    let document = RootDocument::parse(envelope.payload())?;
-    let added = keys.iter().filter(|key| envelope.sign(key)).count();
-    Ok((envelope, document, added))
+    Ok(keys.iter().filter(|key| draft.envelope.sign(key)).count())
 }

@@ -7,19 +7,22 @@
 //! 3. The payload's type is in-toto's; only now is the payload parsed.
 //! 4. Predicate type, then bundle name, then namespace: the role that speaks for it is one of those that signed.
 //! 5. Epoch and revision, times, revocation.
-//! 6. The files are exactly the subjects.
-//! 7. Every file has the digest that was signed.
-//! 8. `bundle.yaml`, parsed from those bytes, says the same as the statement.
+//! 6. The commit or tag is signed, where the role requires that.
+//! 7. The files are exactly the subjects.
+//! 8. Every file has the digest that was signed.
+//! 9. `bundle.yaml`, parsed from those bytes, says the same as the statement.
 //!
 //! Once all bundles of a policy are verified, [`check_requires`](super::check_requires) holds them against one another, and
 //! [`crate::resolve`] lets each define only the scopes that its signers speak for.
 
 mod checks;
 mod error;
+mod files;
 
 use jiff::{SignedDuration, Timestamp};
 
 use super::envelope::{Envelope, STATEMENT_PAYLOAD_TYPE};
+use super::git_signature::check_git_signature;
 use super::root::TrustRoot;
 use super::validity::{Held, Validity};
 use super::verified::VerifiedBundle;
@@ -28,10 +31,10 @@ use crate::digest::Sha256Digest;
 use crate::name::{BundleName, RoleName};
 
 use checks::{
-    check_authority, check_files, check_manifest, check_revision, check_revocation, check_times,
-    digest_of, digests_of, is_small, satisfied_roles,
+    check_authority, check_manifest, check_revision, check_revocation, check_times, satisfied_roles,
 };
 pub use error::VerifyError;
+use files::{check_files, while_hashing};
 
 /// The highest revision of a bundle that was ever accepted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -72,16 +75,10 @@ pub fn verify(
     expected: &Expectation<'_>,
     limits: &Limits,
 ) -> Result<VerifiedBundle, VerifyError> {
-    // Files are hashed on the other cores while the statement is read on this one; which check fails first stays as it is.
-    let check_statement = || check_statement(&fetched, root, expected, limits);
-    let (found, signed) = if is_small(&fetched) {
-        (
-            fetched.files.iter().map(digest_of).collect(),
-            check_statement(),
-        )
-    } else {
-        rayon::join(|| digests_of(&fetched), check_statement)
-    };
+    // The files are hashed while the statement is read; which check fails first stays as it is.
+    let (found, signed) = while_hashing(&fetched, || {
+        check_statement(&fetched, root, expected, limits)
+    });
     let Signed {
         statement,
         payload,
@@ -141,6 +138,7 @@ fn check_statement(
     check_revision(&statement.predicate, &role, payload, root, expected)?;
     let validity = check_times(&statement.predicate, expected)?;
     check_revocation(&statement.predicate, payload, root)?;
+    check_git_signature(fetched, &role, root, limits)?;
     Ok(Signed {
         statement,
         payload,
