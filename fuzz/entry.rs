@@ -156,12 +156,18 @@ pub(crate) fn allowed_signers(bytes: &[u8]) -> bool {
     };
     let mut text = String::new();
     for signer in &found.taken {
-        text.push_str(&format!("{} {}\n", signer.principal, signer.key.to_openssh()));
+        text.push_str(&format!(
+            "{} {}\n",
+            signer.principal,
+            signer.key.to_openssh()
+        ));
     }
     let again = read_allowed_signers(text.as_bytes(), now).expect("what was read can be written");
     let people = |signers: &AllowedSigners| -> Vec<_> {
         let taken = signers.taken.iter();
-        taken.map(|s| (s.principal.clone(), s.key.clone())).collect()
+        taken
+            .map(|s| (s.principal.clone(), s.key.clone()))
+            .collect()
     };
     assert_eq!(people(&again), people(&found));
     for skipped in found.skipped {

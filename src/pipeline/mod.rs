@@ -177,7 +177,7 @@ pub fn stored_revision(
 /// # Errors
 /// [`PipelineError::Policy`] with every problem.
 pub fn effective(
-    bundles: &[VerifiedBundle],
+    bundles: &[&VerifiedBundle],
     scope: &Scope,
     now: Timestamp,
     cap: Option<Mode>,

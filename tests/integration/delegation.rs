@@ -195,7 +195,12 @@ fn what_was_verified_still_defines_no_scope_outside_its_namespace() {
         ("acme/payments", "acme", "carol", "E-POLICY-009"),
         ("acme/payments", "acme/platform", "carol", "E-POLICY-009"),
         ("acme/payments", "acme/payments-eu", "carol", "E-POLICY-009"),
-        ("acme/payments", "acme/payments/cards", "carol", "E-POLICY-040"),
+        (
+            "acme/payments",
+            "acme/payments/cards",
+            "carol",
+            "E-POLICY-040",
+        ),
     ] {
         let env = deeper_world();
         publish_as(&env, "other", namespace, scope, signer);

@@ -17,23 +17,24 @@
 
 mod checks;
 mod error;
+mod files;
 
 use jiff::{SignedDuration, Timestamp};
 
 use super::envelope::{Envelope, STATEMENT_PAYLOAD_TYPE};
 use super::git_signature::check_git_signature;
 use super::root::TrustRoot;
-use super::validity::Held;
+use super::validity::{Held, Validity};
 use super::verified::VerifiedBundle;
-use crate::bundle::{FetchedBundle, Limits, Statement};
+use crate::bundle::{FetchedBundle, Limits, Signer, Statement};
 use crate::digest::Sha256Digest;
-use crate::name::BundleName;
+use crate::name::{BundleName, RoleName};
 
 use checks::{
-    check_authority, check_files, check_manifest, check_revision, check_revocation, check_times,
-    satisfied_roles,
+    check_authority, check_manifest, check_revision, check_revocation, check_times, satisfied_roles,
 };
 pub use error::VerifyError;
+use files::{check_files, while_hashing};
 
 /// The highest revision of a bundle that was ever accepted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -74,6 +75,52 @@ pub fn verify(
     expected: &Expectation<'_>,
     limits: &Limits,
 ) -> Result<VerifiedBundle, VerifyError> {
+    // The files are hashed while the statement is read; which check fails first stays as it is.
+    let (found, signed) = while_hashing(&fetched, || {
+        check_statement(&fetched, root, expected, limits)
+    });
+    let Signed {
+        statement,
+        payload,
+        role,
+        signers,
+        validity,
+    } = signed?;
+    check_files(&found, &statement)?;
+    let manifest = check_manifest(&fetched, &statement.predicate, limits)?;
+    let delegated = root
+        .document()
+        .delegated_within(&statement.predicate.namespace, &role);
+    Ok(VerifiedBundle {
+        delegated,
+        fetched,
+        manifest,
+        predicate: statement.predicate,
+        payload,
+        role,
+        signers,
+        root_version: root.version(),
+        // SECURITY: whoever signed is trusted by this root alone, so nothing outlives it.
+        validity: validity.ending_by(root.document().expires),
+    })
+}
+
+/// What the envelope says, once it is known who says it.
+struct Signed {
+    statement: Statement,
+    payload: Sha256Digest,
+    role: RoleName,
+    signers: Vec<Signer>,
+    validity: Validity,
+}
+
+/// Steps 1 to 5: all that needs no file.
+fn check_statement(
+    fetched: &FetchedBundle,
+    root: &TrustRoot,
+    expected: &Expectation<'_>,
+    limits: &Limits,
+) -> Result<Signed, VerifyError> {
     let bytes = fetched
         .envelope
         .as_deref()
@@ -91,22 +138,12 @@ pub fn verify(
     check_revision(&statement.predicate, &role, payload, root, expected)?;
     let validity = check_times(&statement.predicate, expected)?;
     check_revocation(&statement.predicate, payload, root)?;
-    check_git_signature(&fetched, &role, root, limits)?;
-    check_files(&fetched, &statement)?;
-    let manifest = check_manifest(&fetched, &statement.predicate, limits)?;
-    let delegated = root
-        .document()
-        .delegated_within(&statement.predicate.namespace, &role);
-    Ok(VerifiedBundle {
-        delegated,
-        fetched,
-        manifest,
-        predicate: statement.predicate,
+    check_git_signature(fetched, &role, root, limits)?;
+    Ok(Signed {
+        statement,
         payload,
         role,
         signers,
-        root_version: root.version(),
-        // SECURITY: whoever signed is trusted by this root alone, so nothing outlives it.
-        validity: validity.ending_by(root.document().expires),
+        validity,
     })
 }
