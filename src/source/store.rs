@@ -304,7 +304,7 @@ pub(super) fn read_entry(
     let sizes = header.files.iter().map(|(_, size)| *size);
     let git = header.git.iter().flat_map(GitV1::sizes);
     let git_bytes = git.clone().try_fold(0u64, u64::checked_add);
-    if !git_bytes.is_some_and(|bytes| bytes <= limits.evidence_bytes as u64) {
+    if git_bytes.is_none_or(|bytes| bytes > limits.evidence_bytes as u64) {
         return Err(damaged("its git objects are too large"));
     }
     let body = sizes

@@ -22,7 +22,7 @@ codes! {
     THRESHOLD = "E-TRUST-009", Untrusted, "too few signatures",
         "The role that publishes needs more of its members to sign this very revision. Ask one of the missing members to run `ordain bundle sign`, then pull again. A signature by a revoked key, by a stranger, or twice by one person does not count.";
     NO_PUBLISHER = "E-TRUST-010", Untrusted, "the trust root has no publisher",
-        "No role of the trust root may sign bundles. Make a root with a publisher: `ordain trust init --namespace …`.";
+        "No role of the trust root may sign bundles. Make a root with a publisher: `ordain trust init --namespace …` or `ordain trust rotate --publisher …`.";
     PAYLOAD_TYPE = "E-TRUST-011", Untrusted, "the signed payload is of another type",
         "The signatures are valid, but for something that is no bundle statement. Someone may have moved an envelope from elsewhere.";
     STATEMENT_JSON = "E-TRUST-012", Untrusted, "the statement is not strict JSON",
