@@ -7,6 +7,7 @@
 
 mod defect;
 pub(crate) mod machine;
+mod repository;
 mod signed;
 mod through;
 pub(crate) mod world;
@@ -153,6 +154,17 @@ fn git_signatures_that_do_not_count_are_refused() {
     }
     check("git-signature.yaml", |vector| match &vector.defect {
         Defect::Signed(word) => signed::run(word),
+        other => panic!("{other:?}"),
+    });
+}
+
+#[test]
+fn repositories_that_deceive_are_refused() {
+    for sound in repository::Made::sound() {
+        repository::run(&sound).unwrap();
+    }
+    check("repository.yaml", |vector| match &vector.defect {
+        Defect::Repository(made) => repository::run(made),
         other => panic!("{other:?}"),
     });
 }

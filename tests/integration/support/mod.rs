@@ -8,6 +8,7 @@ pub(crate) mod output;
 pub(crate) mod policies;
 pub(crate) mod repo;
 pub(crate) mod servers;
+pub(crate) mod wire;
 
 pub(crate) use env::TestEnv;
 pub(crate) use output::Output;

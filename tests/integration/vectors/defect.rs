@@ -10,6 +10,7 @@ use ordain::digest::Sha256Digest;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
+use super::repository::Made;
 use super::world::{Bundle, Document, Edit, World, set};
 use crate::source::refusal;
 use crate::support::repo::Repo;
@@ -114,7 +115,7 @@ pub(super) enum Defect {
     /// A commit or tag with this signature.
     Signed(String),
     /// A repository of this kind.
-    Repository(String),
+    Repository(Made),
 }
 
 #[derive(Debug, Clone, Deserialize)]
