@@ -1,17 +1,25 @@
 //! The checks of the pipeline, each a pure function of what was signed and what the consumer expects.
 
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
 use jiff::SignedDuration;
 use rayon::prelude::*;
 
 use super::Expectation;
 use super::error::VerifyError;
-use crate::bundle::{FetchedBundle, Limits, MANIFEST_FILE, Manifest, Predicate, Signer, Statement};
+use crate::bundle::{
+    BundlePath, FetchedBundle, Limits, MANIFEST_FILE, Manifest, Predicate, Signer, Statement,
+};
 use crate::diag::{Code, Diagnostic};
 use crate::digest::Sha256Digest;
 use crate::name::RoleName;
 use crate::trust::envelope::Envelope;
 use crate::trust::root::TrustRoot;
 use crate::trust::threshold::{Shortfall, ValidSignatures};
+
+/// Bytes from which on files are hashed on all cores.
+const PARALLEL_BYTES: usize = 1 << 20;
 
 /// How far in the future a statement may be issued: clocks differ.
 const CLOCK_SKEW: SignedDuration = SignedDuration::from_mins(5);
@@ -153,37 +161,52 @@ pub(super) fn check_revocation(
     Ok(())
 }
 
-/// The files are exactly the subjects, and each has its signed digest.
+/// The digest of every file, by name, computed on all cores.
+pub(super) fn digests_of(fetched: &FetchedBundle) -> Vec<(&BundlePath, Sha256Digest)> {
+    let files: Vec<_> = fetched.files.iter().collect();
+    files.into_par_iter().map(digest_of).collect()
+}
+
+pub(super) fn digest_of<'a>(
+    (path, bytes): (&'a BundlePath, &Arc<[u8]>),
+) -> (&'a BundlePath, Sha256Digest) {
+    (path, Sha256Digest::of(bytes))
+}
+
+/// Whether hashing takes less time than it takes to begin threads for it.
+pub(super) fn is_small(fetched: &FetchedBundle) -> bool {
+    // A hash costs about as much as that of some hundred bytes more than there are.
+    let sizes = fetched.files.values().map(|bytes| bytes.len() + 256);
+    sizes.sum::<usize>() < PARALLEL_BYTES
+}
+
+/// The files are exactly the subjects, and each has its signed digest. Both are sorted by name.
 pub(super) fn check_files(
-    fetched: &FetchedBundle,
+    found: &[(&BundlePath, Sha256Digest)],
     statement: &Statement,
 ) -> Result<(), VerifyError> {
-    if let Some(path) = fetched
-        .files
-        .keys()
-        .find(|path| !statement.subjects.contains_key(*path))
-    {
-        return Err(VerifyError::Unlisted { path: path.clone() });
-    }
-    let mut pairs = Vec::with_capacity(statement.subjects.len());
-    for (path, signed) in &statement.subjects {
-        match fetched.files.get(path) {
-            Some(bytes) => pairs.push((path, *signed, bytes)),
-            None => return Err(VerifyError::MissingFile { path: path.clone() }),
+    let subjects = &statement.subjects;
+    if !found.iter().map(|(path, _)| *path).eq(subjects.keys()) {
+        let names: BTreeSet<&BundlePath> = found.iter().map(|(path, _)| *path).collect();
+        if let Some(path) = names.iter().find(|path| !subjects.contains_key(**path)) {
+            let path = (*path).clone();
+            return Err(VerifyError::Unlisted { path });
+        }
+        if let Some(path) = subjects.keys().find(|path| !names.contains(path)) {
+            return Err(VerifyError::MissingFile { path: path.clone() });
         }
     }
-    let differing = pairs
-        .par_iter()
-        .with_min_len(16)
-        .find_map_first(|(path, signed, bytes)| {
-            let found = Sha256Digest::of(bytes);
-            (found != *signed).then(|| VerifyError::FileDigest {
-                path: (*path).clone(),
-                signed: *signed,
-                found,
-            })
-        });
-    differing.map_or(Ok(()), Err)
+    let differing = found
+        .iter()
+        .zip(subjects.values())
+        .find(|((_, found), signed)| found != *signed);
+    differing.map_or(Ok(()), |((path, found), signed)| {
+        Err(VerifyError::FileDigest {
+            path: (*path).clone(),
+            signed: *signed,
+            found: *found,
+        })
+    })
 }
 
 pub(super) fn check_manifest(

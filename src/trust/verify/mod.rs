@@ -24,13 +24,13 @@ use super::envelope::{Envelope, STATEMENT_PAYLOAD_TYPE};
 use super::git_signature::check_git_signature;
 use super::root::TrustRoot;
 use super::verified::VerifiedBundle;
-use crate::bundle::{FetchedBundle, Limits, Statement};
+use crate::bundle::{FetchedBundle, Limits, Signer, Statement};
 use crate::digest::Sha256Digest;
-use crate::name::BundleName;
+use crate::name::{BundleName, RoleName};
 
 use checks::{
     check_authority, check_files, check_manifest, check_revision, check_revocation, check_times,
-    satisfied_roles,
+    digest_of, digests_of, is_small, satisfied_roles,
 };
 pub use error::VerifyError;
 
@@ -71,6 +71,54 @@ pub fn verify(
     expected: &Expectation<'_>,
     limits: &Limits,
 ) -> Result<VerifiedBundle, VerifyError> {
+    // Files are hashed on the other cores while the statement is read on this one; which check fails first stays as it is.
+    let check_statement = || check_statement(&fetched, root, expected, limits);
+    let (found, signed) = if is_small(&fetched) {
+        (
+            fetched.files.iter().map(digest_of).collect(),
+            check_statement(),
+        )
+    } else {
+        rayon::join(|| digests_of(&fetched), check_statement)
+    };
+    let Signed {
+        statement,
+        payload,
+        role,
+        signers,
+    } = signed?;
+    check_files(&found, &statement)?;
+    let manifest = check_manifest(&fetched, &statement.predicate, limits)?;
+    let delegated = root
+        .document()
+        .delegated_within(&statement.predicate.namespace, &role);
+    Ok(VerifiedBundle {
+        delegated,
+        fetched,
+        manifest,
+        predicate: statement.predicate,
+        payload,
+        role,
+        signers,
+        root_version: root.version(),
+    })
+}
+
+/// What the envelope says, once it is known who says it.
+struct Signed {
+    statement: Statement,
+    payload: Sha256Digest,
+    role: RoleName,
+    signers: Vec<Signer>,
+}
+
+/// Steps 1 to 6: all that needs no file of the statement's.
+fn check_statement(
+    fetched: &FetchedBundle,
+    root: &TrustRoot,
+    expected: &Expectation<'_>,
+    limits: &Limits,
+) -> Result<Signed, VerifyError> {
     let bytes = fetched
         .envelope
         .as_deref()
@@ -88,20 +136,11 @@ pub fn verify(
     check_revision(&statement.predicate, &role, payload, root, expected)?;
     check_times(&statement.predicate, expected)?;
     check_revocation(&statement.predicate, payload, root)?;
-    check_git_signature(&fetched, &role, root, limits)?;
-    check_files(&fetched, &statement)?;
-    let manifest = check_manifest(&fetched, &statement.predicate, limits)?;
-    let delegated = root
-        .document()
-        .delegated_within(&statement.predicate.namespace, &role);
-    Ok(VerifiedBundle {
-        delegated,
-        fetched,
-        manifest,
-        predicate: statement.predicate,
+    check_git_signature(fetched, &role, root, limits)?;
+    Ok(Signed {
+        statement,
         payload,
         role,
         signers,
-        root_version: root.version(),
     })
 }
