@@ -52,7 +52,7 @@ pub(super) enum Hash {
 }
 
 /// The id of an object.
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Id(Vec<u8>);
 
 impl Id {
@@ -114,8 +114,9 @@ impl Hash {
     }
 }
 
-/// A commit.
-pub(super) struct Commit {
+/// A commit, read from its raw bytes. Nothing of it is checked but its shape.
+#[derive(Debug)]
+pub struct GitCommit {
     pub(super) tree: Id,
     pub(super) hash: Hash,
     /// What was signed, and the signature's lines, where there is one.
@@ -129,9 +130,12 @@ pub(super) struct Signed {
     pub(super) signature: Vec<u8>,
 }
 
-impl Commit {
+impl GitCommit {
     /// Reads `tree`, `parent`…, `author`, `committer`, then any other headers, each once, a blank line, and any message.
-    pub(super) fn parse(data: &[u8]) -> Result<Self, GitObjectError> {
+    ///
+    /// # Errors
+    /// [`GitObjectError`] for what Git would not write, or carries two signatures.
+    pub fn parse(data: &[u8]) -> Result<Self, GitObjectError> {
         const KIND: &str = "commit";
         let malformed = || GitObjectError::Malformed(KIND);
         let (head, message) = split_head(data).ok_or_else(malformed)?;
@@ -190,19 +194,30 @@ impl Commit {
         };
         Ok(Self { tree, hash, signed })
     }
+
+    /// What its signature is over, and the signature; none where it is not signed.
+    #[must_use]
+    pub fn signed(&self) -> Option<(&[u8], &[u8])> {
+        let signed = self.signed.as_ref()?;
+        Some((&signed.payload, &signed.signature))
+    }
 }
 
-/// An annotated tag.
-pub(super) struct Tag {
+/// An annotated tag, read from its raw bytes. Nothing of it is checked but its shape.
+#[derive(Debug)]
+pub struct GitTag {
     pub(super) object: Id,
     pub(super) kind: Vec<u8>,
     pub(super) name: Vec<u8>,
     pub(super) signed: Option<Signed>,
 }
 
-impl Tag {
+impl GitTag {
     /// Reads `object`, `type`, `tag`, `tagger`, and no other header, a blank line, a message, and a signature at its end.
-    pub(super) fn parse(data: &[u8]) -> Result<Self, GitObjectError> {
+    ///
+    /// # Errors
+    /// [`GitObjectError`] for what Git would not write, or carries two signatures.
+    pub fn parse(data: &[u8]) -> Result<Self, GitObjectError> {
         const KIND: &str = "tag";
         let malformed = || GitObjectError::Malformed(KIND);
         let (head, message) = split_head(data).ok_or_else(malformed)?;
@@ -230,6 +245,13 @@ impl Tag {
             name: name.value(),
             signed: signed_message(data, message, KIND)?,
         })
+    }
+
+    /// What its signature is over, and the signature; none where it is not signed.
+    #[must_use]
+    pub fn signed(&self) -> Option<(&[u8], &[u8])> {
+        let signed = self.signed.as_ref()?;
+        Some((&signed.payload, &signed.signature))
     }
 }
 

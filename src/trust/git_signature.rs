@@ -14,7 +14,7 @@
 use ssh_key::public::KeyData;
 use ssh_key::{Algorithm, HashAlg, SshSig};
 
-use super::git_object::{Commit, GitObjectError, Hash, Id, SSH_ARMOUR, Signed, Tag};
+use super::git_object::{GitCommit, GitObjectError, GitTag, Hash, Id, SSH_ARMOUR, Signed};
 use super::git_object::{has_directory, tree_of};
 use super::keys::{KeyError, KeyId, PublicKey};
 use super::root::TrustRoot;
@@ -293,7 +293,7 @@ fn signed(
     if bytes > limit {
         return Err(GitSignatureError::TooLarge { bytes, limit });
     }
-    let commit = Commit::parse(&evidence.commit)?;
+    let commit = GitCommit::parse(&evidence.commit)?;
     let id = commit.hash.id("commit", &evidence.commit)?;
     let (name, signature) = match object {
         GitObject::Commit => (id.to_hex(), commit.signed),
@@ -326,7 +326,7 @@ fn tag(evidence: &GitEvidence, commit: &Id) -> Result<(String, Option<Signed>), 
         .ok_or_else(|| GitSignatureError::Lightweight {
             reference: reference.to_owned(),
         })?;
-    let tag = Tag::parse(data)?;
+    let tag = GitTag::parse(data)?;
     if tag.name != name.as_bytes() {
         return Err(GitSignatureError::OtherName {
             reference: reference.to_owned(),

@@ -17,7 +17,7 @@ mod verified;
 mod verify;
 
 pub use envelope::{Envelope, EnvelopeError, ROOT_PAYLOAD_TYPE, STATEMENT_PAYLOAD_TYPE};
-pub use git_object::GitObjectError;
+pub use git_object::{GitCommit, GitObjectError, GitTag};
 pub use git_signature::{GitObject, GitSignatureError, GitSigned, git_signatures};
 pub use keys::{KeyError, KeyId, PublicKey};
 pub use private_key::{Passphrase, PrivateKeyError, PrivateKeyFormat, SecretKey};

@@ -3,6 +3,8 @@
 mod damage;
 mod hostile;
 mod https;
+mod isolation;
+mod redirects;
 mod transports;
 mod unmoved;
 

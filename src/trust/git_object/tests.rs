@@ -6,8 +6,8 @@ use crate::bundle::{BundlePath, Origin};
 
 const TREE: &str = "4b825dc642cb6eb9a060e54bf8d69288fbee4904";
 
-fn commit(headers: &str) -> Result<Commit, GitObjectError> {
-    Commit::parse(format!("{headers}\n\na message\n").as_bytes())
+fn commit(headers: &str) -> Result<GitCommit, GitObjectError> {
+    GitCommit::parse(format!("{headers}\n\na message\n").as_bytes())
 }
 
 fn lines(more: &str) -> String {
@@ -31,7 +31,7 @@ fn a_signature_is_taken_out_of_its_commit() {
 #[test]
 fn what_looks_like_a_signature_in_the_message_is_none() {
     let text = format!("{}\n\ngpgsig one\n two\n", lines(""));
-    assert!(Commit::parse(text.as_bytes()).unwrap().signed.is_none());
+    assert!(GitCommit::parse(text.as_bytes()).unwrap().signed.is_none());
 }
 
 #[test]
@@ -60,7 +60,7 @@ fn commits_that_two_readers_may_read_differently_are_refused() {
         assert_eq!(commit(&headers).err(), malformed, "{headers:?}");
     }
     for bytes in [&b""[..], b"\n\n", b"tree", b"\n", b" \n\n"] {
-        assert_eq!(Commit::parse(bytes).err(), malformed);
+        assert_eq!(GitCommit::parse(bytes).err(), malformed);
     }
 }
 
@@ -77,8 +77,8 @@ fn two_signatures_are_one_too_many() {
     assert_eq!(commit(&long).err(), expected);
 }
 
-fn tag(headers: &str, message: &str) -> Result<Tag, GitObjectError> {
-    Tag::parse(format!("{headers}\n\n{message}").as_bytes())
+fn tag(headers: &str, message: &str) -> Result<GitTag, GitObjectError> {
+    GitTag::parse(format!("{headers}\n\n{message}").as_bytes())
 }
 
 fn tag_lines() -> String {
