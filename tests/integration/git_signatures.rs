@@ -316,6 +316,24 @@ fn a_commit_that_was_changed_after_it_was_signed_is_refused() {
 }
 
 #[test]
+fn a_signed_merge_of_a_signed_tag_is_one_signature_and_not_two() {
+    let world = World::new(Some("commit"));
+    world.unsigned();
+    world.plain(&["switch", "--quiet", "--create", "side"]);
+    world.commit("dave");
+    world.git("dave", &["tag", "-s", "-m", "side", "side-1"]);
+    world.plain(&["switch", "--quiet", "main"]);
+    world.unsigned();
+    world.git(
+        "alice",
+        &["merge", "--quiet", "--no-ff", "-S", "-m", "merge", "side-1"],
+    );
+    let raw = world.plain(&["cat-file", "commit", "HEAD"]);
+    assert!(raw.contains("\nmergetag object "), "{raw}");
+    world.accepted("main", "commit signed by alice");
+}
+
+#[test]
 fn a_replace_ref_does_not_lend_its_signature() {
     let world = World::new(Some("commit"));
     let unsigned = world.unsigned();

@@ -49,6 +49,11 @@ pub(crate) fn zlib(data: &[u8]) -> Vec<u8> {
     out
 }
 
+/// The lowest bits of a number.
+fn low(number: usize, mask: u8) -> u8 {
+    number.to_le_bytes()[0] & mask
+}
+
 /// A pack, entry by entry.
 #[derive(Default)]
 pub(crate) struct Pack {
@@ -61,10 +66,10 @@ impl Pack {
     fn head(&mut self, kind: u8, size: usize) {
         self.count += 1;
         self.last = self.entries.len();
-        let (mut rest, mut byte) = (size >> 4, kind << 4 | (size & 15) as u8);
+        let (mut rest, mut byte) = (size >> 4, kind << 4 | low(size, 15));
         while rest > 0 {
             self.entries.push(byte | 0x80);
-            byte = (rest & 0x7f) as u8;
+            byte = low(rest, 0x7f);
             rest >>= 7;
         }
         self.entries.push(byte);
@@ -86,10 +91,10 @@ impl Pack {
         let before = self.last;
         self.head(OFFSET_DELTA, delta.len());
         let mut distance = self.last - before;
-        let mut bytes = vec![(distance & 0x7f) as u8];
+        let mut bytes = vec![low(distance, 0x7f)];
         while distance > 0x7f {
             distance = (distance >> 7) - 1;
-            bytes.push((distance & 0x7f) as u8 | 0x80);
+            bytes.push(low(distance, 0x7f) | 0x80);
         }
         bytes.reverse();
         self.entries.extend(bytes);
@@ -129,7 +134,7 @@ pub(crate) fn copies(base: usize, times: usize) -> Vec<u8> {
     for mut size in [base, times * 0x1_0000] {
         loop {
             let more = size > 0x7f;
-            delta.push((size & 0x7f) as u8 | if more { 0x80 } else { 0 });
+            delta.push(low(size, 0x7f) | if more { 0x80 } else { 0 });
             size >>= 7;
             if !more {
                 break;

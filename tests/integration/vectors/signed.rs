@@ -19,6 +19,9 @@ use crate::support::repo::{Repo, command, run as run_command};
 const PEOPLE: &str = "author A <a@b> 1 +0000\ncommitter A <a@b> 1 +0000\n";
 const TAGGER: &str = "tagger A <a@b> 1 +0000\n";
 
+/// What makes the bytes of a signature of a message.
+type Signer = Box<dyn Fn(&[u8]) -> Vec<u8>>;
+
 /// One SSHSIG, to be changed field by field.
 struct SshSig {
     version: u32,
@@ -27,7 +30,7 @@ struct SshSig {
     reserved: &'static [u8],
     hash: &'static str,
     algorithm: &'static str,
-    signature: Box<dyn Fn(&[u8]) -> Vec<u8>>,
+    signature: Signer,
 }
 
 fn string(bytes: &[u8]) -> Vec<u8> {
@@ -188,7 +191,7 @@ fn of_commit(word: &str, tree: &str) -> Option<GitEvidence> {
         "unsigned" => payload(tree).into_bytes(),
         "in-message" => format!("{}\n{good}", payload(tree)).into_bytes(),
         "of-another" => commit(tree, "gpgsig", &sound().armour(&payload(other))),
-        "twice" => commit(tree, &format!("gpgsig x\ngpgsig"), &good),
+        "twice" => commit(tree, "gpgsig x\ngpgsig", &good),
         "both-hashes" => commit(tree, "gpgsig-sha256 x\ngpgsig", &good),
         "other-hash" => commit(tree, "gpgsig-sha256", &good),
         "open-pgp" => commit(tree, "gpgsig", &good.replace("SSH", "PGP")),
