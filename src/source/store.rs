@@ -15,7 +15,7 @@
 mod evidence;
 
 use std::fs::{self, File};
-use std::io::{self, BufRead, BufReader, Read};
+use std::io::{self, BufRead, BufReader, Read, Write};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
@@ -33,7 +33,7 @@ use evidence::{GitV1, evidence, objects};
 const MAGIC: &str = "ordain-store/v1";
 const ENDING: &str = "bundle";
 /// The most bytes of a header: some 300 for each of the files that the default limits allow.
-const MAX_HEADER: usize = 16 << 20;
+pub(super) const MAX_HEADER: usize = 16 << 20;
 
 /// Bundles on this machine. Cheap to make; touches nothing until it is used.
 #[derive(Debug, Clone)]
@@ -113,32 +113,7 @@ impl Store {
             path: path.clone(),
             source,
         };
-        let length = |bytes: &[u8]| u64::try_from(bytes.len()).unwrap_or(u64::MAX);
-        let header = HeaderV1 {
-            commit: bundle.origin.commit().cloned(),
-            envelope: bundle.envelope.as_deref().map(length),
-            files: bundle
-                .files
-                .iter()
-                .map(|(name, bytes)| (name.clone(), length(bytes)))
-                .collect(),
-            git: evidence(bundle).map(GitV1::of),
-        };
-        let header = serde_json::to_vec(&header).map_err(|error| failed(error.into()))?;
-        durable::replace(&path, |out| {
-            out.write_all(format!("{MAGIC}\n{}\n", header.len()).as_bytes())?;
-            out.write_all(&header)?;
-            out.write_all(b"\n")?;
-            for object in evidence(bundle).into_iter().flat_map(objects) {
-                out.write_all(object)?;
-            }
-            out.write_all(bundle.envelope.as_deref().unwrap_or_default())?;
-            for bytes in bundle.files.values() {
-                out.write_all(bytes)?;
-            }
-            Ok(())
-        })
-        .map_err(failed)
+        durable::replace(&path, |out| write_entry(out, bundle)).map_err(failed)
     }
 
     /// The bundle with this payload, if it is there. Its bytes are what is on the disk: verify them.
@@ -228,6 +203,33 @@ impl Store {
     }
 }
 
+/// Writes a bundle in the format of the store.
+pub(super) fn write_entry(out: &mut dyn Write, bundle: &FetchedBundle) -> io::Result<()> {
+    let length = |bytes: &[u8]| u64::try_from(bytes.len()).unwrap_or(u64::MAX);
+    let header = HeaderV1 {
+        commit: bundle.origin.commit().cloned(),
+        envelope: bundle.envelope.as_deref().map(length),
+        files: bundle
+            .files
+            .iter()
+            .map(|(name, bytes)| (name.clone(), length(bytes)))
+            .collect(),
+        git: evidence(bundle).map(GitV1::of),
+    };
+    let header = serde_json::to_vec(&header)?;
+    out.write_all(format!("{MAGIC}\n{}\n", header.len()).as_bytes())?;
+    out.write_all(&header)?;
+    out.write_all(b"\n")?;
+    for object in evidence(bundle).into_iter().flat_map(objects) {
+        out.write_all(object)?;
+    }
+    out.write_all(bundle.envelope.as_deref().unwrap_or_default())?;
+    for bytes in bundle.files.values() {
+        out.write_all(bytes)?;
+    }
+    Ok(())
+}
+
 /// For comparing with what is there: the bundle at hand passed its own limits.
 fn unlimited() -> Limits {
     Limits {
@@ -239,7 +241,7 @@ fn unlimited() -> Limits {
     }
 }
 
-enum ReadError {
+pub(super) enum ReadError {
     Io(io::Error),
     Damaged(String),
 }
@@ -250,26 +252,23 @@ impl From<io::Error> for ReadError {
     }
 }
 
-fn damaged(reason: impl ToString) -> ReadError {
+pub(super) fn damaged(reason: impl ToString) -> ReadError {
     ReadError::Damaged(reason.to_string())
 }
 
 fn read(file: File, limits: &Limits) -> Result<FetchedBundle, ReadError> {
     let on_disk = file.metadata()?.len();
     let mut reader = BufReader::with_capacity(256 << 10, file);
-    let (magic, magic_bytes) = line(&mut reader)?;
-    if magic != MAGIC {
-        return Err(damaged("it is of another format"));
-    }
-    let (length, length_bytes) = line(&mut reader)?;
-    let length: usize = length.parse().map_err(|_| damaged("its header's length"))?;
-    if length > MAX_HEADER {
-        return Err(damaged("its header is too long"));
-    }
-    let mut header = vec![0; length];
-    reader.read_exact(&mut header)?;
-    let mut end = [0; 1];
-    reader.read_exact(&mut end)?;
+    read_entry(&mut reader, on_disk, limits)
+}
+
+/// Reads a bundle of exactly `length` bytes.
+pub(super) fn read_entry(
+    reader: &mut impl BufRead,
+    length: u64,
+    limits: &Limits,
+) -> Result<FetchedBundle, ReadError> {
+    let (header, before) = read_header(reader, MAGIC)?;
     let value = crate::json::parse(&header, MAX_HEADER).map_err(damaged)?;
     let header: HeaderV1 = serde_json::from_value(value).map_err(damaged)?;
 
@@ -285,13 +284,12 @@ fn read(file: File, limits: &Limits) -> Result<FetchedBundle, ReadError> {
         .chain(git)
         .try_fold(0u64, u64::checked_add)
         .ok_or_else(|| damaged("its sizes"))?;
-    let before = magic_bytes + length_bytes + u64::try_from(length).map_err(damaged)? + 1;
-    if end != *b"\n" || before.checked_add(body) != Some(on_disk) {
+    if before.checked_add(body) != Some(length) {
         return Err(damaged("its length is not what its header says"));
     }
     let git = header
         .git
-        .map(|git| git.read(&mut reader).map(Arc::new))
+        .map(|git| git.read(reader).map(Arc::new))
         .transpose()?;
     let total = AtomicU64::new(0);
     let mut collector = Collector::new(limits);
@@ -313,6 +311,31 @@ fn read(file: File, limits: &Limits) -> Result<FetchedBundle, ReadError> {
     let mut bundle = Collector::finish(origin, files);
     bundle.git = git;
     Ok(bundle)
+}
+
+/// `<magic> LF <length> LF <JSON> LF`: the JSON's bytes, and the bytes of all of it.
+pub(super) fn read_header(
+    reader: &mut impl BufRead,
+    magic: &str,
+) -> Result<(Vec<u8>, u64), ReadError> {
+    let (found, magic_bytes) = line(reader)?;
+    if found != magic {
+        return Err(damaged("it is of another format"));
+    }
+    let (length, length_bytes) = line(reader)?;
+    let length: usize = length.parse().map_err(|_| damaged("its header's length"))?;
+    if length > MAX_HEADER {
+        return Err(damaged("its header is too long"));
+    }
+    let mut header = vec![0; length];
+    reader.read_exact(&mut header)?;
+    let mut end = [0; 1];
+    reader.read_exact(&mut end)?;
+    if end != *b"\n" {
+        return Err(damaged("its header does not end where it says"));
+    }
+    let before = magic_bytes + length_bytes + u64::try_from(length).map_err(damaged)? + 1;
+    Ok((header, before))
 }
 
 /// A short line, without its end, and its bytes.

@@ -83,6 +83,28 @@ pub struct Role {
     pub git_signature: Option<GitRequirement>,
 }
 
+impl Role {
+    /// A role in its first epoch; a publisher speaks for the namespace in its name.
+    #[must_use]
+    pub fn new(
+        name: &RoleName,
+        principals: BTreeSet<PrincipalName>,
+        threshold: NonZeroU32,
+    ) -> Self {
+        let namespaces = match name {
+            RoleName::Publisher(namespace) => [namespace.clone()].into(),
+            _ => BTreeSet::new(),
+        };
+        Self {
+            principals,
+            threshold,
+            epoch: NonZeroU64::MIN,
+            namespaces,
+            git_signature: None,
+        }
+    }
+}
+
 /// Revisions of a bundle that no longer count.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -273,6 +295,16 @@ impl RootDocument {
             .filter(|(own, _)| namespace.contains(own.top()))
             .map(|(own, name)| (own.clone(), name.clone()))
             .collect()
+    }
+
+    /// The principal who has `key`.
+    #[must_use]
+    pub fn owner_of(&self, key: &PublicKey) -> Option<&PrincipalName> {
+        let has = |principal: &Principal| principal.keys.contains(key);
+        let mut principals = self.principals.iter();
+        principals
+            .find(|(_, principal)| has(principal))
+            .map(|(name, _)| name)
     }
 
     /// The publisher roles.

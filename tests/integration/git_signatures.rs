@@ -535,6 +535,7 @@ impl World {
             now: super::support::env::NOW.parse().unwrap(),
             high_water: None,
             max_age: None,
+            held: ordain::trust::Held::Fetched,
         };
         ordain::trust::verify(fetched, root, &expected, &Limits::default())
     }

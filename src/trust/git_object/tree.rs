@@ -6,7 +6,7 @@ use super::{GitObjectError, Hash, Id};
 use crate::bundle::{ENVELOPE_FILE, FetchedBundle};
 
 /// The id of the tree that Git makes of the bundle's files, the envelope among them.
-pub(in crate::trust) fn tree_of(bundle: &FetchedBundle, hash: Hash) -> Result<Id, GitObjectError> {
+pub(crate) fn tree_of(bundle: &FetchedBundle, hash: Hash) -> Result<Id, GitObjectError> {
     let envelope = bundle
         .envelope
         .as_deref()
@@ -55,7 +55,7 @@ fn tree(blobs: &[(&str, Id)], hash: Hash) -> Result<Id, GitObjectError> {
 }
 
 /// Whether a raw tree has a directory of this id.
-pub(in crate::trust) fn has_directory(tree: &[u8], directory: &Id, hash: Hash) -> bool {
+pub(crate) fn has_directory(tree: &[u8], directory: &Id, hash: Hash) -> bool {
     let mut rest = tree;
     while let Some(end) = rest.iter().position(|byte| *byte == 0) {
         let (entry, after) = rest.split_at_checked(end + 1).unwrap_or((rest, &[]));

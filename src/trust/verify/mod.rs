@@ -17,22 +17,24 @@
 
 mod checks;
 mod error;
+mod files;
 
 use jiff::{SignedDuration, Timestamp};
 
 use super::envelope::{Envelope, STATEMENT_PAYLOAD_TYPE};
 use super::git_signature::check_git_signature;
 use super::root::TrustRoot;
+use super::validity::{Held, Validity};
 use super::verified::VerifiedBundle;
 use crate::bundle::{FetchedBundle, Limits, Signer, Statement};
 use crate::digest::Sha256Digest;
 use crate::name::{BundleName, RoleName};
 
 use checks::{
-    check_authority, check_files, check_manifest, check_revision, check_revocation, check_times,
-    digest_of, digests_of, is_small, satisfied_roles,
+    check_authority, check_manifest, check_revision, check_revocation, check_times, satisfied_roles,
 };
 pub use error::VerifyError;
+use files::{check_files, while_hashing};
 
 /// The highest revision of a bundle that was ever accepted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -56,6 +58,8 @@ pub struct Expectation<'a> {
     pub high_water: Option<HighWater>,
     /// The greatest age of a statement, whatever its own expiry.
     pub max_age: Option<SignedDuration>,
+    /// Where the bytes are held: only what is active may be late.
+    pub held: Held,
 }
 
 /// Verifies a bundle against a trust root.
@@ -71,21 +75,16 @@ pub fn verify(
     expected: &Expectation<'_>,
     limits: &Limits,
 ) -> Result<VerifiedBundle, VerifyError> {
-    // Files are hashed on the other cores while the statement is read on this one; which check fails first stays as it is.
-    let check_statement = || check_statement(&fetched, root, expected, limits);
-    let (found, signed) = if is_small(&fetched) {
-        (
-            fetched.files.iter().map(digest_of).collect(),
-            check_statement(),
-        )
-    } else {
-        rayon::join(|| digests_of(&fetched), check_statement)
-    };
+    // The files are hashed while the statement is read; which check fails first stays as it is.
+    let (found, signed) = while_hashing(&fetched, || {
+        check_statement(&fetched, root, expected, limits)
+    });
     let Signed {
         statement,
         payload,
         role,
         signers,
+        validity,
     } = signed?;
     check_files(&found, &statement)?;
     let manifest = check_manifest(&fetched, &statement.predicate, limits)?;
@@ -101,6 +100,8 @@ pub fn verify(
         role,
         signers,
         root_version: root.version(),
+        // SECURITY: whoever signed is trusted by this root alone, so nothing outlives it.
+        validity: validity.ending_by(root.document().expires),
     })
 }
 
@@ -110,6 +111,7 @@ struct Signed {
     payload: Sha256Digest,
     role: RoleName,
     signers: Vec<Signer>,
+    validity: Validity,
 }
 
 /// Steps 1 to 6: all that needs no file of the statement's.
@@ -134,7 +136,7 @@ fn check_statement(
     let payload = envelope.payload_digest();
     let (role, signers) = check_authority(&statement.predicate, satisfied, root, expected)?;
     check_revision(&statement.predicate, &role, payload, root, expected)?;
-    check_times(&statement.predicate, expected)?;
+    let validity = check_times(&statement.predicate, expected)?;
     check_revocation(&statement.predicate, payload, root)?;
     check_git_signature(fetched, &role, root, limits)?;
     Ok(Signed {
@@ -142,5 +144,6 @@ fn check_statement(
         payload,
         role,
         signers,
+        validity,
     })
 }
