@@ -19,8 +19,8 @@ use ordain::log::{Checkpoint, VerifierKey};
 use ordain::policy::validate;
 use ordain::source::transfer::Transfer;
 use ordain::trust::{
-    AgentAnswer, AllowedSigners, Envelope, PublicKey, RootDocument, SshSignature,
-    read_allowed_signers,
+    AgentAnswer, AllowedSigners, Envelope, GitCommit, GitTag, PublicKey, RootDocument,
+    SshSignature, read_allowed_signers,
 };
 use ordain::yaml;
 
@@ -33,6 +33,8 @@ pub(crate) const TARGETS: &[(&str, Entry)] = &[
     ("allowed_signers", allowed_signers),
     ("checkpoint", checkpoint),
     ("envelope", envelope),
+    ("git_commit", git_commit),
+    ("git_tag", git_tag),
     ("input", input),
     ("manifest", manifest),
     ("path", path),
@@ -101,6 +103,32 @@ pub(crate) fn envelope(bytes: &[u8]) -> bool {
     };
     let second = Envelope::parse(first.to_json().as_bytes(), &limits);
     assert_eq!(second.as_ref(), Ok(&first));
+    true
+}
+
+/// A commit: what its signature is over is a commit without one.
+pub(crate) fn git_commit(bytes: &[u8]) -> bool {
+    let Some(commit) = accepted(GitCommit::parse(bytes)) else {
+        return false;
+    };
+    if let Some((payload, signature)) = commit.signed() {
+        assert!(payload.len() + signature.len() < bytes.len());
+        let rest = GitCommit::parse(payload).expect("a payload is a commit");
+        assert!(rest.signed().is_none(), "a signature is left");
+    }
+    true
+}
+
+/// An annotated tag: its signature is its end.
+pub(crate) fn git_tag(bytes: &[u8]) -> bool {
+    let Some(tag) = accepted(GitTag::parse(bytes)) else {
+        return false;
+    };
+    if let Some((payload, signature)) = tag.signed() {
+        assert_eq!([payload, signature].concat(), bytes);
+        let rest = GitTag::parse(payload).expect("a payload is a tag");
+        assert!(rest.signed().is_none(), "a signature is left");
+    }
     true
 }
 

@@ -31,7 +31,7 @@ pub use allowed_signers::{
     write_allowed_signers,
 };
 pub use envelope::{Envelope, EnvelopeError, ROOT_PAYLOAD_TYPE, STATEMENT_PAYLOAD_TYPE};
-pub use git_object::GitObjectError;
+pub use git_object::{GitCommit, GitObjectError, GitTag};
 pub use git_signature::{GitObject, GitSignatureError, GitSigned, git_signatures};
 pub use key_holder::{KeyHolder, SIGNATURE_BYTES, SigningError};
 pub use keys::{KeyError, KeyId, PublicKey};

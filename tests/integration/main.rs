@@ -19,6 +19,7 @@ mod docs;
 mod examples;
 mod fuzz_smoke;
 mod generated;
+mod git_signatures;
 mod interop;
 mod invariants;
 mod keys;

@@ -113,7 +113,7 @@ struct Signed {
     validity: Validity,
 }
 
-/// Steps 1 to 5: all that needs no file.
+/// Steps 1 to 6: all that needs no file of the statement's.
 fn check_statement(
     fetched: &FetchedBundle,
     root: &TrustRoot,

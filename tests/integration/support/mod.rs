@@ -10,6 +10,7 @@ pub(crate) mod policies;
 pub(crate) mod repo;
 pub(crate) mod roots;
 pub(crate) mod servers;
+pub(crate) mod wire;
 
 pub(crate) use env::TestEnv;
 pub(crate) use output::Output;

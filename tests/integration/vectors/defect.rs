@@ -10,6 +10,7 @@ use ordain::digest::Sha256Digest;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
+use super::repository::Made;
 use super::world::{Bundle, Document, Edit, World, set};
 use crate::source::refusal;
 use crate::support::repo::Repo;
@@ -111,6 +112,10 @@ pub(super) enum Defect {
     /// A Git tree of these entries.
     Tree(Vec<Entry>),
     Machine(String),
+    /// A commit or tag with this signature.
+    Signed(String),
+    /// A repository of this kind.
+    Repository(Made),
 }
 
 #[derive(Debug, Clone, Deserialize)]
@@ -227,7 +232,7 @@ fn spelled(value: &Value) -> Value {
     }
 }
 
-fn unhex(hex: &str) -> Vec<u8> {
+pub(super) fn unhex(hex: &str) -> Vec<u8> {
     (0..hex.len())
         .step_by(2)
         .map(|at| u8::from_str_radix(&hex[at..at + 2], 16).unwrap())
@@ -363,7 +368,9 @@ impl Defect {
                     }
                 }
             }
-            Self::Tree(_) | Self::Machine(_) => panic!("not a defect of this world"),
+            Self::Tree(_) | Self::Machine(_) | Self::Signed(_) | Self::Repository(_) => {
+                panic!("not a defect of this world")
+            }
             of_bundle => of_bundle.apply_to_bundle(&mut world.acme),
         }
     }
@@ -497,6 +504,16 @@ const ORDER: [u8; 32] = [
     0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0x10,
 ];
 
+/// S + L instead of S.
+pub(super) fn add_order(scalar: &mut [u8]) {
+    let mut carry = 0;
+    for (byte, more) in scalar.iter_mut().zip(ORDER) {
+        let sum = u16::from(*byte) + u16::from(more) + carry;
+        *byte = sum.to_le_bytes()[0];
+        carry = sum >> 8;
+    }
+}
+
 fn second(envelope: &mut Value, change: impl FnOnce(Vec<u8>) -> String) {
     let sig = &mut envelope["signatures"][1]["sig"];
     let bytes = STANDARD.decode(sig.as_str().unwrap()).unwrap();
@@ -514,12 +531,7 @@ impl Signature {
             },
             Self::Malleated => |envelope| {
                 second(envelope, |mut bytes| {
-                    let mut carry = 0;
-                    for (byte, more) in bytes[32..].iter_mut().zip(ORDER) {
-                        let sum = u16::from(*byte) + u16::from(more) + carry;
-                        *byte = sum.to_le_bytes()[0];
-                        carry = sum >> 8;
-                    }
+                    add_order(&mut bytes[32..]);
                     STANDARD.encode(bytes)
                 });
             },
