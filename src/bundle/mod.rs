@@ -10,11 +10,11 @@ mod manifest;
 mod path;
 mod statement;
 
-pub use fetched::{ENVELOPE_FILE, FetchedBundle, MANIFEST_FILE, Origin};
+pub use fetched::{ENVELOPE_FILE, FetchedBundle, GitEvidence, MANIFEST_FILE, Origin};
 pub use identity::{BundleIdentity, Signer};
 pub use limits::Limits;
 pub use manifest::Manifest;
 pub use path::{BundlePath, PathError, PathSet};
 pub use statement::{
-    PREDICATE_TYPE, Predicate, Requirement, STATEMENT_TYPE, Statement, StatementError,
+    PREDICATE_TYPE, Predicate, Requirement, RollsBack, STATEMENT_TYPE, Statement, StatementError,
 };

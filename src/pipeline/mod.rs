@@ -15,11 +15,14 @@
 //! INVARIANT: a crash before 5 leaves the old bundles active, and one after it the new ones, since the high-water mark is
 //! the greater one of lockfile and state.
 
+mod anchor;
 mod bring;
 mod error;
 mod project;
 mod pull;
 mod roots;
+mod transfer;
+mod walk;
 
 use std::path::{Path, PathBuf};
 use std::sync::atomic::AtomicBool;
@@ -34,14 +37,19 @@ use crate::policy::Mode;
 use crate::resolve::{EffectivePolicy, LoadedBundle, resolve};
 use crate::source::directory;
 use crate::source::state::State;
-use crate::trust::{Expectation, RootError, TrustRoot, VerifiedBundle, verify};
+use crate::source::store::Store;
+use crate::trust::{
+    Expectation, Held, OlderRevision, RevisionName, TrustRoot, VerifiedBundle, verify,
+};
 
 pub use crate::source::InsecureHttp;
 pub use crate::source::git::{Credentials, Movement, Network, Progress, Transfer, Watch};
+pub use anchor::Anchored;
 pub use error::PipelineError;
 pub use project::project_identity;
 pub use pull::{Locking, Pulled, PulledBundle};
-pub use roots::{root_files, trust_root};
+pub use roots::{Confirmation, Trusted, root_files, trust_root};
+pub use transfer::{Exported, Imported, Provenance, TransferError};
 
 /// Where this machine keeps things.
 #[derive(Debug, Clone)]
@@ -84,21 +92,12 @@ impl std::fmt::Debug for Pipeline<'_> {
 }
 
 impl Pipeline<'_> {
-    /// The trust root, walked from its pinned fingerprint, and not older than one that this machine has seen.
+    /// The trust root in force here, as [`Self::trusted`].
     ///
     /// # Errors
     /// [`PipelineError`].
     pub fn trust_root(&self, trust: &TrustSource) -> Result<TrustRoot, PipelineError> {
-        let root = trust_root(&trust.dir, trust.fingerprint, self.clock.now(), self.limits)?;
-        let state = State::load(&self.directories.state)?;
-        match state.root_version(&root.fingerprint()) {
-            Some(seen) if root.version() < seen => Err(RootError::Rollback {
-                found: root.version(),
-                seen,
-            }
-            .into()),
-            _ => Ok(root),
-        }
+        Ok(self.trusted(trust)?.root)
     }
 
     /// The time, which must not be before one that this machine has seen.
@@ -123,11 +122,13 @@ impl Pipeline<'_> {
         root: &TrustRoot,
     ) -> Result<VerifiedBundle, PipelineError> {
         let fetched = read_directory(dir, self.limits)?;
+        let state = State::load(&self.directories.state)?;
         let expected = Expectation {
             name,
-            now: self.clock.now(),
+            now: self.now(&state)?,
             high_water: None,
             max_age: None,
+            held: Held::Fetched,
         };
         verify(fetched, root, &expected, self.limits).map_err(|error| PipelineError::Verify {
             bundle: dir.display().to_string(),
@@ -142,6 +143,33 @@ impl Pipeline<'_> {
 /// [`PipelineError::Directory`].
 pub fn read_directory(dir: &Path, limits: &Limits) -> Result<FetchedBundle, PipelineError> {
     Ok(directory::read(dir, limits)?)
+}
+
+/// The envelope of an older revision in this machine's store, which holds what was once verified here.
+///
+/// # Errors
+/// [`PipelineError::Store`] when the store cannot be read.
+pub fn stored_revision(
+    cache: &Path,
+    bundle: &BundleName,
+    wanted: &RevisionName,
+    limits: &Limits,
+) -> Result<Option<OlderRevision>, PipelineError> {
+    let store = Store::new(cache);
+    for payload in store.list()? {
+        // A damaged entry is as good as none.
+        let Ok(Some(held)) = store.load(&payload, limits) else {
+            continue;
+        };
+        let envelope = held.envelope.unwrap_or_default();
+        let found = OlderRevision::parse(&envelope, limits).ok();
+        if let Some(older) = found.filter(|older| older.is(wanted) && older.payload() == payload)
+            && older.predicate().bundle == *bundle
+        {
+            return Ok(Some(older));
+        }
+    }
+    Ok(None)
 }
 
 /// Loads the policies of verified bundles and resolves them for one scope.

@@ -7,8 +7,10 @@
 pub mod directory;
 pub mod git;
 pub mod project;
+pub mod roots;
 pub mod state;
 pub mod store;
+pub mod transfer;
 
 mod content;
 mod durable;

@@ -8,7 +8,7 @@ use base64::engine::general_purpose::{STANDARD, URL_SAFE};
 use serde::{Deserialize, Serialize};
 
 use super::key_holder::{KeyHolder, SigningError, signature};
-use super::keys::KeyId;
+use super::keys::{KeyId, PublicKey};
 use crate::bundle::Limits;
 use crate::diag::{Code, plain_words};
 use crate::digest::Sha256Digest;
@@ -130,6 +130,18 @@ impl Envelope {
     /// # Errors
     /// [`EnvelopeError`] for the first defect.
     pub fn parse(bytes: &[u8], limits: &Limits) -> Result<Self, EnvelopeError> {
+        let envelope = Self::parse_draft(bytes, limits)?;
+        if envelope.signatures.is_empty() {
+            return Err(EnvelopeError::NoSignatures);
+        }
+        Ok(envelope)
+    }
+
+    /// Parses an envelope that perhaps nobody has signed yet: to sign it, never to verify it.
+    ///
+    /// # Errors
+    /// [`EnvelopeError`] for the first defect.
+    pub(super) fn parse_draft(bytes: &[u8], limits: &Limits) -> Result<Self, EnvelopeError> {
         let limit = limits.envelope_bytes;
         if bytes.len() > limit {
             return Err(EnvelopeError::TooLarge {
@@ -146,9 +158,6 @@ impl Envelope {
         let payload = decode(&wire.payload).ok_or(EnvelopeError::Base64 {
             field: "payload".into(),
         })?;
-        if wire.signatures.is_empty() {
-            return Err(EnvelopeError::NoSignatures);
-        }
         if wire.signatures.len() > limits.signatures {
             return Err(EnvelopeError::TooManySignatures {
                 count: wire.signatures.len(),
@@ -232,6 +241,31 @@ impl Envelope {
             added += usize::from(self.sign(holder)?);
         }
         Ok(added)
+    }
+
+    /// Takes over the signatures that `keys` made over this payload; how many were new.
+    pub(super) fn take_signatures(&mut self, other: &Self, keys: &[PublicKey]) -> usize {
+        let pae = self.pae();
+        let made_by = |key: &PublicKey, envelope: &Self| {
+            let mut signatures = envelope.signatures.iter();
+            signatures.find(|s| key.verify(&pae, &s.sig)).cloned()
+        };
+        let mut taken = 0;
+        for key in keys {
+            if made_by(key, self).is_none()
+                && let Some(signature) = made_by(key, other)
+            {
+                let keyid = key.id().as_str().to_owned();
+                // As in `sign`: a keyid never repeats.
+                self.signatures.retain(|signature| signature.keyid != keyid);
+                self.signatures.push(EnvelopeSignature {
+                    keyid,
+                    sig: signature.sig,
+                });
+                taken += 1;
+            }
+        }
+        taken
     }
 
     /// `PAE(type, body)`: what the signatures cover (DSSE v1.0.2, protocol.md, "Signature Definition").

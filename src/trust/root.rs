@@ -7,7 +7,6 @@
 use jiff::Timestamp;
 
 use super::envelope::{Envelope, EnvelopeError, ROOT_PAYLOAD_TYPE};
-use super::key_holder::SigningError;
 use super::keys::KeyId;
 use super::root_document::{Role, RootDocument};
 use super::threshold::{Shortfall, ValidSignatures};
@@ -88,12 +87,24 @@ pub enum RootError {
         expires: Timestamp,
     },
     /// An older root than this machine has seen.
-    #[error("the trust root's version is {found}, but this machine has seen {seen}")]
+    #[error(
+        "the trust root's version is {found}, but {seen} was seen before, by this machine or its `ordain.lock`"
+    )]
     Rollback {
         /// The version of the last root given.
         found: u64,
         /// The highest version seen.
         seen: u64,
+    },
+    /// Two roots of one version.
+    #[error("trust root {version} is {found} here, and {seen} was walked before")]
+    Equivocation {
+        /// The version of both.
+        version: u64,
+        /// The payload that was walked before.
+        seen: Sha256Digest,
+        /// This payload.
+        found: Sha256Digest,
     },
     /// More principals, keys or roles than are allowed.
     #[error("more than 256 principals, 8 keys of a principal, or 1024 roles")]
@@ -135,6 +146,12 @@ pub enum RootError {
         /// The role.
         role: RoleName,
     },
+    /// A requirement on Git's signatures where nothing comes from Git.
+    #[error("role `{role}` requires a Git signature, which is for publishers only")]
+    GitSignature {
+        /// The role.
+        role: RoleName,
+    },
     /// A namespace of two publishers.
     #[error("the namespace `{namespace}` belongs to both `{first}` and `{second}`")]
     Overlap {
@@ -145,9 +162,6 @@ pub enum RootError {
         /// The role seen second.
         second: RoleName,
     },
-    /// Whoever holds a key gave no signature, or a wrong one.
-    #[error(transparent)]
-    Signing(#[from] SigningError),
 }
 
 impl RootError {
@@ -167,14 +181,15 @@ impl RootError {
             Self::Unsigned { .. } => Code::ROOT_UNSIGNED,
             Self::Expired { .. } => Code::ROOT_EXPIRED,
             Self::Rollback { .. } => Code::ROOT_ROLLBACK,
+            Self::Equivocation { .. } => Code::ROOT_EQUIVOCATION,
             Self::TooMany
             | Self::NoRootRole
             | Self::UnknownPrincipal { .. }
-            | Self::Namespaces { .. } => Code::ROOT_RULES,
+            | Self::Namespaces { .. }
+            | Self::GitSignature { .. } => Code::ROOT_RULES,
             Self::SharedKey { .. } => Code::ROOT_SHARED_KEY,
             Self::Threshold { .. } => Code::ROOT_THRESHOLD,
             Self::Overlap { .. } => Code::ROOT_OVERLAP,
-            Self::Signing(error) => error.code(),
         }
     }
 }
@@ -184,6 +199,7 @@ impl RootError {
 pub struct TrustRoot {
     document: RootDocument,
     fingerprint: Sha256Digest,
+    payload: Sha256Digest,
     signers: Vec<Signer>,
 }
 
@@ -200,6 +216,12 @@ impl TrustRoot {
         self.fingerprint
     }
 
+    /// SHA-256 of this root's own payload.
+    #[must_use]
+    pub fn payload(&self) -> Sha256Digest {
+        self.payload
+    }
+
     /// The version.
     #[must_use]
     pub fn version(&self) -> u64 {
@@ -214,7 +236,7 @@ impl TrustRoot {
 }
 
 /// A walk from the pinned root to the last one.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct RootChain {
     last: TrustRoot,
     steps: usize,
@@ -245,6 +267,7 @@ impl RootChain {
             last: TrustRoot {
                 document,
                 fingerprint,
+                payload: fingerprint,
                 signers,
             },
             steps: 1,
@@ -269,10 +292,17 @@ impl RootChain {
         self.last = TrustRoot {
             document,
             fingerprint: self.last.fingerprint,
+            payload: envelope.payload_digest(),
             signers,
         };
         self.steps += 1;
         Ok(())
+    }
+
+    /// The last root so far. Its expiry was not looked at.
+    #[must_use]
+    pub fn last(&self) -> &TrustRoot {
+        &self.last
     }
 
     /// The version that the next step must have.
@@ -312,7 +342,7 @@ fn open(envelope: &Envelope, expected: u64) -> Result<RootDocument, RootError> {
 }
 
 /// Whether the `root` role of `by` is satisfied.
-fn satisfied(
+pub(super) fn satisfied(
     envelope: &Envelope,
     by: &RootDocument,
     version: u64,

@@ -1,22 +1,28 @@
 //! Signing: statements of bundles, and trust roots.
 
+mod rollback;
+
 use std::collections::BTreeMap;
 use std::num::NonZeroU64;
 use std::sync::Arc;
 
 use jiff::Timestamp;
 
-use super::envelope::{Envelope, EnvelopeError, ROOT_PAYLOAD_TYPE, STATEMENT_PAYLOAD_TYPE};
+use super::allowed_signers::BUNDLE_SIGNATURE_NAMESPACE;
+use super::envelope::{Envelope, EnvelopeError, STATEMENT_PAYLOAD_TYPE};
 use super::key_holder::{KeyHolder, SigningError};
-use super::root::RootError;
 use super::root_document::RootDocument;
-use super::sshsig::{STATEMENT_NAMESPACE, SshSignature};
+use super::root_standing::{DraftError, RootDraft};
+use super::sshsig::SshSignature;
 use crate::bundle::{
     BundlePath, FetchedBundle, Limits, MANIFEST_FILE, Manifest, Predicate, Requirement, Statement,
     StatementError,
 };
 use crate::diag::{Code, Diagnostic};
 use crate::digest::Sha256Digest;
+use crate::name::BundleName;
+
+pub use rollback::{OlderRevision, RevisionName, RevisionNameError};
 
 /// Why nothing was signed.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -50,6 +56,34 @@ pub enum SignError {
         /// The revision of the existing statement.
         last: u64,
     },
+    /// The envelope to return to is another bundle's.
+    #[error("the older envelope is of bundle `{found}`, not `{expected}`")]
+    RollbackOfAnother {
+        /// Whose it is.
+        found: BundleName,
+        /// The bundle in the directory.
+        expected: BundleName,
+    },
+    /// The directory does not hold the older revision's files.
+    #[error("file `{path}` is not as in revision {epoch}.{revision}")]
+    RollbackFiles {
+        /// The first one that differs.
+        path: BundlePath,
+        /// The older revision's epoch.
+        epoch: u64,
+        /// The older revision.
+        revision: u64,
+    },
+    /// The directory's envelope is not of a later revision, so that the next number is not known.
+    #[error(
+        "the directory's `bundle.dsse.json` is not of a later revision than {epoch}.{revision}, so the next one is not known"
+    )]
+    NewestUnknown {
+        /// The older revision's epoch.
+        epoch: u64,
+        /// The older revision.
+        revision: u64,
+    },
     /// There is no statement to sign.
     #[error("the bundle has no `bundle.dsse.json`, so there is no statement to sign")]
     NoStatement,
@@ -74,7 +108,8 @@ impl SignError {
             Self::Existing(error) | Self::Statement(error) => error.code(),
             Self::ExpiryNeeded => Code::SIGN_EXPIRY,
             Self::Expired { .. } => Code::EXPIRED,
-            Self::Revision { .. } => Code::SIGN_REVISION,
+            Self::Revision { .. } | Self::NewestUnknown { .. } => Code::SIGN_REVISION,
+            Self::RollbackOfAnother { .. } | Self::RollbackFiles { .. } => Code::SIGN_ROLLBACK,
             Self::NoStatement => Code::ENVELOPE_MISSING,
             Self::Changed { .. } => Code::SIGN_CHANGED,
             Self::Signing(error) => error.code(),
@@ -106,6 +141,8 @@ pub struct NextRevision {
     pub revision: Option<NonZeroU64>,
     /// What it was written against; as the existing statement says, where none is given.
     pub requires: Option<Vec<Requirement>>,
+    /// The older revision whose files these are, where the step back is meant.
+    pub rolls_back: Option<OlderRevision>,
 }
 
 /// What signing did.
@@ -139,11 +176,14 @@ pub fn sign_bundle<H: KeyHolder>(
         .as_deref()
         .map(|bytes| existing(bytes, limits))
         .transpose()?;
+    let rolls_back = next.rolls_back.as_ref().map(OlderRevision::rolls_back);
     let unchanged = existing.as_ref().filter(|(_, statement)| {
         let predicate = &statement.predicate;
         statement.subjects == subjects
             && predicate.bundle == manifest.name
             && predicate.namespace == manifest.namespace
+            // Whoever asks for a step back co-signs that very step, or begins it.
+            && (rolls_back.is_none() || predicate.rolls_back == rolls_back)
     });
     let (mut envelope, statement, cosigned) = match (unchanged, next.unchanged) {
         (Some((envelope, statement)), Unchanged::CoSign) => {
@@ -180,7 +220,7 @@ pub struct SshSigned {
     pub payload: Vec<u8>,
     /// What they say.
     pub statement: Statement,
-    /// The signature, in [`STATEMENT_NAMESPACE`].
+    /// The signature, in [`BUNDLE_SIGNATURE_NAMESPACE`].
     pub signature: SshSignature,
 }
 
@@ -210,7 +250,7 @@ pub fn ssh_sign_statement<H: KeyHolder + ?Sized>(
     if expires <= now {
         return Err(SignError::Expired { expires });
     }
-    let signature = SshSignature::sign(holder, STATEMENT_NAMESPACE, envelope.payload())?;
+    let signature = SshSignature::sign(holder, BUNDLE_SIGNATURE_NAMESPACE, envelope.payload())?;
     Ok(SshSigned {
         payload: envelope.payload().to_vec(),
         statement,
@@ -218,7 +258,11 @@ pub fn ssh_sign_statement<H: KeyHolder + ?Sized>(
     })
 }
 
-fn manifest_of(fetched: &FetchedBundle, limits: &Limits) -> Result<Manifest, SignError> {
+/// The manifest of a bundle that is to be signed.
+///
+/// # Errors
+/// [`SignError::Manifest`] when there is none, or it does not parse.
+pub fn manifest_of(fetched: &FetchedBundle, limits: &Limits) -> Result<Manifest, SignError> {
     let bytes = fetched
         .files
         .iter()
@@ -269,33 +313,35 @@ fn next_statement(
             last: last.get(),
         });
     }
+    // The older contents were written against what the older statement required.
+    let older = next.rolls_back.as_ref();
+    let before = older.map(OlderRevision::predicate).or(last);
     let requires = next
         .requires
         .clone()
-        .or_else(|| last.map(|last| last.requires.clone()))
+        .or_else(|| before.map(|before| before.requires.clone()))
         .unwrap_or_default();
-    let Manifest {
-        name,
-        version,
-        namespace,
-        ..
-    } = manifest;
     let issued = whole_second(next.now);
     let expires = whole_second(expires);
     let predicate = Predicate {
-        bundle: name,
-        version,
-        namespace,
+        bundle: manifest.name.clone(),
+        version: manifest.version.clone(),
+        namespace: manifest.namespace.clone(),
         epoch,
         revision,
         issued,
         expires,
         requires,
+        rolls_back: older.map(OlderRevision::rolls_back),
     };
-    Ok(Statement {
+    let statement = Statement {
         subjects,
         predicate,
-    })
+    };
+    if let Some(older) = older {
+        older.check(&manifest, &statement, last, next.revision)?;
+    }
+    Ok(statement)
 }
 
 /// Signed times are whole seconds, so that people can read and repeat them.
@@ -303,33 +349,30 @@ fn whole_second(time: Timestamp) -> Timestamp {
     Timestamp::from_second(time.as_second()).unwrap_or(time)
 }
 
-/// Makes a trust root's envelope and signs it.
+/// Makes the first trust root's envelope and signs it.
 ///
 /// # Errors
-/// [`RootError`] when the document breaks its rules, or whoever holds a key gives no signature.
-pub fn sign_root<H: KeyHolder>(document: &RootDocument, keys: &[H]) -> Result<Envelope, RootError> {
-    document.check()?;
-    let mut envelope = Envelope::new(ROOT_PAYLOAD_TYPE, document.to_payload()?);
-    envelope.sign_all(keys)?;
-    Ok(envelope)
+/// [`DraftError`] when the document breaks its rules, a key belongs to nobody in it, or whoever holds one gives no signature.
+pub fn sign_root<H: KeyHolder>(
+    document: &RootDocument,
+    keys: &[H],
+) -> Result<Envelope, DraftError> {
+    let mut draft = RootDraft::new(document.clone())?;
+    cosign_root(&mut draft, None, keys)?;
+    Ok(draft.envelope)
 }
 
-/// Adds signatures to a trust root's envelope; how many were added is the last member.
+/// Adds signatures to a trust root, all or none; how many were new. `previous` is the root before it, whose principals sign too.
 ///
 /// # Errors
-/// [`RootError`] when the bytes are not a trust root, or whoever holds a key gives no signature.
+/// [`DraftError`] for the first key whose signature could not count, or whose holder gives none.
 pub fn cosign_root<H: KeyHolder>(
-    bytes: &[u8],
+    draft: &mut RootDraft,
+    previous: Option<&RootDocument>,
     keys: &[H],
-    limits: &Limits,
-) -> Result<(Envelope, RootDocument, usize), RootError> {
-    let mut envelope = Envelope::parse(bytes, limits)?;
-    if envelope.payload_type() != ROOT_PAYLOAD_TYPE {
-        return Err(RootError::PayloadType {
-            found: envelope.payload_type().chars().take(120).collect(),
-        });
+) -> Result<usize, DraftError> {
+    for key in keys {
+        draft.admit(&key.public(), previous)?;
     }
-    let document = RootDocument::parse(envelope.payload())?;
-    let added = envelope.sign_all(keys)?;
-    Ok((envelope, document, added))
+    Ok(draft.envelope.sign_all(keys)?)
 }

@@ -33,5 +33,7 @@ mod resolution;
 mod resolution_properties;
 mod source;
 mod support;
+mod transfer;
 mod trust_init;
+mod trust_rotate;
 mod vectors;

@@ -10,6 +10,7 @@ mod author;
 mod consumer;
 mod ssh;
 mod target;
+mod transfer;
 
 /// `ordain bundle …`
 #[derive(Debug, Subcommand)]
@@ -30,6 +31,10 @@ pub(crate) enum Command {
     SshSign(ssh::SshSign),
     /// Check an SSH signature of a statement against the trust root.
     SshVerify(ssh::SshVerify),
+    /// Write the active bundles and every trust root to one file, for a machine without a network.
+    Export(transfer::Export),
+    /// Verify and activate what such a file holds, exactly as a pull does. No connection is opened.
+    Import(transfer::Import),
 }
 
 /// Runs `ordain bundle …`.
@@ -43,5 +48,7 @@ pub(crate) fn run(context: &Context, command: &Command) -> Result<Exit, Failure>
         Command::List(args) => consumer::list(context, args),
         Command::SshSign(args) => ssh::sign(context, args),
         Command::SshVerify(args) => ssh::verify(context, args),
+        Command::Export(args) => transfer::export(context, args),
+        Command::Import(args) => transfer::import(context, args),
     }
 }

@@ -100,7 +100,7 @@ codes! {
     ROOT_EXPIRED = "E-TRUST-048", Untrusted, "the trust root has expired",
         "Its owners must publish the next version.";
     ROOT_ROLLBACK = "E-TRUST-049", Untrusted, "an older trust root than this machine has seen",
-        "Later roots have gone missing from the trust directory. Restore them.";
+        "Later roots have gone missing. Restore them in the trust directory, or pull with the network allowed and their repository named as `trust.git`.";
     ROOT_RULES = "E-TRUST-050", Untrusted, "the trust root breaks a rule",
         "Roles name principals that have keys, there is a `root` role, publishers list their namespace, and the numbers stay within bounds.";
     ROOT_SHARED_KEY = "E-TRUST-051", Untrusted, "one key stands twice in the trust root",
@@ -143,4 +143,42 @@ codes! {
         "Only ed25519 keys count: no RSA, ECDSA, DSA, FIDO (`sk-…`) or certificate.";
     SIGN_CHANGED = "E-TRUST-070", Invalid, "the files are not those of the statement",
         "The bundle changed after its last revision was signed. Run `ordain bundle sign` first, so that the statement says what the files are.";
+    SIGN_ROLLBACK = "E-TRUST-080", Invalid, "the files are not those of the older revision",
+        "`--rollback-to` signs the contents of an older revision again. Restore its files, all of them and no others, keep the newest `bundle.dsse.json`, \
+         and give the older envelope with `--rollback-from` where this machine's store does not hold it.";
+    ROOT_EQUIVOCATION = "E-TRUST-081", Untrusted, "two trust roots of one version",
+        "Root N is one document for everyone. Someone signed two, or serves another than was walked before: both digests are named. Ask the root's owners which one is theirs.";
+    CONFIRM_MISMATCH = "E-TRUST-082", Untrusted, "the fingerprint is not that of the trust root in use",
+        "The root that this machine was shown is not the one whose fingerprint you were told by another way. Nothing is decided with it any more. \
+         Find out who is wrong; then run `ordain trust confirm` with the right fingerprint.";
+    GIT_EVIDENCE_MISSING = "E-TRUST-090", Untrusted, "the bundle comes without its Git objects",
+        "Its role requires a Git signature, which lies in the commit or tag: verify the bundle from its repository, not from a directory. A bundle that was kept by an older version is fetched again.";
+    GIT_UNSIGNED = "E-TRUST-091", Untrusted, "the commit or tag is not signed",
+        "Its role requires a Git signature. Publishers commit with `git commit -S` or tag with `git tag -s`, both with `gpg.format=ssh`; where the tag's is required, consumers name it in `ref`.";
+    GIT_SIGNATURE_KIND = "E-TRUST-092", Untrusted, "a Git signature of another kind",
+        "Only SSH signatures by plain ed25519 keys count: no OpenPGP, no X.509, no certificates, no security keys. Set `gpg.format=ssh` and sign again.";
+    GIT_SIGNATURE_INVALID = "E-TRUST-093", Untrusted, "the Git signature is not valid",
+        "The commit or tag is not what was signed: it may have been amended, or its signature taken from another one. Sign it again.";
+    GIT_SIGNER = "E-TRUST-094", Untrusted, "the Git signature is of the wrong key",
+        "It counts when it is made by a member of the role, with a key of the trust root that is not revoked, whatever date it carries.";
+    GIT_TAG_MOVED = "E-TRUST-095", Untrusted, "the tag object belongs to another ref or commit",
+        "A signed tag counts under its own name, and for the commit it points at. Someone may have pointed a ref at another tag; tag the commit itself, under this name.";
+    GIT_OBJECT = "E-TRUST-096", Untrusted, "the Git objects do not fit the bundle",
+        "The commit or tag does not read as Git writes it, carries two signatures, or leads to other files than these. Fetch again; if it stays, someone made it by hand.";
+    ROOT_EDIT = "E-TRUST-110", Invalid, "the change to the trust root cannot be made",
+        "It names what is not there, or contradicts itself. `ordain trust show` prints the last root with its principals, keys and roles.";
+    ROOT_EDIT_EXPIRED = "E-TRUST-111", Invalid, "the next trust root would be expired",
+        "The expiry that would be kept is past. Give a new one with `--expires 1y`.";
+    ROOT_UNCHANGED = "E-TRUST-112", Invalid, "the next trust root would say the same",
+        "No change was asked for, or it is in force already. To extend the expiry alone, give `--renew`.";
+    ROOT_STILL_NEEDED = "E-TRUST-113", Invalid, "a principal is still needed",
+        "Without them a role could not reach its threshold. Name other members for the role, or a lower threshold, in the same command.";
+    ROOT_UNREACHABLE = "E-TRUST-114", Invalid, "a role could no longer reach its threshold",
+        "Too few of its members would have a key that is not revoked. Revoke the key and give its owner a new one in one rotation: `ordain trust rotate --revoke-key … --principal NAME=NEW.pub --expires …`.";
+    ROOT_STRANGER = "E-TRUST-115", Invalid, "the key's signature would not count",
+        "It belongs to nobody in this trust root and the one before it, or it is revoked. `ordain trust show` prints whose keys count; the root before must lie beside the one to sign.";
+    ROOT_OTHER_PAYLOAD = "E-TRUST-116", Untrusted, "signatures over another trust root",
+        "Signatures are merged only where both files hold the same payload. Two people may have made the same version with different changes: agree on one of them, and sign that.";
+    ALLOWED_SIGNERS = "E-TRUST-118", Invalid, "the allowed_signers file cannot be used",
+        "See ssh-keygen(1), ALLOWED SIGNERS: each line is `principals [options] ssh-ed25519 AAAA…`. Principals must be names, or addresses that begin with one.";
 }

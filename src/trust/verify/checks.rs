@@ -1,25 +1,17 @@
 //! The checks of the pipeline, each a pure function of what was signed and what the consumer expects.
 
-use std::collections::BTreeSet;
-use std::sync::Arc;
-
 use jiff::SignedDuration;
-use rayon::prelude::*;
 
 use super::Expectation;
 use super::error::VerifyError;
-use crate::bundle::{
-    BundlePath, FetchedBundle, Limits, MANIFEST_FILE, Manifest, Predicate, Signer, Statement,
-};
+use crate::bundle::{FetchedBundle, Limits, MANIFEST_FILE, Manifest, Predicate, Signer};
 use crate::diag::{Code, Diagnostic};
 use crate::digest::Sha256Digest;
 use crate::name::RoleName;
 use crate::trust::envelope::Envelope;
 use crate::trust::root::TrustRoot;
 use crate::trust::threshold::{Shortfall, ValidSignatures};
-
-/// Bytes from which on files are hashed on all cores.
-const PARALLEL_BYTES: usize = 1 << 20;
+use crate::trust::validity::Validity;
 
 /// How far in the future a statement may be issued: clocks differ.
 const CLOCK_SKEW: SignedDuration = SignedDuration::from_mins(5);
@@ -120,10 +112,11 @@ pub(super) fn check_revision(
     Ok(())
 }
 
+/// Not from the future, and not past its time, or within the grace of what is active.
 pub(super) fn check_times(
     predicate: &Predicate,
     expected: &Expectation<'_>,
-) -> Result<(), VerifyError> {
+) -> Result<Validity, VerifyError> {
     let Predicate {
         issued, expires, ..
     } = *predicate;
@@ -131,14 +124,11 @@ pub(super) fn check_times(
     if issued.duration_since(now) > CLOCK_SKEW {
         return Err(VerifyError::Future { issued, now });
     }
-    if expires <= now {
-        return Err(VerifyError::Expired { expires });
-    }
-    match expected.max_age {
-        Some(max_age) if now.duration_since(issued) > max_age => {
-            Err(VerifyError::TooOld { issued, max_age })
-        }
-        _ => Ok(()),
+    let validity = Validity::of(issued, expires, expected.max_age, expected.held);
+    match (validity.at(now), expected.max_age) {
+        (Some(_), _) => Ok(validity),
+        (None, Some(max_age)) if now < expires => Err(VerifyError::TooOld { issued, max_age }),
+        (None, _) => Err(VerifyError::Expired { expires }),
     }
 }
 
@@ -159,54 +149,6 @@ pub(in crate::trust) fn check_revocation(
         });
     }
     Ok(())
-}
-
-/// The digest of every file, by name, computed on all cores.
-pub(super) fn digests_of(fetched: &FetchedBundle) -> Vec<(&BundlePath, Sha256Digest)> {
-    let files: Vec<_> = fetched.files.iter().collect();
-    files.into_par_iter().map(digest_of).collect()
-}
-
-pub(super) fn digest_of<'a>(
-    (path, bytes): (&'a BundlePath, &Arc<[u8]>),
-) -> (&'a BundlePath, Sha256Digest) {
-    (path, Sha256Digest::of(bytes))
-}
-
-/// Whether hashing takes less time than it takes to begin threads for it.
-pub(super) fn is_small(fetched: &FetchedBundle) -> bool {
-    // A hash costs about as much as that of some hundred bytes more than there are.
-    let sizes = fetched.files.values().map(|bytes| bytes.len() + 256);
-    sizes.sum::<usize>() < PARALLEL_BYTES
-}
-
-/// The files are exactly the subjects, and each has its signed digest. Both are sorted by name.
-pub(super) fn check_files(
-    found: &[(&BundlePath, Sha256Digest)],
-    statement: &Statement,
-) -> Result<(), VerifyError> {
-    let subjects = &statement.subjects;
-    if !found.iter().map(|(path, _)| *path).eq(subjects.keys()) {
-        let names: BTreeSet<&BundlePath> = found.iter().map(|(path, _)| *path).collect();
-        if let Some(path) = names.iter().find(|path| !subjects.contains_key(**path)) {
-            let path = (*path).clone();
-            return Err(VerifyError::Unlisted { path });
-        }
-        if let Some(path) = subjects.keys().find(|path| !names.contains(path)) {
-            return Err(VerifyError::MissingFile { path: path.clone() });
-        }
-    }
-    let differing = found
-        .iter()
-        .zip(subjects.values())
-        .find(|((_, found), signed)| found != *signed);
-    differing.map_or(Ok(()), |((path, found), signed)| {
-        Err(VerifyError::FileDigest {
-            path: (*path).clone(),
-            signed: *signed,
-            found: *found,
-        })
-    })
 }
 
 pub(super) fn check_manifest(

@@ -7,31 +7,33 @@
 //! 3. The payload's type is in-toto's; only now is the payload parsed.
 //! 4. Predicate type, then bundle name, then namespace: the role that speaks for it is one of those that signed.
 //! 5. Epoch and revision, times, revocation.
-//! 6. The files are exactly the subjects.
-//! 7. Every file has the digest that was signed.
-//! 8. `bundle.yaml`, parsed from those bytes, says the same as the statement.
+//! 6. The commit or tag is signed, where the role requires that.
+//! 7. The files are exactly the subjects.
+//! 8. Every file has the digest that was signed.
+//! 9. `bundle.yaml`, parsed from those bytes, says the same as the statement.
 //!
 //! Once all bundles of a policy are verified, [`check_requires`](super::check_requires) holds them against one another, and
 //! [`crate::resolve`] lets each define only the scopes that its signers speak for.
 
 mod checks;
 mod error;
+mod files;
 
 use jiff::{SignedDuration, Timestamp};
 
 use super::envelope::{Envelope, STATEMENT_PAYLOAD_TYPE};
+use super::git_signature::check_git_signature;
 use super::root::TrustRoot;
+use super::validity::{Held, Validity};
 use super::verified::VerifiedBundle;
 use crate::bundle::{FetchedBundle, Limits, Signer, Statement};
 use crate::digest::Sha256Digest;
 use crate::name::{BundleName, RoleName};
 
 pub(super) use checks::check_revocation;
-use checks::{
-    check_authority, check_files, check_manifest, check_revision, check_times, digest_of,
-    digests_of, is_small, satisfied_roles,
-};
+use checks::{check_authority, check_manifest, check_revision, check_times, satisfied_roles};
 pub use error::VerifyError;
+use files::{check_files, while_hashing};
 
 /// The highest revision of a bundle that was ever accepted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -55,6 +57,8 @@ pub struct Expectation<'a> {
     pub high_water: Option<HighWater>,
     /// The greatest age of a statement, whatever its own expiry.
     pub max_age: Option<SignedDuration>,
+    /// Where the bytes are held: only what is active may be late.
+    pub held: Held,
 }
 
 /// Verifies a bundle against a trust root.
@@ -70,21 +74,16 @@ pub fn verify(
     expected: &Expectation<'_>,
     limits: &Limits,
 ) -> Result<VerifiedBundle, VerifyError> {
-    // Files are hashed on the other cores while the statement is read on this one; which check fails first stays as it is.
-    let check_statement = || check_statement(&fetched, root, expected, limits);
-    let (found, signed) = if is_small(&fetched) {
-        (
-            fetched.files.iter().map(digest_of).collect(),
-            check_statement(),
-        )
-    } else {
-        rayon::join(|| digests_of(&fetched), check_statement)
-    };
+    // The files are hashed while the statement is read; which check fails first stays as it is.
+    let (found, signed) = while_hashing(&fetched, || {
+        check_statement(&fetched, root, expected, limits)
+    });
     let Signed {
         statement,
         payload,
         role,
         signers,
+        validity,
     } = signed?;
     check_files(&found, &statement)?;
     let manifest = check_manifest(&fetched, &statement.predicate, limits)?;
@@ -100,6 +99,8 @@ pub fn verify(
         role,
         signers,
         root_version: root.version(),
+        // SECURITY: whoever signed is trusted by this root alone, so nothing outlives it.
+        validity: validity.ending_by(root.document().expires),
     })
 }
 
@@ -109,6 +110,7 @@ struct Signed {
     payload: Sha256Digest,
     role: RoleName,
     signers: Vec<Signer>,
+    validity: Validity,
 }
 
 /// Steps 1 to 5: all that needs no file.
@@ -133,12 +135,14 @@ fn check_statement(
     let payload = envelope.payload_digest();
     let (role, signers) = check_authority(&statement.predicate, satisfied, root, expected)?;
     check_revision(&statement.predicate, &role, payload, root, expected)?;
-    check_times(&statement.predicate, expected)?;
+    let validity = check_times(&statement.predicate, expected)?;
     check_revocation(&statement.predicate, payload, root)?;
+    check_git_signature(fetched, &role, root, limits)?;
     Ok(Signed {
         statement,
         payload,
         role,
         signers,
+        validity,
     })
 }

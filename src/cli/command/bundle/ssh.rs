@@ -9,16 +9,15 @@ use crate::bundle::Limits;
 use crate::cli::command::Context;
 use crate::cli::exit::Exit;
 use crate::cli::keyfile::{self, KEY_HELP, KeyArg};
-use crate::cli::project;
 use crate::cli::report::Failure;
 use crate::cli::session::{FetchFlags, with_pipeline};
+use crate::cli::trust_flags::TrustFlags;
 use crate::cli::ui::{Output, escape, note};
-use crate::config::TrustSource;
 use crate::diag::Code;
 use crate::digest::Sha256Digest;
 use crate::pipeline::read_directory;
 use crate::trust::{
-    STATEMENT_NAMESPACE, SshSignature, check_statement_signature, ssh_sign_statement,
+    BUNDLE_SIGNATURE_NAMESPACE, SshSignature, check_statement_signature, ssh_sign_statement,
 };
 
 #[derive(Debug, Args)]
@@ -42,11 +41,10 @@ pub(crate) struct SshVerify {
     /// The armored signature; STATEMENT.sig where none is given.
     #[arg(long, value_name = "FILE")]
     signature: Option<PathBuf>,
-    /// The directory of the trust root; that of the configuration where none is given.
-    #[arg(long, value_name = "DIR")]
-    trust_root: Option<PathBuf>,
+    #[command(flatten)]
+    trust: TrustFlags,
     /// The fingerprint of the first trust root.
-    #[arg(long, value_name = "SHA256", requires = "trust_root")]
+    #[arg(long, value_name = "SHA256", requires = "trust_place")]
     fingerprint: Option<Sha256Digest>,
 }
 
@@ -69,7 +67,7 @@ pub(super) fn sign(context: &Context, args: &SshSign) -> Result<Exit, Failure> {
     out.flush()?;
     let predicate = &signed.statement.predicate;
     note(&format!(
-        "signed the statement of bundle {} revision {}.{} with {}, in the namespace `{STATEMENT_NAMESPACE}`",
+        "signed the statement of bundle {} revision {}.{} with {}, in the namespace `{BUNDLE_SIGNATURE_NAMESPACE}`",
         predicate.bundle,
         predicate.epoch,
         predicate.revision,
@@ -128,14 +126,7 @@ fn write(file: &Path, bytes: &[u8]) -> Result<(), Failure> {
 
 /// Runs `ordain bundle ssh-verify`.
 pub(super) fn verify(context: &Context, args: &SshVerify) -> Result<Exit, Failure> {
-    let trust = match (&args.trust_root, args.fingerprint) {
-        (Some(dir), Some(fingerprint)) => TrustSource {
-            dir: context.env.resolve(dir),
-            fingerprint,
-        },
-        (Some(_), None) => return Err(project::fingerprint_needed()),
-        (None, _) => project::config(context)?.trust,
-    };
+    let trust = args.trust.source(context, args.fingerprint)?;
     let statement_file = context.env.resolve(&args.statement);
     let signature_file = match &args.signature {
         Some(file) => context.env.resolve(file),
