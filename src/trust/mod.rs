@@ -48,9 +48,7 @@ pub use sign::{
     NextRevision, OlderRevision, RevisionName, RevisionNameError, SignError, Signed, SshSigned,
     Unchanged, cosign_root, manifest_of, sign_bundle, sign_root, ssh_sign_statement,
 };
-pub use sshsig::{
-    STATEMENT_NAMESPACE, SshSigError, SshSignature, check_statement_signature, enrolled,
-};
+pub use sshsig::{SshSigError, SshSignature, check_statement_signature, enrolled};
 pub use threshold::Shortfall;
 pub use validity::{Freshness, Held, Validity};
 pub use verified::VerifiedBundle;
