@@ -39,6 +39,12 @@ pub fn main() -> ExitCode {
     }
     let arguments = match Arguments::try_parse() {
         Ok(arguments) => arguments,
+        // SECURITY: the parser repeats words that it does not understand.
+        Err(error) if error.to_string().contains("PRIVATE KEY-----") => {
+            let failure = keyfile::pasted();
+            failure.print();
+            return failure.exit().into();
+        }
         Err(error) => {
             let exit = if error.use_stderr() {
                 Exit::Invalid
