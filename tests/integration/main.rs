@@ -22,6 +22,7 @@ mod generated;
 mod git_signatures;
 mod interop;
 mod invariants;
+mod keys;
 mod log;
 mod log_tampering;
 mod mended;
