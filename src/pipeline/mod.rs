@@ -17,9 +17,12 @@
 
 mod bring;
 mod error;
+mod explain;
 mod project;
 mod pull;
 mod roots;
+mod step;
+mod verify;
 
 use std::path::{Path, PathBuf};
 use std::sync::atomic::AtomicBool;
@@ -29,19 +32,21 @@ use jiff::Timestamp;
 use crate::bundle::{FetchedBundle, Limits};
 use crate::clock::Clock;
 use crate::config::TrustSource;
-use crate::name::{BundleName, Scope};
+use crate::name::Scope;
 use crate::policy::Mode;
 use crate::resolve::{EffectivePolicy, LoadedBundle, resolve};
 use crate::source::directory;
 use crate::source::state::State;
-use crate::trust::{Expectation, RootError, TrustRoot, VerifiedBundle, verify};
+use crate::trust::{RootError, TrustRoot, VerifiedBundle};
 
 pub use crate::source::InsecureHttp;
 pub use crate::source::git::{Credentials, Movement, Network, Progress, Transfer, Watch};
 pub use error::PipelineError;
+pub use explain::{Explained, ExplainedBundle, Explanation, Outcome, StepFact, Subject};
 pub use project::project_identity;
 pub use pull::{Locking, Pulled, PulledBundle};
 pub use roots::{root_files, trust_root};
+pub use step::{Part, Step};
 
 /// Where this machine keeps things.
 #[derive(Debug, Clone)]
@@ -110,29 +115,6 @@ impl Pipeline<'_> {
             }
             _ => Ok(now),
         }
-    }
-
-    /// Verifies a directory of this machine without activating anything.
-    ///
-    /// # Errors
-    /// [`PipelineError`].
-    pub fn verify_directory(
-        &self,
-        dir: &Path,
-        name: Option<&BundleName>,
-        root: &TrustRoot,
-    ) -> Result<VerifiedBundle, PipelineError> {
-        let fetched = read_directory(dir, self.limits)?;
-        let expected = Expectation {
-            name,
-            now: self.clock.now(),
-            high_water: None,
-            max_age: None,
-        };
-        verify(fetched, root, &expected, self.limits).map_err(|error| PipelineError::Verify {
-            bundle: dir.display().to_string(),
-            error: Box::new(error),
-        })
     }
 }
 

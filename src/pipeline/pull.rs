@@ -5,18 +5,17 @@ use std::path::{Path, PathBuf};
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::bring::{high_water, parse_ref};
 use super::error::PipelineError;
 use super::{Network, Pipeline, effective};
 use crate::bundle::Origin;
-use crate::clock::{Clock, Lifetime};
+use crate::clock::Clock;
 use crate::config::{BundleSource, Config, Repository};
 use crate::lockfile::{LOCK_FILE, LockedBundle, Lockfile};
 use crate::resolve::EffectivePolicy;
-use crate::source::git::{Fetched, Movement, Progress, Transfer};
+use crate::source::git::{Movement, Progress, Transfer};
 use crate::source::state::{self, Advance, Mark, State};
 use crate::source::store::Store;
-use crate::trust::{Expectation, TrustRoot, VerifiedBundle};
+use crate::trust::{TrustRoot, VerifiedBundle};
 
 /// How far the clock may lag behind a time seen before: clocks are corrected by little.
 pub(super) const CLOCK_TOLERANCE: SignedDuration = SignedDuration::from_mins(5);
@@ -129,59 +128,6 @@ impl Pipeline<'_> {
             lock,
             state,
             now,
-        })
-    }
-
-    /// Fetches and verifies one bundle, and activates nothing.
-    ///
-    /// # Errors
-    /// [`PipelineError`].
-    pub fn verify_repository(
-        &self,
-        base: &Path,
-        repository: &Repository,
-        configured: Option<(&BundleSource, Option<&LockedBundle>)>,
-        root: &TrustRoot,
-    ) -> Result<PulledBundle, PipelineError> {
-        let (configured, locked) = configured.unzip();
-        let locked = locked.flatten();
-        let state = State::load(&self.directories.state)?;
-        let now = self.now(&state)?;
-        // SECURITY: a URL that was not checked yet may hold a password, and whatever steers a terminal.
-        let label = configured.map_or("unnamed", |source| source.name.as_str());
-        let Fetched {
-            bundle,
-            transfer,
-            movement,
-        } = self.fetch(base, repository, label, &parse_ref(repository, label)?)?;
-        let expected = Expectation {
-            name: configured.map(|source| &source.name),
-            now,
-            high_water: configured
-                .and_then(|source| high_water(&state, root, &source.name, locked)),
-            max_age: configured
-                .and_then(|source| source.max_age)
-                .map(Lifetime::duration),
-        };
-        let mut bundle = self.verified(bundle, label, root, &expected)?;
-        // Without a name to go by, the mark is that of the name which the signers gave.
-        if configured.is_none() {
-            let high_water = high_water(&state, root, &bundle.predicate().bundle, None);
-            bundle = self.verified(
-                bundle.fetched().clone(),
-                label,
-                root,
-                &Expectation {
-                    high_water,
-                    ..expected
-                },
-            )?;
-        }
-        Ok(PulledBundle {
-            bundle,
-            transfer,
-            movement,
-            before: None,
         })
     }
 

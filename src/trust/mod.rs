@@ -3,7 +3,9 @@
 //! This is the only module that calls `ed25519_dalek`, the only one that counts signers (`threshold`), and the only one
 //! that can make a [`VerifiedBundle`]. It is pure: bytes and time come in as arguments.
 
+mod check;
 mod envelope;
+mod explain;
 mod keys;
 mod private_key;
 mod requires;
@@ -14,7 +16,9 @@ mod threshold;
 mod verified;
 mod verify;
 
+pub use check::Check;
 pub use envelope::{Envelope, EnvelopeError, ROOT_PAYLOAD_TYPE, STATEMENT_PAYLOAD_TYPE};
+pub use explain::{Contrast, Fact, Fixer, Tally, facts};
 pub use keys::{KeyError, KeyId, PublicKey};
 pub use private_key::{Passphrase, PrivateKeyError, PrivateKeyFormat, SecretKey};
 pub use requires::{RequiresError, check_requires};

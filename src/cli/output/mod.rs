@@ -1,5 +1,6 @@
 //! How decisions are written: one module a format. Each begins, writes decisions as they come, and ends.
 
+pub(crate) mod explanation;
 mod json;
 mod text;
 

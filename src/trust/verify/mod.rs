@@ -26,9 +26,9 @@ use crate::bundle::{FetchedBundle, Limits, Statement};
 use crate::digest::Sha256Digest;
 use crate::name::BundleName;
 
+pub(super) use checks::satisfied_roles;
 use checks::{
     check_authority, check_files, check_manifest, check_revision, check_revocation, check_times,
-    satisfied_roles,
 };
 pub use error::VerifyError;
 
