@@ -78,15 +78,19 @@ impl Check {
     pub fn question(self) -> &'static str {
         match self {
             Self::Envelope => "`bundle.dsse.json` is there and decodes",
-            Self::Signatures => "a publisher role has its threshold of distinct signers",
+            Self::Signatures => {
+                "some publisher role has its threshold of distinct principals, with distinct, unrevoked keys, over the payload"
+            }
             Self::PayloadType => "the signed payload's type is in-toto's; only now is it parsed",
             Self::Statement => "the payload is a statement about a bundle, in strict JSON",
             Self::Name => "it is about the bundle that was asked for",
-            Self::Namespace => "the role that speaks for its namespace signed it",
+            Self::Namespace => "the role that speaks for its namespace is one of those that signed",
             Self::Revision => {
-                "its epoch is the role's, and it does not go below what was accepted before"
+                "the epoch is the role's; epoch and revision are not below the high-water mark, and not the same with another payload"
             }
-            Self::Times => "it is issued, not expired, and within `max_age`",
+            Self::Times => {
+                "issued is at most five minutes ahead, expires is not past, nor is the consumer's `max_age`"
+            }
             Self::Revocation => "the trust root revokes neither payload nor revision",
             Self::FileSet => "the files are exactly those that were signed",
             Self::Digests => "every file has the SHA-256 that was signed",

@@ -17,6 +17,7 @@ mod bad_input;
 mod delegation;
 mod docs;
 mod examples;
+mod explain;
 mod fuzz_smoke;
 mod generated;
 mod interop;

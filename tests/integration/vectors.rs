@@ -7,7 +7,7 @@
 
 mod defect;
 pub(crate) mod machine;
-mod order;
+pub(crate) mod order;
 mod through;
 pub(crate) mod world;
 

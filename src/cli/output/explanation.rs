@@ -236,7 +236,7 @@ fn check(fact: &Fact) -> String {
             Some((seen_epoch, seen)) => {
                 format!("{epoch}.{revision}; the high-water mark is {seen_epoch}.{seen}")
             }
-            None => format!("{epoch}.{revision}; none was accepted before"),
+            None => format!("{epoch}.{revision}; there is no high-water mark to hold it against"),
         },
         Fact::Times {
             issued,

@@ -291,7 +291,9 @@ impl Pipeline<'_> {
         };
         passed.push(StepFact::State {
             root_version: state.root_version(&root.fingerprint()),
-            last_seen: state.last_seen(),
+            last_seen: state
+                .last_seen()
+                .filter(|time| *time > Timestamp::UNIX_EPOCH),
         });
         let Subject::Configured { config, .. } = subject else {
             return Ok((passed, root, Lockfile::default()));
