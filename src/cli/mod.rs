@@ -49,6 +49,10 @@ pub fn main() -> ExitCode {
 }
 
 fn run(arguments: &Arguments) -> Result<Exit, Failure> {
+    // What is wrong with the environment is what it is asked for.
+    if let Command::Doctor(command) = &arguments.command {
+        return command::doctor::run(arguments.config.clone(), command);
+    }
     let env = Environment::read()?;
     if env.clock != crate::clock::Clock::System {
         ui::note("note: the clock is fixed by `ORDAIN_NOW`");
@@ -65,6 +69,7 @@ fn run(arguments: &Arguments) -> Result<Exit, Failure> {
         Command::Request(command) => command::request::run(&context, command),
         Command::Eval(command) => command::eval::run(&context, command),
         Command::Log(command) => command::log::run(&context, command),
+        Command::Doctor(command) => command::doctor::run(arguments.config.clone(), command),
         Command::Explain(command) => command::explain::run(command),
     }
 }

@@ -16,6 +16,7 @@
 //! the greater one of lockfile and state.
 
 mod bring;
+pub mod doctor;
 mod error;
 mod explain;
 mod project;
