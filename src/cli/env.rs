@@ -33,9 +33,8 @@ const fn secret(name: &'static str, changes: &'static str) -> Influence {
     }
 }
 
-/// Every variable that is read, but for those that say where programs are.
+/// Every variable that is read, but for `CI` and those that say where programs and the home are.
 const INFLUENCES: &[Influence] = &[
-    influence("CI", "`--locked` is the default, no prompts"),
     influence("ORDAIN_CACHE_DIR", "where the cache is"),
     influence("ORDAIN_CONFIG", "which configuration counts"),
     influence("ORDAIN_CONFIG_DIR", "where the user's configuration is"),

@@ -44,7 +44,10 @@ pub(crate) fn find(context: &Context) -> Result<(PathBuf, &'static str), Vec<Pat
         .take(depth + 1)
         .map(|dir| (dir.join(CONFIG_FILE), "found here or above"))
         .collect();
-    candidates.push((env.config.join(CONFIG_FILE), "the user's"));
+    // Without a home there is no user's configuration, and no relative path stands in for it.
+    if env.config.is_absolute() {
+        candidates.push((env.config.join(CONFIG_FILE), "the user's"));
+    }
     let system = PathBuf::from("/etc/ordain").join(CONFIG_FILE);
     candidates.push((system, "the system's"));
     match candidates.iter().position(|(file, _)| file.is_file()) {

@@ -17,7 +17,7 @@ impl Pipeline<'_> {
         &self,
         config: &Config,
         root: Option<&TrustRoot>,
-        state: &State,
+        state: Option<&State>,
     ) -> Vec<Finding> {
         let path = config.base().join(LOCK_FILE);
         let subject = path.display().to_string();
@@ -70,14 +70,15 @@ impl Pipeline<'_> {
             }
             // Without a root nothing can be verified; that is told with the root.
             let Some(root) = root else { continue };
-            findings.push(mark(locked, root, state, source));
-            match self.kept(config, source, locked, root, state) {
+            let nothing_seen = State::default();
+            match self.kept(config, source, locked, root, state.unwrap_or(&nothing_seen)) {
                 Ok(bundle) => {
                     findings.extend(self.about(source, locked, &bundle));
                     verified.push(bundle);
                 }
                 Err(error) => findings.push(refused(source, locked, &error)),
             }
+            findings.extend(state.map(|state| mark(locked, root, state, source)));
         }
         if verified.len() == config.bundles.len() {
             findings.push(self.policy(config, &verified));
@@ -126,18 +127,21 @@ impl Pipeline<'_> {
         let limit = source
             .max_age
             .map_or_else(String::new, |max_age| format!(" of at most {max_age}"));
+        let (version, payload) = (&predicate.version, bundle.payload());
         let text = format!(
-            "{} verified now: revision {}.{} at {commit}, signed by {} under trust root {}, age {}{limit}, expires {}; {}",
-            predicate.version,
+            "revision {}.{} ({version}) verified now, signed by {} under trust root {}",
             locked.epoch,
             locked.revision,
             signers.join(", "),
             bundle.root_version(),
-            roughly(age),
-            predicate.expires,
-            bundle.payload(),
         );
-        let mut findings = vec![Finding::new(Id::BUNDLE, &name, text)];
+        let from = format!("{}; commit {commit}, {payload}", origin(source));
+        let times = format!("{} old{limit}, expires {}", roughly(age), predicate.expires);
+        let mut findings = vec![
+            Finding::new(Id::BUNDLE, &name, text),
+            Finding::new(Id::BUNDLE_SOURCE, &name, from),
+            Finding::new(Id::BUNDLE_TIMES, &name, times),
+        ];
         let renew = "ask its publisher for a new revision: `ordain bundle sign --renew`; then pull";
         if predicate.expires.duration_since(now) < SOON {
             let left = roughly(predicate.expires.duration_since(now));
@@ -197,10 +201,15 @@ impl Pipeline<'_> {
                     Finding::new(Id::BUNDLE_UNMOVED, name, text)
                 }
                 Ok(commit) => {
-                    let text = format!("{} stands at {commit} now", origin(source));
-                    Finding::new(Id::BUNDLE_MOVED, name, text).remedy(
-                        "run `ordain bundle pull --update` to take what is there, if it verifies",
-                    )
+                    let at = locked.commit.as_ref().map_or("-", |commit| commit.short());
+                    let text = format!(
+                        "{} stands at {commit}, and was locked at {at}",
+                        origin(source)
+                    );
+                    Finding::new(Id::BUNDLE_MOVED, name, text).remedy(format!(
+                        "run `ordain bundle verify {}`: it tells whether the bundle has changed",
+                        source.name
+                    ))
                 }
             });
         }

@@ -103,6 +103,8 @@ ids! {
     LOCKFILE_MISSING = "lockfile-missing", Bundles, Warning, "nothing was pulled for this configuration yet";
     LOCKFILE_DAMAGED = "lockfile-damaged", Bundles, Problem, "`ordain.lock` cannot be read";
     BUNDLE = "bundle", Bundles, Ok, "a bundle that is locked, kept here, and verified again just now";
+    BUNDLE_SOURCE = "bundle-source", Bundles, Ok, "where it comes from: URL, ref, path, commit, payload";
+    BUNDLE_TIMES = "bundle-times", Bundles, Ok, "how old it is, of how much it may be, and when it expires";
     BUNDLE_NOT_PULLED = "bundle-not-pulled", Bundles, Warning, "a configured bundle is not locked yet";
     BUNDLE_NOT_HERE = "bundle-not-here", Bundles, Warning, "a locked bundle is not on this machine; the next command that decides fetches it";
     BUNDLE_DAMAGED = "bundle-damaged", Bundles, Warning, "the kept copy of a bundle is damaged; the next pull fetches it again";

@@ -12,11 +12,11 @@ use crate::source::state::State;
 /// How a private key's file begins, whatever its format.
 const KEY_BEGINS: &[u8] = b"-----BEGIN ";
 
-/// The state; empty where it cannot be used.
-pub(super) fn state(dir: &Path) -> (State, Vec<Finding>) {
+/// The state; none where it cannot be used.
+pub(super) fn state(dir: &Path) -> (Option<State>, Vec<Finding>) {
     // Without a home there is no path; that is told with the environment.
     if dir.as_os_str().is_empty() {
-        return (State::default(), Vec::new());
+        return (None, Vec::new());
     }
     let subject = dir.display().to_string();
     match State::load(dir) {
@@ -25,16 +25,19 @@ pub(super) fn state(dir: &Path) -> (State, Vec<Finding>) {
             let finding = Finding::new(Id::STATE_UNUSABLE, subject, error.to_string())
                 .remedy(error.contrast().remedy)
                 .code(error.code());
-            (State::default(), vec![finding])
+            (None, vec![finding])
         }
         Ok(state) if state == State::default() => {
             let text =
                 "nothing seen yet: until the first pull, only `ordain.lock` protects from rollback";
-            (state, vec![Finding::new(Id::STATE_MISSING, subject, text)])
+            (
+                Some(state),
+                vec![Finding::new(Id::STATE_MISSING, subject, text)],
+            )
         }
         Ok(state) => {
             let text = format!("sound; mode {}", mode(dir));
-            (state, vec![Finding::new(Id::STATE, subject, text)])
+            (Some(state), vec![Finding::new(Id::STATE, subject, text)])
         }
     }
 }

@@ -145,11 +145,11 @@ impl Pipeline<'_> {
         findings.extend(told);
         findings.extend(machine::cache(&here.directories.cache));
         findings.extend(machine::keys(&here.directories.state, surroundings.keys));
-        findings.extend(here.clock_findings(&state));
+        findings.extend(here.clock_findings(state.as_ref()));
         if let FoundConfig::Valid { config, .. } = surroundings.config {
-            let (root, told) = here.root_findings(config, &state);
+            let (root, told) = here.root_findings(config, state.as_ref());
             findings.extend(told);
-            findings.extend(here.bundle_findings(config, root.as_ref(), &state));
+            findings.extend(here.bundle_findings(config, root.as_ref(), state.as_ref()));
             if surroundings.online == Online::Ask {
                 findings.extend(self.ref_findings(config));
             }
@@ -160,35 +160,39 @@ impl Pipeline<'_> {
     }
 
     /// The time, and the latest one seen.
-    fn clock_findings(&self, state: &State) -> Vec<Finding> {
+    fn clock_findings(&self, state: Option<&State>) -> Vec<Finding> {
         let now = self.clock.now();
-        let seen = state
-            .last_seen()
-            .filter(|time| *time > Timestamp::UNIX_EPOCH);
         let mut findings = Vec::new();
         if self.clock != crate::clock::Clock::System {
+            let text = format!("the time is fixed at {now}");
             findings.push(
-                Finding::new(
-                    Id::CLOCK_FIXED,
-                    "ORDAIN_NOW",
-                    format!("the time is fixed at {now}"),
-                )
-                .remedy("unset `ORDAIN_NOW`, unless this is a test"),
+                Finding::new(Id::CLOCK_FIXED, "ORDAIN_NOW", text)
+                    .remedy("unset `ORDAIN_NOW`, unless this is a test"),
             );
         }
-        findings.push(match (self.now(state), seen) {
-            (Err(error), _) => {
-                Finding::new(Id::CLOCK_WENT_BACK, "clock", error.to_string()).code(error.code())
+        let seen = match state {
+            None => "what was seen before is not known".to_owned(),
+            Some(state) => {
+                if let Err(error) = self.now(state) {
+                    findings.push(
+                        Finding::new(Id::CLOCK_WENT_BACK, "clock", error.to_string())
+                            .code(error.code()),
+                    );
+                    return findings;
+                }
+                let seen = state.last_seen();
+                // A fixed clock writes no time.
+                match seen.filter(|time| *time > Timestamp::UNIX_EPOCH) {
+                    None => "no time was seen here before".to_owned(),
+                    Some(seen) => format!("last seen {seen:.0}"),
+                }
             }
-            (Ok(_), None) => Finding::new(
-                Id::CLOCK,
-                "clock",
-                format!("{now:.0}; no time seen here before"),
-            ),
-            (Ok(_), Some(seen)) => {
-                Finding::new(Id::CLOCK, "clock", format!("{now:.0}; last seen {seen:.0}"))
-            }
-        });
+        };
+        findings.push(Finding::new(
+            Id::CLOCK,
+            "clock",
+            format!("{now:.0}; {seen}"),
+        ));
         findings
     }
 }

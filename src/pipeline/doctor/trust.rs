@@ -11,7 +11,7 @@ impl Pipeline<'_> {
     pub(super) fn root_findings(
         &self,
         config: &Config,
-        state: &State,
+        state: Option<&State>,
     ) -> (Option<TrustRoot>, Vec<Finding>) {
         let dir = config.trust.dir.display().to_string();
         let now = self.clock.now();
@@ -22,13 +22,15 @@ impl Pipeline<'_> {
             self.limits,
         );
         // A damaged state is a finding of its own, and hides nothing here.
-        let walked = walked.and_then(|root| match state.root_version(&root.fingerprint()) {
-            Some(seen) if root.version() < seen => Err(crate::trust::RootError::Rollback {
-                found: root.version(),
-                seen,
+        let walked = walked.and_then(|root| {
+            match state.and_then(|state| state.root_version(&root.fingerprint())) {
+                Some(seen) if root.version() < seen => Err(crate::trust::RootError::Rollback {
+                    found: root.version(),
+                    seen,
+                }
+                .into()),
+                _ => Ok(root),
             }
-            .into()),
-            _ => Ok(root),
         });
         let root = match walked {
             Ok(root) => root,
