@@ -16,6 +16,7 @@ mod architecture;
 mod bad_input;
 mod delegation;
 mod docs;
+mod doctor;
 mod examples;
 mod explain;
 mod fuzz_smoke;

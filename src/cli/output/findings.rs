@@ -98,12 +98,12 @@ fn of_level(report: &Report, level: Level) -> impl Iterator<Item = &Finding> {
         .filter(move |finding| finding.level == level)
 }
 
-/// Long paths stand out; they do not push everything else to the right.
+/// Absolute paths stand out; they do not push everything else to the right.
 fn subject_width(report: &Report) -> usize {
-    let lengths = report
+    let subjects = report
         .findings
         .iter()
-        .filter(|finding| finding.level < Level::Warning)
-        .map(|finding| escape(&finding.subject).chars().count());
-    lengths.filter(|length| *length <= 40).max().unwrap_or(0)
+        .filter(|finding| finding.level < Level::Warning && !finding.subject.starts_with('/'));
+    let lengths = subjects.map(|finding| escape(&finding.subject).chars().count());
+    lengths.max().unwrap_or(0)
 }

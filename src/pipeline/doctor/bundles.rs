@@ -163,18 +163,13 @@ impl Pipeline<'_> {
 
     /// What decides here.
     fn policy(&self, config: &Config, verified: &[VerifiedBundle]) -> Finding {
-        let scope = config.scope.to_string();
         match effective(verified, &config.scope, self.clock.now(), config.mode) {
             Ok(policy) => {
-                let text = format!(
-                    "mode {}, {} layers, {}",
-                    policy.root_mode().as_str(),
-                    policy.layers().len(),
-                    policy.digest()
-                );
-                Finding::new(Id::POLICY, scope, text)
+                let (mode, digest) = (policy.root_mode().as_str(), policy.digest());
+                let text = format!("of scope {}, mode {mode}: {digest}", config.scope);
+                Finding::new(Id::POLICY, "policy", text)
             }
-            Err(error) => Finding::new(Id::POLICY_INVALID, scope, error.summary())
+            Err(error) => Finding::new(Id::POLICY_INVALID, "policy", error.summary())
                 .remedy(error.contrast().remedy)
                 .code(error.code()),
         }
