@@ -27,6 +27,19 @@ pub struct Glance {
     pub problem: Option<Problem>,
 }
 
+/// Whether there is a log in `directory`, sound or not.
+///
+/// # Errors
+/// [`LogError::None`] where there is no trace of one, and [`LogError::Io`] for what cannot be read.
+pub fn expect_log(directory: &Path) -> Result<(), LogError> {
+    if Directory::new(directory).has_traces()? {
+        return Ok(());
+    }
+    Err(LogError::None {
+        directory: directory.to_owned(),
+    })
+}
+
 /// Looks at the log in `directory`; none where there is no trace of one.
 ///
 /// # Errors
@@ -41,7 +54,7 @@ pub fn glance(directory: &Path, trust: Trust<'_>) -> Result<Option<Glance>, LogE
         Err(error) if error.kind() == io::ErrorKind::NotFound => None,
         Err(error) => return Err(io_error("open", &records)(error)),
     };
-    if checkpoint.is_none() && counted.is_none() {
+    if checkpoint.is_none() && counted.is_none() && !directory.has_traces()? {
         return Ok(None);
     }
     let (lines, torn) = counted.unwrap_or_default();
@@ -120,5 +133,13 @@ mod tests {
         assert_eq!(glance(dir.path(), Trust::Structure).unwrap(), None);
         let missing = dir.path().join("missing");
         assert_eq!(glance(&missing, Trust::Structure).unwrap(), None);
+        assert!(matches!(expect_log(&missing), Err(LogError::None { .. })));
+        // What is left of a log is a log that lost its checkpoint.
+        std::fs::write(dir.path().join("lock"), "").unwrap();
+        assert!(matches!(expect_log(dir.path()), Err(LogError::None { .. })));
+        std::fs::write(dir.path().join("frontier"), "{}").unwrap();
+        expect_log(dir.path()).unwrap();
+        let seen = glance(dir.path(), Trust::Structure).unwrap().unwrap();
+        assert_eq!(seen.problem, Some(Problem::CheckpointMissing));
     }
 }

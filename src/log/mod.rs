@@ -34,7 +34,7 @@ mod writer;
 
 pub use checkpoint::Checkpoint;
 pub use error::{LogError, Problem};
-pub use glance::{Glance, glance};
+pub use glance::{Glance, expect_log, glance};
 pub use note::{KeyName, MAX_NOTE, MAX_SIGNATURES, Note, NoteError, Signer, VerifierKey};
 pub use options::{Options, Salts, SyncMode, system_salts};
 pub use record::{LineDefect, MAX_LINE, RECORD_VERSION, RecordError};
