@@ -58,8 +58,7 @@ impl Sha256Digest {
             text: text.chars().take(80).collect(),
             reason: "use 64 lower-case hexadecimal digits",
         };
-        let bytes = unhex(text).ok_or_else(error)?;
-        bytes.try_into().map(Self).map_err(|_| error())
+        unhex(text).map(Self).ok_or_else(error)
     }
 }
 
@@ -122,7 +121,7 @@ impl CommitId {
 impl FromStr for CommitId {
     type Err = DigestError;
     fn from_str(text: &str) -> Result<Self, DigestError> {
-        if matches!(text.len(), 40 | 64) && unhex(text).is_some() {
+        if unhex::<20>(text).is_some() || unhex::<32>(text).is_some() {
             Ok(Self(text.to_owned()))
         } else {
             Err(DigestError {
@@ -162,20 +161,22 @@ pub(crate) fn hex(bytes: &[u8]) -> String {
         .collect()
 }
 
-/// The bytes of lower-case hexadecimal; none for anything else.
-pub(crate) fn unhex(text: &str) -> Option<Vec<u8>> {
-    let nibble = |byte: &u8| match byte {
+/// The bytes of exactly so much lower-case hexadecimal; none for anything else.
+fn unhex<const N: usize>(text: &str) -> Option<[u8; N]> {
+    let nibble = |byte: u8| match byte {
         b'0'..=b'9' => Some(byte - b'0'),
         b'a'..=b'f' => Some(byte - b'a' + 10),
         _ => None,
     };
-    let pairs = text.as_bytes().chunks(2);
-    pairs
-        .map(|pair| match pair {
-            [high, low] => Some(nibble(high)? << 4 | nibble(low)?),
-            _ => None,
-        })
-        .collect()
+    let (pairs, rest) = text.as_bytes().as_chunks();
+    if pairs.len() != N || !rest.is_empty() {
+        return None;
+    }
+    let mut bytes = [0; N];
+    for (byte, [high, low]) in bytes.iter_mut().zip(pairs) {
+        *byte = nibble(*high)? << 4 | nibble(*low)?;
+    }
+    Some(bytes)
 }
 
 #[cfg(test)]

@@ -6,6 +6,7 @@
 use std::fmt;
 
 use serde::de::{DeserializeSeed, Error as _, MapAccess, SeqAccess, Visitor};
+use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::{Map, Number, Value};
 
 /// The greatest integer that every JSON reader keeps exactly: 2^53 − 1 (RFC 7493, section 2.2).
@@ -98,6 +99,55 @@ pub fn parse(bytes: &[u8], limit: usize) -> Result<Value, JsonError> {
         .deserialize(&mut parser)
         .and_then(|value| parser.end().map(|()| value));
     value.map_err(|error| classify(&error))
+}
+
+/// Why a text is not the document that was expected.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum DocumentError {
+    /// Not strict JSON.
+    #[error(transparent)]
+    Json(#[from] JsonError),
+    /// Strict JSON of another shape.
+    #[error("{0}")]
+    Shape(String),
+}
+
+/// Parses one JSON text of at most `limit` bytes into `T`, without a [`Value`] between.
+///
+/// It is as strict as [`parse`] where `T` is made of structs that refuse unknown members, of strings, and of [`StrictValue`]
+/// for all else: serde itself refuses a known member that stands twice.
+///
+/// # Errors
+/// [`DocumentError::Json`] for what [`parse`] refuses, [`DocumentError::Shape`] for what `T` does.
+pub fn parse_document<'a, T: Deserialize<'a>>(
+    bytes: &'a [u8],
+    limit: usize,
+) -> Result<T, DocumentError> {
+    let typed = if bytes.len() > limit {
+        None
+    } else {
+        Some(serde_json::from_slice(bytes))
+    };
+    match typed {
+        Some(Ok(document)) => Ok(document),
+        // What is not JSON at all has the better description there.
+        refused => Err(match (parse(bytes, limit), refused) {
+            (Err(error), _) => error.into(),
+            (Ok(_), Some(Err(error))) => DocumentError::Shape(error.to_string()),
+            (Ok(_), _) => DocumentError::Shape("another shape".to_owned()),
+        }),
+    }
+}
+
+/// Any value, held to the rules of [`parse`] within a larger document.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[serde(transparent)]
+pub struct StrictValue(pub Value);
+
+impl<'de> Deserialize<'de> for StrictValue {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        Strict { depth: 0 }.deserialize(deserializer).map(Self)
+    }
 }
 
 /// The marks by which [`Strict`]'s own errors are told from the parser's.
@@ -302,6 +352,52 @@ mod tests {
             parse(b"\"\xff\"", 9),
             Err(JsonError::Syntax { .. })
         ));
+    }
+
+    #[test]
+    fn a_typed_document_is_read_as_strictly() {
+        #[derive(Debug, Deserialize)]
+        #[serde(deny_unknown_fields)]
+        struct Document {
+            #[serde(rename = "a")]
+            _a: String,
+            #[serde(rename = "b")]
+            _b: StrictValue,
+        }
+        let read = |text: &str| parse_document::<Document>(text.as_bytes(), 64).unwrap_err();
+        assert!(parse_document::<Document>(br#"{"a":"x","b":[1,{}]}"#, 64).is_ok());
+        for text in [
+            r#"{"a":"x","a":"x","b":1}"#,
+            r#"{"a":"x","b":1,"b":1}"#,
+            r#"{"a":"x","b":{"c":1,"c":1}}"#,
+        ] {
+            let error = read(text);
+            let is_twice = matches!(error, DocumentError::Json(JsonError::DuplicateKey { .. }));
+            assert!(is_twice, "{text}: {error:?}");
+        }
+        assert!(matches!(
+            read(r#"{"a":"x","b":9007199254740992}"#),
+            DocumentError::Json(JsonError::UnsafeNumber { .. })
+        ));
+        assert!(matches!(
+            read("\u{feff}{}"),
+            DocumentError::Json(JsonError::ByteOrderMark)
+        ));
+        assert!(matches!(
+            read(r#"{"a":"x","b":1} 2"#),
+            DocumentError::Json(JsonError::Syntax { .. })
+        ));
+        assert!(matches!(
+            read(&format!(r#"{{"a":"{}","b":1}}"#, "x".repeat(64))),
+            DocumentError::Json(JsonError::TooLarge { .. })
+        ));
+        for text in [
+            r#"{"a":"x"}"#,
+            r#"{"a":1,"b":1}"#,
+            r#"{"a":"x","b":1,"c":1}"#,
+        ] {
+            assert!(matches!(read(text), DocumentError::Shape(_)), "{text}");
+        }
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! The in-toto Statement v1 that a bundle's signers sign: every file by its SHA-256, and which revision this is.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::num::NonZeroU64;
 
@@ -9,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use super::{BundlePath, ENVELOPE_FILE};
 use crate::diag::{Code, plain_words};
 use crate::digest::Sha256Digest;
-use crate::json::{self, JsonError, MAX_SAFE_INTEGER};
+use crate::json::{self, DocumentError, JsonError, MAX_SAFE_INTEGER, StrictValue};
 use crate::name::{BundleName, Namespace};
 
 /// `_type` of a statement (in-toto attestation spec, v1, "Statement").
@@ -133,27 +134,30 @@ pub struct Statement {
 
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-struct StatementV1 {
-    #[serde(rename = "_type")]
-    kind: String,
-    subject: Vec<SubjectV1>,
-    #[serde(rename = "predicateType")]
-    predicate_type: String,
-    predicate: serde_json::Value,
+struct StatementV1<'a> {
+    #[serde(rename = "_type", borrow)]
+    kind: Cow<'a, str>,
+    #[serde(borrow)]
+    subject: Vec<SubjectV1<'a>>,
+    #[serde(rename = "predicateType", borrow)]
+    predicate_type: Cow<'a, str>,
+    predicate: StrictValue,
 }
 
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-struct SubjectV1 {
+struct SubjectV1<'a> {
     name: BundlePath,
-    digest: DigestSetV1,
+    #[serde(borrow)]
+    digest: DigestSetV1<'a>,
 }
 
 /// in-toto lets any digest of a set match; only one that collides for nobody is accepted.
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-struct DigestSetV1 {
-    sha256: String,
+struct DigestSetV1<'a> {
+    #[serde(borrow)]
+    sha256: Cow<'a, str>,
 }
 
 impl Statement {
@@ -165,8 +169,13 @@ impl Statement {
         let shape = |error: serde_json::Error| StatementError::Shape {
             message: plain_words(&error.to_string()),
         };
-        let wire: StatementV1 =
-            serde_json::from_value(json::parse(payload, payload.len())?).map_err(shape)?;
+        let wire: StatementV1<'_> =
+            json::parse_document(payload, payload.len()).map_err(|error| match error {
+                DocumentError::Json(error) => StatementError::Json(error),
+                DocumentError::Shape(message) => StatementError::Shape {
+                    message: plain_words(&message),
+                },
+            })?;
         if wire.kind != STATEMENT_TYPE {
             return Err(StatementError::Type {
                 found: wire.kind.chars().take(120).collect(),
@@ -177,7 +186,7 @@ impl Statement {
                 found: wire.predicate_type.chars().take(120).collect(),
             });
         }
-        let predicate = serde_json::from_value(wire.predicate).map_err(shape)?;
+        let predicate = serde_json::from_value(wire.predicate.0).map_err(shape)?;
         let mut subjects = BTreeMap::new();
         for SubjectV1 { name, digest } in wire.subject {
             if subjects
@@ -238,14 +247,14 @@ impl Statement {
         let subject = |(name, digest): (&BundlePath, &Sha256Digest)| SubjectV1 {
             name: name.clone(),
             digest: DigestSetV1 {
-                sha256: digest.to_hex(),
+                sha256: digest.to_hex().into(),
             },
         };
         let wire = StatementV1 {
-            kind: STATEMENT_TYPE.to_owned(),
+            kind: STATEMENT_TYPE.into(),
             subject: self.subjects.iter().map(subject).collect(),
-            predicate_type: PREDICATE_TYPE.to_owned(),
-            predicate: serde_json::to_value(&self.predicate).map_err(shape)?,
+            predicate_type: PREDICATE_TYPE.into(),
+            predicate: StrictValue(serde_json::to_value(&self.predicate).map_err(shape)?),
         };
         Ok(json::canonical(
             &serde_json::to_value(wire).map_err(shape)?,

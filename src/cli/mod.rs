@@ -10,6 +10,7 @@ use self::args::{Arguments, Command};
 use self::env::Environment;
 use self::exit::Exit;
 use self::report::Failure;
+use self::ui::Output;
 
 mod args;
 mod command;
@@ -29,6 +30,12 @@ pub use args::command as clap_command;
 /// Runs the program with the process's arguments and environment.
 #[must_use]
 pub fn main() -> ExitCode {
+    if is_version_question() {
+        return match print_version() {
+            Ok(()) => Exit::Success.into(),
+            Err(failure) => failure.exit().into(),
+        };
+    }
     let arguments = match Arguments::try_parse() {
         Ok(arguments) => arguments,
         Err(error) => {
@@ -46,6 +53,19 @@ pub fn main() -> ExitCode {
         failure.exit()
     });
     exit.into()
+}
+
+/// Whether the version is all that is asked. Scripts ask it often, and clap builds every command before it looks.
+fn is_version_question() -> bool {
+    let mut arguments = std::env::args_os().skip(1);
+    let is_asked = arguments.next().is_some_and(|first| first == "--version");
+    is_asked && arguments.next().is_none()
+}
+
+fn print_version() -> Result<(), Failure> {
+    let mut out = Output::stdout();
+    out.line(concat!("ordain ", env!("CARGO_PKG_VERSION")))?;
+    out.flush()
 }
 
 fn run(arguments: &Arguments) -> Result<Exit, Failure> {

@@ -119,7 +119,6 @@ pub(super) fn join_hashes(hashes: &[Hash]) -> Vec<u8> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::digest::unhex;
 
     /// RFC 6962's definition, word for word.
     fn naive(leaves: &[Hash]) -> Hash {
@@ -136,15 +135,15 @@ mod tests {
     #[test]
     fn known_roots_of_certificate_transparency() {
         // google/certificate-transparency, merkle_tree_test.cc: the eight reference leaves and their roots.
-        let leaves = [
-            "",
-            "00",
-            "10",
-            "2021",
-            "3031",
-            "40414243",
-            "5051525354555657",
-            "606162636465666768696a6b6c6d6e6f",
+        let leaves: [&[u8]; 8] = [
+            b"",
+            b"\x00",
+            b"\x10",
+            b"\x20\x21",
+            b"\x30\x31",
+            b"\x40\x41\x42\x43",
+            b"\x50\x51\x52\x53\x54\x55\x56\x57",
+            b"\x60\x61\x62\x63\x64\x65\x66\x67\x68\x69\x6a\x6b\x6c\x6d\x6e\x6f",
         ];
         let roots = [
             "6e340b9cffb37a989ca544e6bb780a2c78901d3fb33738768511a30617afa01d",
@@ -159,7 +158,7 @@ mod tests {
         let mut tree = Frontier::default();
         assert_eq!(tree.root(), Hash::of(b""));
         for (leaf, root) in leaves.iter().zip(roots) {
-            tree.push(leaf_hash(&unhex(leaf).unwrap()));
+            tree.push(leaf_hash(leaf));
             assert_eq!(tree.root().to_hex(), root);
         }
     }

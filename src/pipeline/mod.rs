@@ -132,7 +132,7 @@ pub fn read_directory(dir: &Path, limits: &Limits) -> Result<FetchedBundle, Pipe
 /// # Errors
 /// [`PipelineError::Policy`] with every problem.
 pub fn effective(
-    bundles: &[VerifiedBundle],
+    bundles: &[&VerifiedBundle],
     scope: &Scope,
     now: Timestamp,
     cap: Option<Mode>,

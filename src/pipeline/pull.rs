@@ -115,8 +115,7 @@ impl Pipeline<'_> {
             let locked = lock.bundles.get(&source.name);
             bundles.push(self.bring(config, source, locked, locking, &root, &state, now)?);
         }
-        let verified: Vec<VerifiedBundle> =
-            bundles.iter().map(|pulled| pulled.bundle.clone()).collect();
+        let verified: Vec<&VerifiedBundle> = bundles.iter().map(|pulled| &pulled.bundle).collect();
         let policy = effective(&verified, &config.scope, now, config.mode)?;
         let pulled = Pulled {
             bundles,

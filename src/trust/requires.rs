@@ -67,10 +67,10 @@ impl RequiresError {
 ///
 /// # Errors
 /// [`RequiresError`] for the first one that is not, in order of bundle names.
-pub fn check_requires(bundles: &[VerifiedBundle]) -> Result<(), RequiresError> {
+pub fn check_requires(bundles: &[&VerifiedBundle]) -> Result<(), RequiresError> {
     let by_name: BTreeMap<&BundleName, &VerifiedBundle> = bundles
         .iter()
-        .map(|bundle| (&bundle.predicate().bundle, bundle))
+        .map(|bundle| (&bundle.predicate().bundle, *bundle))
         .collect();
     for (name, bundle) in &by_name {
         for requirement in bundle.requires() {

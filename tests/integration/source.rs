@@ -4,6 +4,7 @@ mod damage;
 mod hostile;
 mod https;
 mod transports;
+mod unmoved;
 
 use std::path::Path;
 use std::sync::atomic::AtomicBool;

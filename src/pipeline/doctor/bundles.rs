@@ -163,7 +163,8 @@ impl Pipeline<'_> {
 
     /// What decides here.
     fn policy(&self, config: &Config, verified: &[VerifiedBundle]) -> Finding {
-        match effective(verified, &config.scope, self.clock.now(), config.mode) {
+        let all: Vec<&VerifiedBundle> = verified.iter().collect();
+        match effective(&all, &config.scope, self.clock.now(), config.mode) {
             Ok(policy) => {
                 let (mode, digest) = (policy.root_mode().as_str(), policy.digest());
                 let text = format!("of scope {}, mode {mode}: {digest}", config.scope);

@@ -381,7 +381,8 @@ impl Pipeline<'_> {
             requirements: verified.iter().map(|bundle| bundle.requires().len()).sum(),
             bundles: verified.len(),
         }];
-        match effective(verified, &config.scope, self.clock.now(), config.mode) {
+        let all: Vec<&VerifiedBundle> = verified.iter().collect();
+        match effective(&all, &config.scope, self.clock.now(), config.mode) {
             Ok(policy) => {
                 passed.push(StepFact::Policy {
                     scope: policy.scope().clone(),

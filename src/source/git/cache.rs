@@ -22,12 +22,21 @@ use crate::digest::Sha256Digest;
 /// Packs after which the repository is made anew: each shallow fetch adds one, and gix does not collect garbage.
 const MAX_PACKS: usize = 50;
 
+/// The repository's name within its directory.
+const REPOSITORY: &str = "repo.git";
+
 /// One repository of the cache, locked.
 #[derive(Debug)]
 pub(super) struct Cache {
     /// Dropping it unlocks.
     _lock: File,
     repository: PathBuf,
+}
+
+fn directory(cache: &Path, url: &str) -> PathBuf {
+    cache
+        .join("git")
+        .join(Sha256Digest::of(url.as_bytes()).to_hex())
 }
 
 impl Cache {
@@ -38,9 +47,7 @@ impl Cache {
         interrupt: &AtomicBool,
         waiting: impl FnOnce(),
     ) -> Result<Self, FetchError> {
-        let directory = cache
-            .join("git")
-            .join(Sha256Digest::of(url.as_bytes()).to_hex());
+        let directory = directory(cache, url);
         let failed = |error: std::io::Error| FetchError::Cache {
             path: directory.clone(),
             reason: error.to_string(),
@@ -72,8 +79,13 @@ impl Cache {
         }
         Ok(Self {
             _lock: lock,
-            repository: directory.join("repo.git"),
+            repository: directory.join(REPOSITORY),
         })
+    }
+
+    /// Whether there is a repository of `url`, sound or not, without waiting for who holds it.
+    pub(super) fn is_begun(cache: &Path, url: &str) -> bool {
+        directory(cache, url).join(REPOSITORY).is_dir()
     }
 
     /// Opens the repository if there is one that can be opened, without what a killed fetch left behind.

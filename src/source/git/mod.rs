@@ -143,7 +143,26 @@ pub fn fetch_unless_at(
     interrupt: &AtomicBool,
 ) -> Result<Sought, FetchError> {
     let known = ObjectId::from_hex(known.as_str().as_bytes()).ok();
+    if let (Location::File(path), Some(known)) = (request.url.location(), known)
+        && Cache::is_begun(cache, request.url.as_str())
+        && stands_at(request, path, known, interrupt)
+    {
+        return Ok(Sought::Known);
+    }
     seek(request, known, cache, watch, interrupt)
+}
+
+/// Whether the ref of a repository on this machine stands at `known`, read without a server between. Whatever hinders that is
+/// for the server to find and to tell.
+fn stands_at(request: &Request<'_>, path: &Path, known: ObjectId, interrupt: &AtomicBool) -> bool {
+    let wanted = Wanted {
+        url: request.url.as_str(),
+        reference: &request.reference.to_string(),
+        path: request.path,
+        limits: request.limits,
+        interrupt,
+    };
+    local::locate(path, request.reference, wanted).is_ok_and(|id| id == known)
 }
 
 /// Fetches what `request` asks for into `cache`, and reads the bundle.

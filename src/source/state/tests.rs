@@ -66,6 +66,25 @@ fn marks_grow_and_never_go_back() {
     assert_eq!(State::load(&directory).unwrap(), state);
 }
 
+#[test]
+fn the_time_is_written_in_steps_of_a_minute() {
+    let parent = tempfile::tempdir().unwrap();
+    let directory = parent.path().join("state");
+    let seen_after = |second| {
+        let state = raise(&directory, 1, "a", mark(1, 1, b"x"), second).unwrap();
+        assert_eq!(State::load(&directory).unwrap(), state);
+        state.last_seen().unwrap().as_second()
+    };
+    assert_eq!(seen_after(100), 100);
+    let written = fs::metadata(directory.join(FILE)).unwrap().modified();
+    assert_eq!(seen_after(159), 100);
+    let rewritten = fs::metadata(directory.join(FILE)).unwrap().modified();
+    assert_eq!(written.unwrap(), rewritten.unwrap(), "nothing was news");
+    assert_eq!(seen_after(160), 160);
+    // A clock that was set back moves nothing.
+    assert_eq!(seen_after(90), 160);
+}
+
 #[cfg(unix)]
 #[test]
 fn links_and_files_that_others_may_write_are_refused() {

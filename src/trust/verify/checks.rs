@@ -1,11 +1,10 @@
 //! The checks of the pipeline, each a pure function of what was signed and what the consumer expects.
 
 use jiff::SignedDuration;
-use rayon::prelude::*;
 
 use super::Expectation;
 use super::error::VerifyError;
-use crate::bundle::{FetchedBundle, Limits, MANIFEST_FILE, Manifest, Predicate, Signer, Statement};
+use crate::bundle::{FetchedBundle, Limits, MANIFEST_FILE, Manifest, Predicate, Signer};
 use crate::diag::{Code, Diagnostic};
 use crate::digest::Sha256Digest;
 use crate::name::RoleName;
@@ -151,39 +150,6 @@ pub(super) fn check_revocation(
         });
     }
     Ok(())
-}
-
-/// The files are exactly the subjects, and each has its signed digest.
-pub(super) fn check_files(
-    fetched: &FetchedBundle,
-    statement: &Statement,
-) -> Result<(), VerifyError> {
-    if let Some(path) = fetched
-        .files
-        .keys()
-        .find(|path| !statement.subjects.contains_key(*path))
-    {
-        return Err(VerifyError::Unlisted { path: path.clone() });
-    }
-    let mut pairs = Vec::with_capacity(statement.subjects.len());
-    for (path, signed) in &statement.subjects {
-        match fetched.files.get(path) {
-            Some(bytes) => pairs.push((path, *signed, bytes)),
-            None => return Err(VerifyError::MissingFile { path: path.clone() }),
-        }
-    }
-    let differing = pairs
-        .par_iter()
-        .with_min_len(16)
-        .find_map_first(|(path, signed, bytes)| {
-            let found = Sha256Digest::of(bytes);
-            (found != *signed).then(|| VerifyError::FileDigest {
-                path: (*path).clone(),
-                signed: *signed,
-                found,
-            })
-        });
-    differing.map_or(Ok(()), Err)
 }
 
 pub(super) fn check_manifest(

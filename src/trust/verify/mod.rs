@@ -16,21 +16,21 @@
 
 mod checks;
 mod error;
+mod files;
 
 use jiff::{SignedDuration, Timestamp};
 
 use super::envelope::{Envelope, STATEMENT_PAYLOAD_TYPE};
 use super::root::TrustRoot;
 use super::verified::VerifiedBundle;
-use crate::bundle::{FetchedBundle, Limits, Statement};
+use crate::bundle::{FetchedBundle, Limits, Signer, Statement};
 use crate::digest::Sha256Digest;
-use crate::name::BundleName;
+use crate::name::{BundleName, RoleName};
 
 pub(super) use checks::satisfied_roles;
-use checks::{
-    check_authority, check_files, check_manifest, check_revision, check_revocation, check_times,
-};
+use checks::{check_authority, check_manifest, check_revision, check_revocation, check_times};
 pub use error::VerifyError;
+use files::{check_files, while_hashing};
 
 /// The highest revision of a bundle that was ever accepted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -69,6 +69,48 @@ pub fn verify(
     expected: &Expectation<'_>,
     limits: &Limits,
 ) -> Result<VerifiedBundle, VerifyError> {
+    // The files are hashed while the statement is read; which check fails first stays as it is.
+    let (found, signed) = while_hashing(&fetched, || {
+        check_statement(&fetched, root, expected, limits)
+    });
+    let Signed {
+        statement,
+        payload,
+        role,
+        signers,
+    } = signed?;
+    check_files(&found, &statement)?;
+    let manifest = check_manifest(&fetched, &statement.predicate, limits)?;
+    let delegated = root
+        .document()
+        .delegated_within(&statement.predicate.namespace, &role);
+    Ok(VerifiedBundle {
+        delegated,
+        fetched,
+        manifest,
+        predicate: statement.predicate,
+        payload,
+        role,
+        signers,
+        root_version: root.version(),
+    })
+}
+
+/// What the envelope says, once it is known who says it.
+struct Signed {
+    statement: Statement,
+    payload: Sha256Digest,
+    role: RoleName,
+    signers: Vec<Signer>,
+}
+
+/// Steps 1 to 5: all that needs no file.
+fn check_statement(
+    fetched: &FetchedBundle,
+    root: &TrustRoot,
+    expected: &Expectation<'_>,
+    limits: &Limits,
+) -> Result<Signed, VerifyError> {
     let bytes = fetched
         .envelope
         .as_deref()
@@ -86,19 +128,10 @@ pub fn verify(
     check_revision(&statement.predicate, &role, payload, root, expected)?;
     check_times(&statement.predicate, expected)?;
     check_revocation(&statement.predicate, payload, root)?;
-    check_files(&fetched, &statement)?;
-    let manifest = check_manifest(&fetched, &statement.predicate, limits)?;
-    let delegated = root
-        .document()
-        .delegated_within(&statement.predicate.namespace, &role);
-    Ok(VerifiedBundle {
-        delegated,
-        fetched,
-        manifest,
-        predicate: statement.predicate,
+    Ok(Signed {
+        statement,
         payload,
         role,
         signers,
-        root_version: root.version(),
     })
 }

@@ -44,9 +44,14 @@ fn refused_at(world: &World) -> Option<Step> {
     };
     let bundles = one("acme", &world.acme).and_then(|acme| Ok([acme, one("base", &world.base)?]));
     match bundles {
-        Ok(bundles) => effective(&bundles, &"acme/base".parse().unwrap(), now, None)
-            .err()
-            .map(|error| error.step()),
+        Ok(bundles) => effective(
+            &bundles.iter().collect::<Vec<_>>(),
+            &"acme/base".parse().unwrap(),
+            now,
+            None,
+        )
+        .err()
+        .map(|error| error.step()),
         Err(step) => Some(step),
     }
 }

@@ -324,7 +324,8 @@ impl World {
         let acme = self.verify(&self.acme, &directory.path().join("acme"), "acme", &root)?;
         let base = self.verify(&self.base, &directory.path().join("base"), "base", &root)?;
         let bundles = [acme, base];
-        check_requires(&bundles).map_err(|error| refusal("requires", error.code(), &error))?;
+        check_requires(&bundles.each_ref())
+            .map_err(|error| refusal("requires", error.code(), &error))?;
         let mut loaded = Vec::new();
         for bundle in &bundles {
             let layers = LoadedBundle::verified(bundle)

@@ -148,7 +148,7 @@ pub(super) fn verify(context: &Context, args: &Verify) -> Result<Exit, Failure> 
                 // Bundles that a pull would refuse are not verified.
                 if together.len() == config.bundles.len() {
                     effective(
-                        &together,
+                        &together.iter().collect::<Vec<_>>(),
                         &config.scope,
                         context.env.clock.now(),
                         config.mode,
