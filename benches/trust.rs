@@ -9,8 +9,8 @@ use divan::{Bencher, black_box};
 use ordain::bundle::{BundlePath, FetchedBundle, Limits, MANIFEST_FILE, Origin};
 use ordain::digest::Sha256Digest;
 use ordain::trust::{
-    Expectation, NextRevision, Principal, Revocations, Role, RootChain, RootDocument, SecretKey,
-    TrustRoot, Unchanged, sign_bundle, sign_root, verify,
+    Expectation, Held, NextRevision, Principal, Revocations, Role, RootChain, RootDocument,
+    SecretKey, TrustRoot, Unchanged, sign_bundle, sign_root, verify,
 };
 
 use super::now;
@@ -78,6 +78,7 @@ fn bundle(count: usize) -> FetchedBundle {
         epoch: None,
         revision: None,
         requires: None,
+        rolls_back: None,
     };
     let signed = sign_bundle(&fetched, &keys(), &next, &Limits::default()).unwrap();
     fetched.envelope = Some(signed.envelope.to_json().into_bytes());
@@ -102,6 +103,7 @@ fn verify_bundle(bencher: Bencher<'_, '_>, files: usize) {
         now: now(),
         high_water: None,
         max_age: None,
+        held: Held::Fetched,
     };
     let limits = Limits::default();
     bencher

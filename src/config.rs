@@ -55,15 +55,33 @@ pub struct BundleSource {
     pub repository: Repository,
     /// The greatest age of its statement.
     pub max_age: Option<Lifetime>,
+    /// How long after its time the active statement still decides, each decision marked stale; not at all where none.
+    pub grace: Option<Lifetime>,
 }
 
 /// Where trust begins.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TrustSource {
     /// The directory of `1.root.json` and its successors.
-    pub dir: PathBuf,
-    /// The fingerprint of the first root.
-    pub fingerprint: Sha256Digest,
+    pub dir: Option<PathBuf>,
+    /// The fingerprint of the first root; the one that this machine remembers where none is written.
+    pub fingerprint: Option<Sha256Digest>,
+    /// Where newer roots are fetched from.
+    pub repository: Option<Repository>,
+    /// The directory that a relative path of the repository starts from.
+    pub base: PathBuf,
+    /// Whether the first root found may be trusted; no file says so.
+    pub first_use: FirstUse,
+}
+
+/// Whether a root without a known fingerprint may be trusted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum FirstUse {
+    /// It is refused.
+    #[default]
+    Refused,
+    /// The first one found is taken, and reported until someone confirms it.
+    Allowed,
 }
 
 /// Where decisions are recorded.
@@ -112,8 +130,12 @@ struct RawConfig {
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct RawTrust {
-    dir: PathBuf,
-    fingerprint: Sha256Digest,
+    dir: Option<PathBuf>,
+    fingerprint: Option<Sha256Digest>,
+    git: Option<String>,
+    #[serde(rename = "ref")]
+    reference: Option<String>,
+    path: Option<String>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -126,6 +148,7 @@ struct RawBundle {
     #[serde(default)]
     path: String,
     max_age: Option<Lifetime>,
+    grace: Option<Lifetime>,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -196,6 +219,10 @@ impl Config {
             return Err(at(diagnostic, "bundles"));
         }
         let base = file.parent().unwrap_or(Path::new(""));
+        let trust = raw
+            .trust
+            .check(base)
+            .map_err(|message| at(Diagnostic::error(Code::CONFIG_INVALID, message), "trust"))?;
         let log = raw.log.unwrap_or_default();
         let mut bundles: Vec<BundleSource> =
             raw.bundles.into_iter().map(BundleSource::from).collect();
@@ -204,10 +231,7 @@ impl Config {
             file: file.to_owned(),
             scope: raw.scope,
             mode: raw.mode,
-            trust: TrustSource {
-                dir: base.join(raw.trust.dir),
-                fingerprint: raw.trust.fingerprint,
-            },
+            trust,
             bundles,
             log: LogConfig {
                 path: base.join(log.path.unwrap_or_else(|| PathBuf::from(".ordain/log"))),
@@ -232,6 +256,33 @@ impl From<RawBundle> for BundleSource {
             name: raw.name,
             repository,
             max_age: raw.max_age,
+            grace: raw.grace,
         }
+    }
+}
+
+impl RawTrust {
+    fn check(self, base: &Path) -> Result<TrustSource, &'static str> {
+        let Self {
+            dir,
+            fingerprint,
+            git,
+            reference,
+            path,
+        } = self;
+        if git.is_none() && (reference.is_some() || path.is_some()) {
+            return Err("`trust` has a `ref` or `path`, and no `git` that they belong to");
+        }
+        if git.is_none() && dir.is_none() {
+            return Err("`trust` names neither `dir` nor `git`");
+        }
+        Ok(TrustSource {
+            dir: dir.map(|dir| base.join(dir)),
+            fingerprint,
+            repository: git
+                .map(|git| Repository::new(git, reference, path.as_deref().unwrap_or_default())),
+            base: base.to_owned(),
+            first_use: FirstUse::Refused,
+        })
     }
 }

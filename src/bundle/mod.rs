@@ -16,5 +16,5 @@ pub use limits::Limits;
 pub use manifest::Manifest;
 pub use path::{BundlePath, PathError, PathSet};
 pub use statement::{
-    PREDICATE_TYPE, Predicate, Requirement, STATEMENT_TYPE, Statement, StatementError,
+    PREDICATE_TYPE, Predicate, Requirement, RollsBack, STATEMENT_TYPE, Statement, StatementError,
 };

@@ -59,6 +59,20 @@ pub enum StatementError {
         /// Which.
         field: &'static str,
     },
+    /// A step back to what is not older.
+    #[error(
+        "the statement is revision {epoch}.{revision} and claims to roll back to {to_epoch}.{to}, which is not older"
+    )]
+    RollsBack {
+        /// The statement's epoch.
+        epoch: u64,
+        /// The statement's revision.
+        revision: u64,
+        /// The epoch that it returns to.
+        to_epoch: u64,
+        /// The revision that it returns to.
+        to: u64,
+    },
     /// A statement that ends before it begins.
     #[error("the statement expires at {expires}, which is not after it was issued at {issued}")]
     Lifetime {
@@ -75,9 +89,10 @@ impl StatementError {
     pub fn code(&self) -> Code {
         match self {
             Self::Json(_) => Code::STATEMENT_JSON,
-            Self::Shape { .. } | Self::Number { .. } | Self::Lifetime { .. } => {
-                Code::STATEMENT_SHAPE
-            }
+            Self::Shape { .. }
+            | Self::Number { .. }
+            | Self::RollsBack { .. }
+            | Self::Lifetime { .. } => Code::STATEMENT_SHAPE,
             Self::Type { .. } => Code::STATEMENT_TYPE,
             Self::PredicateType { .. } => Code::STATEMENT_PREDICATE_TYPE,
             Self::Order { .. } | Self::ListsEnvelope => Code::STATEMENT_SUBJECTS,
@@ -98,6 +113,18 @@ pub struct Requirement {
     /// The exact statement, where one is pinned.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub payload_sha256: Option<Sha256Digest>,
+}
+
+/// The older revision whose files this one has again: a step back that its signers mean.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RollsBack {
+    /// The older revision's epoch.
+    pub epoch: NonZeroU64,
+    /// The older revision.
+    pub revision: NonZeroU64,
+    /// Its payload: the statement whose subjects are those of this one.
+    pub payload_sha256: Sha256Digest,
 }
 
 /// What is said of the files.
@@ -121,6 +148,9 @@ pub struct Predicate {
     /// The bundles it was written against.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub requires: Vec<Requirement>,
+    /// The older revision that this one returns to, where it does.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rolls_back: Option<RollsBack>,
 }
 
 /// A statement: subjects and predicate.
@@ -219,12 +249,23 @@ impl Statement {
             revision,
             issued,
             expires,
+            rolls_back,
             ..
         } = &self.predicate;
         for (field, number) in [("epoch", epoch), ("revision", revision)] {
             if number.get() > MAX_SAFE_INTEGER {
                 return Err(StatementError::Number { field });
             }
+        }
+        if let Some(older) = rolls_back
+            && (older.epoch, older.revision) >= (*epoch, *revision)
+        {
+            return Err(StatementError::RollsBack {
+                epoch: epoch.get(),
+                revision: revision.get(),
+                to_epoch: older.epoch.get(),
+                to: older.revision.get(),
+            });
         }
         if expires <= issued {
             return Err(StatementError::Lifetime {
@@ -280,6 +321,7 @@ mod tests {
                 issued: "2026-01-01T00:00:00Z".parse().unwrap(),
                 expires: "2027-01-01T00:00:00Z".parse().unwrap(),
                 requires: Vec::new(),
+                rolls_back: None,
             },
         }
     }
@@ -317,6 +359,16 @@ mod tests {
         shape(changed(&hex, &hex.to_uppercase()));
         shape(changed("policies/a.yaml", "../a.yaml"));
         shape(changed(r#""namespace":"acme""#, r#""namespace":"ACME""#));
+        let older = format!(
+            r#""revision":1,"rolls_back":{{"epoch":1,"payload_sha256":"sha256:{hex}","revision":1}}"#
+        );
+        assert!(matches!(
+            changed(r#""revision":1"#, &older),
+            Err(StatementError::RollsBack { .. })
+        ));
+        let newer = older.replacen(r#""revision":1"#, r#""revision":2"#, 1);
+        let newer = changed(r#""revision":1"#, &newer).unwrap();
+        assert_eq!(Statement::parse(&newer.to_payload().unwrap()), Ok(newer));
         assert!(matches!(
             changed("Statement/v1", "Statement/v0.1"),
             Err(StatementError::Type { .. })

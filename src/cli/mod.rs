@@ -23,6 +23,7 @@ mod output;
 mod project;
 mod report;
 mod session;
+mod trust_flags;
 mod ui;
 
 pub use args::command as clap_command;

@@ -8,7 +8,6 @@ use super::command::Context;
 use super::report::{self, Failure};
 use super::ui;
 use crate::config::{CONFIG_FILE, Config};
-use crate::diag::Code;
 
 /// Finds and reads the configuration: `--config`, `ORDAIN_CONFIG`, upwards to the repository's root, the user's, the
 /// system's.
@@ -59,15 +58,4 @@ pub(crate) fn find(context: &Context) -> Result<(PathBuf, &'static str), Vec<Pat
 /// Signed times are whole seconds, so that people can read and repeat them.
 pub(crate) fn whole_second(time: Timestamp) -> Timestamp {
     Timestamp::from_second(time.as_second()).unwrap_or(time)
-}
-
-/// A trust root given on the command line, and nothing to hold it against.
-pub(crate) fn fingerprint_needed() -> Failure {
-    Failure::new(
-        Code::FINGERPRINT_NEEDED,
-        "a trust root was given without its fingerprint",
-    )
-    .hint(
-        "give `--fingerprint sha256:…`, as its owners told you by another way than the repository",
-    )
 }

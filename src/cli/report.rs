@@ -5,6 +5,7 @@ use std::fmt::Write as _;
 use super::exit::Exit;
 use super::ui;
 use crate::diag::{Code, Diagnostic, Severity};
+use crate::digest::Sha256Digest;
 use crate::engine::input::InputError;
 use crate::engine::request::RequestError;
 use crate::lockfile::LockError;
@@ -192,6 +193,8 @@ impl From<PipelineError> for Failure {
         match error {
             PipelineError::Policy(diagnostics) => diagnostics.into(),
             PipelineError::Root(error) => error.into(),
+            PipelineError::RootFile { file, error } => Self::from(*error).about(&file),
+            PipelineError::Confirm { said, remembered } => confirm_mismatch(&said, &remembered),
             PipelineError::Lock(error) => error.into(),
             PipelineError::Verify { bundle, error } => {
                 Self::from(*error).about(&format!("bundle `{}`", ui::escape(&bundle)))
@@ -217,10 +220,10 @@ impl From<RootError> for Failure {
         let failure = Self::new(error.code(), error.to_string());
         match &error {
             RootError::Unsigned { shortfall, .. } => who_signed(failure, shortfall),
-            // The envelope's own words and help are about bundles.
-            RootError::Envelope(_) => failure
-                .about("a `N.root.json` of the trust root")
-                .hint("restore the file, or get it again from whoever runs the trust root"),
+            // The envelope's own help is about bundles.
+            RootError::Envelope(_) => {
+                failure.hint("restore the file, or get it again from whoever runs the trust root")
+            }
             _ => failure,
         }
     }
@@ -240,6 +243,15 @@ impl From<VerifyError> for Failure {
             _ => failure,
         }
     }
+}
+
+fn confirm_mismatch(said: &Sha256Digest, remembered: &Sha256Digest) -> Failure {
+    Failure::new(
+        Code::CONFIRM_MISMATCH,
+        "the trust root in use has another fingerprint",
+    )
+    .detail(format!("you gave   {said}"))
+    .detail(format!("in use is  {remembered}"))
 }
 
 fn who_signed(failure: Failure, shortfall: &crate::trust::Shortfall) -> Failure {

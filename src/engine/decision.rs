@@ -13,6 +13,7 @@ use crate::digest::Sha256Digest;
 use crate::name::{RuleRef, Scope};
 use crate::policy::{Effect, Mode};
 use crate::resolve::{EffectivePolicy, EffectiveRule, Source};
+use crate::trust::Freshness;
 
 /// What happens to the request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -69,15 +70,6 @@ impl Cause {
             Self::LogUnwritable => "LOG_UNWRITABLE",
         }
     }
-}
-
-/// Whether the policy is within its time.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Freshness {
-    /// It is.
-    Fresh,
-    /// It is served within a grace after it.
-    Stale,
 }
 
 /// What only the caller knows of a decision.
@@ -205,7 +197,9 @@ impl Decision {
             request_fingerprint: occasion.request_fingerprint,
             policy_digest: Some(policy.digest()),
             bundles: policy.bundles().to_vec(),
-            stale: occasion.freshness == Freshness::Stale,
+            // SECURITY: the policy knows its own times; no caller can forget to say that it is past them.
+            stale: occasion.freshness == Freshness::Stale
+                || policy.validity().at(occasion.time) != Some(Freshness::Fresh),
             unsigned: policy.is_unsigned(),
             duration_ns: occasion.duration_ns,
         }

@@ -11,6 +11,7 @@ pub mod input;
 mod record;
 pub mod request;
 
-pub use decision::{Cause, Decision, Freshness, MatchedRule, Occasion, Outcome, Would};
+pub use crate::trust::Freshness;
+pub use decision::{Cause, Decision, MatchedRule, Occasion, Outcome, Would};
 pub use evaluate::{Engine, Origin, Pick, Verdict};
 pub use record::Record;

@@ -5,7 +5,7 @@ use std::path::Path;
 use jiff::Timestamp;
 
 use super::error::PipelineError;
-use super::pull::{Locking, PulledBundle};
+use super::pull::{Locking, PulledBundle, Purpose};
 use super::{Network, Pipeline};
 use crate::bundle::{FetchedBundle, Origin};
 use crate::clock::Lifetime;
@@ -13,10 +13,12 @@ use crate::config::{BundleSource, Config, Repository};
 use crate::lockfile::LockedBundle;
 use crate::name::BundleName;
 use crate::source::git::{self, FetchError, Fetched, Movement, Sought, Transfer};
-use crate::source::state::State;
+use crate::source::state::{self, Equivocated, Equivocation, State};
 use crate::source::store::Store;
 use crate::source::{GitRef, GitUrl};
-use crate::trust::{Envelope, Expectation, HighWater, TrustRoot, VerifiedBundle, verify};
+use crate::trust::{
+    Envelope, Expectation, Held, HighWater, TrustRoot, VerifiedBundle, VerifyError, verify,
+};
 
 impl Pipeline<'_> {
     /// One bundle by the rules of `locking`.
@@ -30,6 +32,7 @@ impl Pipeline<'_> {
         source: &BundleSource,
         locked: Option<&LockedBundle>,
         locking: Locking,
+        purpose: Purpose,
         root: &TrustRoot,
         state: &State,
         now: Timestamp,
@@ -40,6 +43,7 @@ impl Pipeline<'_> {
             now,
             high_water: high_water(state, root, name, locked),
             max_age: source.max_age.map(Lifetime::duration),
+            held: Held::Fetched,
         };
         let check = |fetched: FetchedBundle| self.verified(fetched, name.as_str(), root, &expected);
         let is_same_source = |locked: &&LockedBundle| locked.is_from(&source.repository);
@@ -70,7 +74,12 @@ impl Pipeline<'_> {
             });
         };
         let (transfer, movement) = (Transfer::UpToDate, Movement::Unmoved);
-        if let Some(bundle) = self.stored(locked, check)? {
+        let active = Expectation {
+            held: held(source, locked, purpose, root, state),
+            ..expected.clone()
+        };
+        let check_active = |fetched| self.verified(fetched, name.as_str(), root, &active);
+        if let Some(bundle) = self.stored(locked, check_active)? {
             return Ok(PulledBundle {
                 bundle,
                 transfer,
@@ -269,10 +278,38 @@ impl Pipeline<'_> {
         root: &TrustRoot,
         expected: &Expectation<'_>,
     ) -> Result<VerifiedBundle, PipelineError> {
-        verify(fetched, root, expected, self.limits).map_err(|error| PipelineError::Verify {
-            bundle: label.to_owned(),
-            error: Box::new(error),
+        verify(fetched, root, expected, self.limits).map_err(|error| {
+            self.write_down(&error, root, expected);
+            PipelineError::Verify {
+                bundle: label.to_owned(),
+                error: Box::new(error),
+            }
         })
+    }
+
+    /// Keeps the evidence of two contents under one revision. That it cannot be kept is no reason to hide the error.
+    fn write_down(&self, error: &VerifyError, root: &TrustRoot, expected: &Expectation<'_>) {
+        if let VerifyError::Equivocation {
+            epoch,
+            revision,
+            seen,
+            found,
+        } = *error
+            && let Some(name) = expected.name
+        {
+            let evidence = Equivocation {
+                root: root.fingerprint(),
+                of: Equivocated::Bundle {
+                    name: name.clone(),
+                    epoch,
+                    revision,
+                },
+                seen,
+                found,
+                time: expected.now,
+            };
+            let _ = state::record(&self.directories.state, &evidence);
+        }
     }
 }
 
@@ -284,6 +321,25 @@ pub(super) fn parse_ref(repository: &Repository, label: &str) -> Result<GitRef, 
             bundle: label.to_owned(),
             error,
         })
+}
+
+/// Whether the locked bundle of the store may be late. SECURITY: only what this very machine accepted within its time is
+/// active here; an expired statement does not become so by standing in a lockfile that came from elsewhere.
+fn held(
+    source: &BundleSource,
+    locked: &LockedBundle,
+    purpose: Purpose,
+    root: &TrustRoot,
+    state: &State,
+) -> Held {
+    let mark = state.mark(&root.fingerprint(), &source.name);
+    let is_active = mark.is_some_and(|mark| mark.payload == locked.payload);
+    match source.grace {
+        Some(grace) if is_active && purpose == Purpose::Decide => Held::Active {
+            grace: grace.duration(),
+        },
+        _ => Held::Fetched,
+    }
 }
 
 /// The higher of the lockfile's and the machine's mark.

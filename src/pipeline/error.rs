@@ -21,6 +21,37 @@ pub enum PipelineError {
     /// The trust root.
     #[error(transparent)]
     Root(#[from] RootError),
+    /// One file of the trust root.
+    #[error("{file}: {error}")]
+    RootFile {
+        /// Which, in words that are fit for a terminal.
+        file: String,
+        /// What is wrong.
+        error: Box<RootError>,
+    },
+    /// The URL of the roots' repository.
+    #[error("the trust root's repository: {0}")]
+    RootUrl(UrlError),
+    /// The ref of the roots' repository.
+    #[error("the trust root's repository: {0}")]
+    RootRef(RefError),
+    /// Fetching the roots.
+    #[error("the trust root's repository: {0}")]
+    RootFetch(Box<FetchError>),
+    /// The roots were never fetched, and must not be now.
+    #[error("the trust root is not on this machine, and nothing may be fetched")]
+    RootOffline,
+    /// Nothing says which root is the right one.
+    #[error("the trust root's fingerprint is not known")]
+    FingerprintNeeded,
+    /// A fingerprint from a second channel that is not the one in use.
+    #[error("the trust root in use is {remembered}, not {said}")]
+    Confirm {
+        /// What the second channel says.
+        said: Sha256Digest,
+        /// What is in use.
+        remembered: Sha256Digest,
+    },
     /// The trust directory cannot be read.
     #[error("cannot read the trust root `{}`: {source}", path.display().to_string().escape_debug())]
     RootUnreadable {
@@ -120,11 +151,28 @@ pub enum PipelineError {
 }
 
 impl PipelineError {
+    /// The error of a fetch, said of the trust root instead of a bundle.
+    pub(super) fn of_roots(self) -> Self {
+        match self {
+            Self::Url { error, .. } => Self::RootUrl(error),
+            Self::Ref { error, .. } => Self::RootRef(error),
+            Self::Fetch { error, .. } => Self::RootFetch(error),
+            error => error,
+        }
+    }
+
     /// The diagnostic code.
     #[must_use]
     pub fn code(&self) -> Code {
         match self {
             Self::Root(error) => error.code(),
+            Self::RootFile { error, .. } => error.code(),
+            Self::RootUrl(error) => error.code(),
+            Self::RootRef(error) => error.code(),
+            Self::RootFetch(error) => error.code(),
+            Self::RootOffline => Code::SOURCE_OFFLINE,
+            Self::Confirm { .. } => Code::CONFIRM_MISMATCH,
+            Self::FingerprintNeeded => Code::FINGERPRINT_NEEDED,
             Self::RootUnreadable { .. } => Code::ROOT_MISSING,
             Self::Url { error, .. } => error.code(),
             Self::Ref { error, .. } => error.code(),

@@ -15,6 +15,7 @@
 //! INVARIANT: a crash before 5 leaves the old bundles active, and one after it the new ones, since the high-water mark is
 //! the greater one of lockfile and state.
 
+mod anchor;
 mod bring;
 pub mod doctor;
 mod error;
@@ -24,6 +25,7 @@ mod pull;
 mod roots;
 mod step;
 mod verify;
+mod walk;
 
 use std::path::{Path, PathBuf};
 use std::sync::atomic::AtomicBool;
@@ -33,20 +35,22 @@ use jiff::Timestamp;
 use crate::bundle::{FetchedBundle, Limits};
 use crate::clock::Clock;
 use crate::config::TrustSource;
-use crate::name::Scope;
+use crate::name::{BundleName, Scope};
 use crate::policy::Mode;
 use crate::resolve::{EffectivePolicy, LoadedBundle, resolve};
 use crate::source::directory;
 use crate::source::state::State;
-use crate::trust::{RootError, TrustRoot, VerifiedBundle};
+use crate::source::store::Store;
+use crate::trust::{OlderRevision, RevisionName, TrustRoot, VerifiedBundle};
 
 pub use crate::source::InsecureHttp;
 pub use crate::source::git::{Credentials, Movement, Network, Progress, Transfer, Watch};
+pub use anchor::Anchored;
 pub use error::PipelineError;
 pub use explain::{Explained, ExplainedBundle, Explanation, Outcome, StepFact, Subject};
 pub use project::project_identity;
 pub use pull::{Locking, Pulled, PulledBundle};
-pub use roots::{root_files, trust_root};
+pub use roots::{Confirmation, Trusted, root_files, trust_root};
 pub use step::{Part, Step};
 
 /// Where this machine keeps things.
@@ -90,21 +94,12 @@ impl std::fmt::Debug for Pipeline<'_> {
 }
 
 impl Pipeline<'_> {
-    /// The trust root, walked from its pinned fingerprint, and not older than one that this machine has seen.
+    /// The trust root in force here, as [`Self::trusted`].
     ///
     /// # Errors
     /// [`PipelineError`].
     pub fn trust_root(&self, trust: &TrustSource) -> Result<TrustRoot, PipelineError> {
-        let root = trust_root(&trust.dir, trust.fingerprint, self.clock.now(), self.limits)?;
-        let state = State::load(&self.directories.state)?;
-        match state.root_version(&root.fingerprint()) {
-            Some(seen) if root.version() < seen => Err(RootError::Rollback {
-                found: root.version(),
-                seen,
-            }
-            .into()),
-            _ => Ok(root),
-        }
+        Ok(self.trusted(trust)?.root)
     }
 
     /// The time, which must not be before one that this machine has seen.
@@ -125,6 +120,33 @@ impl Pipeline<'_> {
 /// [`PipelineError::Directory`].
 pub fn read_directory(dir: &Path, limits: &Limits) -> Result<FetchedBundle, PipelineError> {
     Ok(directory::read(dir, limits)?)
+}
+
+/// The envelope of an older revision in this machine's store, which holds what was once verified here.
+///
+/// # Errors
+/// [`PipelineError::Store`] when the store cannot be read.
+pub fn stored_revision(
+    cache: &Path,
+    bundle: &BundleName,
+    wanted: &RevisionName,
+    limits: &Limits,
+) -> Result<Option<OlderRevision>, PipelineError> {
+    let store = Store::new(cache);
+    for payload in store.list()? {
+        // A damaged entry is as good as none.
+        let Ok(Some(held)) = store.load(&payload, limits) else {
+            continue;
+        };
+        let envelope = held.envelope.unwrap_or_default();
+        let found = OlderRevision::parse(&envelope, limits).ok();
+        if let Some(older) = found.filter(|older| older.is(wanted) && older.payload() == payload)
+            && older.predicate().bundle == *bundle
+        {
+            return Ok(Some(older));
+        }
+    }
+    Ok(None)
 }
 
 /// Loads the policies of verified bundles and resolves them for one scope.

@@ -6,10 +6,11 @@ use std::path::{Path, PathBuf};
 use jiff::{SignedDuration, Timestamp};
 
 use super::error::PipelineError;
+use super::roots::{Confirmation, Trusted};
+use super::walk::{Keeping, Reach};
 use super::{Network, Pipeline, effective};
 use crate::bundle::Origin;
-use crate::clock::Clock;
-use crate::config::{BundleSource, Config, Repository};
+use crate::config::{BundleSource, Config, Repository, TrustSource};
 use crate::lockfile::{LOCK_FILE, LockedBundle, Lockfile};
 use crate::resolve::EffectivePolicy;
 use crate::source::git::{Movement, Progress, Transfer};
@@ -53,6 +54,19 @@ pub struct Pulled {
     pub policy: EffectivePolicy,
     /// The trust root that they were verified against.
     pub root: TrustRoot,
+    /// The version of the root before, where a later one is in force now.
+    pub advanced_from: Option<u64>,
+    /// How sure the consumer is of the first root.
+    pub confirmation: Confirmation,
+}
+
+/// What bundles are brought for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Purpose {
+    /// To be active: each is within its time.
+    Activate,
+    /// To decide with: what is active already may be late by its grace.
+    Decide,
 }
 
 /// What is known before anything is written.
@@ -71,13 +85,31 @@ impl Pipeline<'_> {
     /// # Errors
     /// [`PipelineError`]; what was active stays so.
     pub fn pull(&self, config: &Config, locking: Locking) -> Result<Pulled, PipelineError> {
+        self.take(config, locking, Purpose::Activate)
+    }
+
+    /// What is active, to decide with, and pulled first where it is not here. A bundle that is active may be late by its
+    /// grace; [`VerifiedBundle::validity`] and [`EffectivePolicy::validity`] say whether it is.
+    ///
+    /// # Errors
+    /// [`PipelineError`]; what was active stays so.
+    pub fn serve(&self, config: &Config, locking: Locking) -> Result<Pulled, PipelineError> {
+        self.take(config, locking, Purpose::Decide)
+    }
+
+    fn take(
+        &self,
+        config: &Config,
+        locking: Locking,
+        purpose: Purpose,
+    ) -> Result<Pulled, PipelineError> {
         if locking != Locking::Update
-            && let Some(pulled) = self.settled(config, locking)
+            && let Some(pulled) = self.settled(config, locking, purpose)
         {
             return Ok(pulled);
         }
         let _guard = self.lock()?;
-        let gathered = self.gather(config, locking)?;
+        let gathered = self.gather(config, locking, purpose)?;
         self.keep(&gathered.pulled.bundles)?;
         // What is taken as it was locked changes nothing of the lockfile, not even its white space or the root's version.
         if locking != Locking::Locked {
@@ -89,12 +121,12 @@ impl Pipeline<'_> {
 
     /// What is locked, where all of it is here and nothing is to be written down: it need not wait for a pull that goes on.
     /// Whatever stands against it is found again, and told, by who waits.
-    fn settled(&self, config: &Config, locking: Locking) -> Option<Pulled> {
+    fn settled(&self, config: &Config, locking: Locking, purpose: Purpose) -> Option<Pulled> {
         let here = Pipeline {
             network: Network::Forbidden,
             ..*self
         };
-        let gathered = here.gather(config, Locking::Locked).ok()?;
+        let gathered = here.gather(config, Locking::Locked, purpose).ok()?;
         let next = next_lockfile(config, &gathered.pulled.bundles);
         if locking != Locking::Locked && next != gathered.lock {
             return None;
@@ -105,15 +137,29 @@ impl Pipeline<'_> {
     }
 
     /// Steps 1 to 3 of a pull.
-    fn gather(&self, config: &Config, locking: Locking) -> Result<Gathered, PipelineError> {
-        let root = self.trust_root(&config.trust)?;
+    fn gather(
+        &self,
+        config: &Config,
+        locking: Locking,
+        purpose: Purpose,
+    ) -> Result<Gathered, PipelineError> {
         let state = State::load(&self.directories.state)?;
         let now = self.now(&state)?;
         let lock = Lockfile::load(&lock_path(config))?.unwrap_or_default();
+        let seen = lock.bundles.values().map(|locked| locked.root_version);
+        let trusted = self.walk(
+            &config.trust,
+            &state,
+            now,
+            seen.max().unwrap_or(0),
+            self.reach(config, &lock, locking),
+            Keeping::Keep,
+        )?;
+        let root = trusted.root;
         let mut bundles = Vec::with_capacity(config.bundles.len());
         for source in &config.bundles {
             let locked = lock.bundles.get(&source.name);
-            bundles.push(self.bring(config, source, locked, locking, &root, &state, now)?);
+            bundles.push(self.bring(config, source, locked, locking, purpose, &root, &state, now)?);
         }
         let verified: Vec<&VerifiedBundle> = bundles.iter().map(|pulled| &pulled.bundle).collect();
         let policy = effective(&verified, &config.scope, now, config.mode)?;
@@ -121,6 +167,8 @@ impl Pipeline<'_> {
             bundles,
             policy,
             root,
+            advanced_from: trusted.advanced_from,
+            confirmation: trusted.confirmation,
         };
         Ok(Gathered {
             pulled,
@@ -128,6 +176,20 @@ impl Pipeline<'_> {
             state,
             now,
         })
+    }
+
+    /// Whether newer roots are looked for: always with what is not locked, and else only where those here do not do.
+    fn reach(&self, config: &Config, lock: &Lockfile, locking: Locking) -> Reach {
+        let is_locked = |source: &BundleSource| {
+            let locked = lock.bundles.get(&source.name);
+            locked.is_some_and(|locked| locked.is_from(&source.repository))
+        };
+        match (self.network, locking) {
+            (Network::Forbidden, _) => Reach::Here,
+            (_, Locking::Update) => Reach::Newest,
+            (_, Locking::Prefer) if !config.bundles.iter().all(is_locked) => Reach::Newest,
+            (_, Locking::Prefer | Locking::Locked) => Reach::WhereNeeded,
+        }
     }
 
     /// Fetches and verifies one bundle without a configuration, keeps its bytes and raises the high-water mark.
@@ -138,16 +200,22 @@ impl Pipeline<'_> {
         &self,
         base: &Path,
         repository: &Repository,
-        root: &TrustRoot,
-    ) -> Result<PulledBundle, PipelineError> {
+        trust: &TrustSource,
+    ) -> Result<(PulledBundle, Trusted), PipelineError> {
         let _guard = self.lock()?;
+        let state = State::load(&self.directories.state)?;
+        let now = self.now(&state)?;
+        let reach = match self.network {
+            Network::Allowed => Reach::Newest,
+            Network::Forbidden => Reach::Here,
+        };
+        let trusted = self.walk(trust, &state, now, 0, reach, Keeping::Keep)?;
+        let root = &trusted.root;
         let pulled = self.verify_repository(base, repository, None, root)?;
         let payload = pulled.bundle.payload();
         Store::new(&self.directories.cache).insert(&payload, pulled.bundle.fetched())?;
-        let state = State::load(&self.directories.state)?;
-        let now = self.now(&state)?;
         self.raise_marks(std::slice::from_ref(&pulled), root, &state, now)?;
-        Ok(pulled)
+        Ok((pulled, trusted))
     }
 
     /// Step 4 of a pull.
@@ -175,11 +243,7 @@ impl Pipeline<'_> {
         now: Timestamp,
     ) -> Result<(), PipelineError> {
         let fingerprint = root.fingerprint();
-        // A clock that was fixed for a test or a question says nothing about the time.
-        let time = match self.clock {
-            Clock::System => now,
-            Clock::Fixed(_) => state.last_seen().unwrap_or(Timestamp::UNIX_EPOCH),
-        };
+        let time = self.time_to_remember(state, now);
         let advances: Vec<Advance<'_>> = bundles
             .iter()
             .map(|pulled| {

@@ -1,4 +1,4 @@
-//! Trust roots from a directory.
+//! Trust roots from a directory, and what a walk over roots of several places comes to.
 
 use std::fs;
 use std::io::{self, Read as _};
@@ -9,7 +9,41 @@ use jiff::Timestamp;
 use super::error::PipelineError;
 use crate::bundle::Limits;
 use crate::digest::Sha256Digest;
+use crate::source::roots::{file_name, version_of};
 use crate::trust::{RootChain, RootError, TrustRoot};
+
+/// How sure the consumer is of the first root.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Confirmation {
+    /// Its fingerprint stands in the configuration, or was given on the command line.
+    Pinned,
+    /// Its fingerprint was held against one of a second channel on this machine.
+    Confirmed,
+    /// It was trusted on first use, and nobody has confirmed it.
+    FirstUse,
+}
+
+impl Confirmation {
+    /// What every report says while nobody has confirmed the root.
+    #[must_use]
+    pub fn warning(self) -> Option<&'static str> {
+        match self {
+            Self::FirstUse => Some("root: unconfirmed (trusted on first use)"),
+            Self::Pinned | Self::Confirmed => None,
+        }
+    }
+}
+
+/// The trust root in force, and how this machine came to it.
+#[derive(Debug, Clone)]
+pub struct Trusted {
+    /// The root.
+    pub root: TrustRoot,
+    /// The version that was in force on this machine before, where a later one is now.
+    pub advanced_from: Option<u64>,
+    /// How sure the consumer is of the first root.
+    pub confirmation: Confirmation,
+}
 
 /// The bytes of `1.root.json`, `2.root.json` and so on, without a gap.
 ///
@@ -19,7 +53,7 @@ pub fn root_files(dir: &Path, limits: &Limits) -> Result<Vec<Vec<u8>>, PipelineE
     let mut files = Vec::new();
     let mut version = 1_u64;
     loop {
-        let path = dir.join(format!("{version}.root.json"));
+        let path = dir.join(file_name(version));
         match read(&path, limits) {
             Ok(bytes) => files.push(bytes),
             Err(error) if error.kind() == io::ErrorKind::NotFound => break,
@@ -54,17 +88,32 @@ fn has_later(dir: &Path, missing: u64) -> bool {
     };
     entries.flatten().any(|entry| {
         let name = entry.file_name();
-        let version = name
-            .to_str()
-            .and_then(|name| name.strip_suffix(".root.json")?.parse::<u64>().ok());
+        let version = name.to_str().and_then(version_of);
         version.is_some_and(|version| version > missing)
     })
+}
+
+/// Says which file of `dir` an error is about.
+pub(super) fn in_directory(
+    dir: &Path,
+    version: u64,
+) -> impl FnOnce(RootError) -> PipelineError + use<> {
+    let path = dir.join(file_name(version)).display().to_string();
+    in_file(format!("`{}`", path.escape_debug()))
+}
+
+/// Says what an error is about, in words that are fit for a terminal.
+pub(super) fn in_file(file: String) -> impl FnOnce(RootError) -> PipelineError {
+    move |error| PipelineError::RootFile {
+        file,
+        error: Box::new(error),
+    }
 }
 
 /// Walks the roots of a directory from the pinned first one to the last.
 ///
 /// # Errors
-/// [`RootError`] for the first step that fails, and what reading says.
+/// [`RootError`] for the first step that fails, with the file that it is about, and what reading says.
 pub fn trust_root(
     dir: &Path,
     fingerprint: Sha256Digest,
@@ -73,9 +122,13 @@ pub fn trust_root(
 ) -> Result<TrustRoot, PipelineError> {
     let files = root_files(dir, limits)?;
     let (first, later) = files.split_first().ok_or(RootError::Missing)?;
-    let mut chain = RootChain::begin(first, Some(fingerprint), limits)?;
+    let mut chain =
+        RootChain::begin(first, Some(fingerprint), limits).map_err(in_directory(dir, 1))?;
     for bytes in later {
-        chain.step(bytes, limits)?;
+        let version = chain.next_version();
+        chain
+            .step(bytes, limits)
+            .map_err(in_directory(dir, version))?;
     }
     Ok(chain.finish(now)?)
 }

@@ -8,19 +8,19 @@ use super::error::PipelineError;
 use crate::source::git::FetchError;
 use crate::trust::Check;
 
-/// One step. Each bundle passes [`Step::Clock`] to the last [`Check`]; the others are taken once for all bundles.
+/// One step. Each bundle passes [`Step::Source`] to the last [`Check`]; the others are taken once for all bundles.
 ///
 /// INVARIANT: the order of the variants is the order in which verification fails; a test tries pairs of defects.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Step {
-    /// The trust root is walked from its pin to the last version.
-    Root,
-    /// This machine's memory is sound, and has seen no newer root.
+    /// This machine's memory is sound.
     State,
-    /// `ordain.lock` can be read.
-    Lockfile,
     /// The clock is not behind a time seen before.
     Clock,
+    /// The trust root is walked from its pin to the last version, and this machine has seen no newer one.
+    Root,
+    /// `ordain.lock` can be read.
+    Lockfile,
     /// URL, ref and path are well formed, and the transport is allowed.
     Source,
     /// The ref leads to one commit, and that is here.
@@ -50,10 +50,10 @@ impl Step {
     /// All of them, in order.
     pub fn all() -> impl Iterator<Item = Self> {
         let before = [
-            Self::Root,
             Self::State,
-            Self::Lockfile,
             Self::Clock,
+            Self::Root,
+            Self::Lockfile,
             Self::Source,
             Self::Fetch,
             Self::Tree,
@@ -74,8 +74,8 @@ impl Step {
     #[must_use]
     pub fn part(self) -> Part {
         match self {
-            Self::Root | Self::State | Self::Lockfile => Part::Before,
-            Self::Clock | Self::Source | Self::Fetch | Self::Tree | Self::Bundle(_) => Part::Bundle,
+            Self::State | Self::Clock | Self::Root | Self::Lockfile => Part::Before,
+            Self::Source | Self::Fetch | Self::Tree | Self::Bundle(_) => Part::Bundle,
             Self::Requires | Self::Policy => Part::Together,
         }
     }
@@ -102,11 +102,9 @@ impl Step {
     pub fn question(self) -> &'static str {
         match self {
             Self::Root => {
-                "the first trust root is the pinned one, each next is signed by the one before and by itself, the last has not expired"
+                "the first trust root is the pinned one, each next is signed by the one before and by itself, the last has not expired, and no newer one was seen here"
             }
-            Self::State => {
-                "this machine's memory is a plain file that only its owner writes, and it has seen no newer trust root"
-            }
+            Self::State => "this machine's memory is a plain file that only its owner writes",
             Self::Lockfile => "`ordain.lock` can be read",
             Self::Clock => "the clock is not behind a time that this machine has seen",
             Self::Source => "URL, host, ref and path are well formed, and the transport is allowed",
@@ -138,7 +136,15 @@ impl PipelineError {
     #[must_use]
     pub fn step(&self) -> Step {
         match self {
-            Self::Root(_) | Self::RootUnreadable { .. } => Step::Root,
+            Self::Root(_)
+            | Self::RootFile { .. }
+            | Self::RootUnreadable { .. }
+            | Self::RootUrl(_)
+            | Self::RootRef(_)
+            | Self::RootFetch(_)
+            | Self::RootOffline
+            | Self::FingerprintNeeded
+            | Self::Confirm { .. } => Step::Root,
             Self::State(_) => Step::State,
             Self::Lock(_)
             | Self::NotLocked { .. }

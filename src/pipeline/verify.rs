@@ -15,7 +15,7 @@ use crate::lockfile::LockedBundle;
 use crate::name::BundleName;
 use crate::source::git::{Fetched, Transfer};
 use crate::source::state::State;
-use crate::trust::{Expectation, HighWater, TrustRoot, VerifiedBundle};
+use crate::trust::{Expectation, Held, HighWater, TrustRoot, VerifiedBundle};
 
 /// What is told on the way, for whoever explains it.
 pub(super) enum Noted<'a> {
@@ -71,18 +71,21 @@ impl Pipeline<'_> {
             max_age: configured
                 .and_then(|source| source.max_age)
                 .map(Lifetime::duration),
+            held: Held::Fetched,
         };
         note(Noted::HighWater(expected.high_water));
         let mut bundle = self.verified(bundle, label, root, &expected)?;
         // Without a name to go by, the mark is that of the name which the signers gave.
         if configured.is_none() {
-            let high_water = high_water(&state, root, &bundle.predicate().bundle, None);
+            let name = &bundle.predicate().bundle;
+            let high_water = high_water(&state, root, name, None);
             note(Noted::HighWater(high_water));
             bundle = self.verified(
                 bundle.fetched().clone(),
                 label,
                 root,
                 &Expectation {
+                    name: Some(name),
                     high_water,
                     ..expected
                 },
@@ -118,11 +121,13 @@ impl Pipeline<'_> {
     ) -> Result<VerifiedBundle, PipelineError> {
         let fetched = read_directory(dir, self.limits)?;
         note(Noted::Fetched(&fetched, Transfer::UpToDate));
+        let state = State::load(&self.directories.state)?;
         let expected = Expectation {
             name,
-            now: self.clock.now(),
+            now: self.now(&state)?,
             high_water: None,
             max_age: None,
+            held: Held::Fetched,
         };
         self.verified(fetched, &dir.display().to_string(), root, &expected)
     }

@@ -10,7 +10,7 @@ use crate::diag::{Code, Diagnostic};
 use crate::digest::Sha256Digest;
 use crate::name::{BundleName, Namespace};
 use crate::policy::{self, Layer};
-use crate::trust::VerifiedBundle;
+use crate::trust::{Validity, VerifiedBundle};
 
 /// A bundle's identity and layers.
 ///
@@ -20,6 +20,7 @@ pub struct LoadedBundle {
     identity: BundleIdentity,
     layers: Vec<Layer>,
     unsigned: bool,
+    validity: Validity,
 }
 
 impl LoadedBundle {
@@ -54,6 +55,7 @@ impl LoadedBundle {
             identity: bundle.identity(),
             layers,
             unsigned: false,
+            validity: bundle.validity(),
         })
     }
 
@@ -86,6 +88,7 @@ impl LoadedBundle {
             identity,
             layers,
             unsigned: true,
+            validity: Validity::UNLIMITED,
         })
     }
 
@@ -99,6 +102,12 @@ impl LoadedBundle {
     #[must_use]
     pub fn layers(&self) -> &[Layer] {
         &self.layers
+    }
+
+    /// Until when it decides.
+    #[must_use]
+    pub fn validity(&self) -> Validity {
+        self.validity
     }
 
     /// Whether nobody signed it.

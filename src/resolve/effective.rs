@@ -12,6 +12,7 @@ use crate::digest::{CommitId, Sha256Digest};
 use crate::json;
 use crate::name::{BundleName, Scope};
 use crate::policy::{Effect, Mode, Override, Rule};
+use crate::trust::Validity;
 
 /// Where a rule or override was written.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -120,6 +121,7 @@ pub struct EffectivePolicy {
     lapsed: Vec<AppliedOverride>,
     root_mode: Mode,
     unsigned: bool,
+    validity: Validity,
     digest: Sha256Digest,
 }
 
@@ -152,6 +154,12 @@ impl EffectivePolicy {
     #[must_use]
     pub fn is_unsigned(&self) -> bool {
         self.unsigned
+    }
+
+    /// Until when it decides: until the first of the bundles that take part does no more.
+    #[must_use]
+    pub fn validity(&self) -> Validity {
+        self.validity
     }
 
     /// SHA-256 of the RFC 8785 form of everything that can change an answer. Places and bundles are not part of it, so
@@ -204,10 +212,10 @@ pub(super) fn assemble(
         .iter()
         .find(|layer| chain.first() == Some(&layer.scope));
     let root_mode = root.map_or(Mode::Enforce, |root| root.mode);
-    let used = used.iter().filter_map(|index| bundles.get(*index));
-    let (bundles, unsigned): (Vec<_>, Vec<_>) = used
-        .map(|bundle| (bundle.identity().clone(), bundle.is_unsigned()))
-        .unzip();
+    let used: Vec<&LoadedBundle> = used
+        .iter()
+        .filter_map(|index| bundles.get(*index).copied())
+        .collect();
     let content = json!({
         "version": 1,
         "scope": scope,
@@ -219,11 +227,14 @@ pub(super) fn assemble(
     })?;
     Ok(EffectivePolicy {
         scope: scope.clone(),
-        bundles,
+        bundles: used.iter().map(|b| b.identity().clone()).collect(),
         layers,
         lapsed,
         root_mode,
-        unsigned: unsigned.contains(&true),
+        unsigned: used.iter().any(|bundle| bundle.is_unsigned()),
+        validity: used.iter().fold(Validity::UNLIMITED, |all, bundle| {
+            all.and(bundle.validity())
+        }),
         digest: Sha256Digest::of(&canonical),
     })
 }

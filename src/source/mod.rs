@@ -7,6 +7,7 @@
 pub mod directory;
 pub mod git;
 pub mod project;
+pub mod roots;
 pub mod state;
 pub mod store;
 

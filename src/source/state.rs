@@ -6,27 +6,37 @@
 //!        /state.json   `StateV1`
 //! ```
 //!
-//! INVARIANT: marks only grow. [`advance`] is the only writer; it reads again under the lock, so that of two processes
-//! neither undoes the other's mark.
+//! It also keeps the fingerprints that no configuration holds, confirmed or not ([`Anchor`]), and the evidence of two
+//! contents under one number ([`Equivocation`]).
+//!
+//! INVARIANT: marks only grow. Every writer reads again under the lock, so that of two processes neither undoes the other's
+//! mark.
 //!
 //! SECURITY: a state that others may write protects from nothing, so a link or a group-writable file is refused, not
 //! repaired.
 
+mod access;
+mod error;
+mod memory;
+
 use std::collections::BTreeMap;
-use std::fs::{self, File, TryLockError};
-use std::io::{self, Read as _};
-use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Duration;
+use std::fs::File;
+use std::io::Read as _;
+use std::path::Path;
 
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use super::durable;
-use crate::diag::{Code, plain_words};
+use crate::diag::plain_words;
 use crate::digest::Sha256Digest;
-use crate::json::{self, JsonError};
+use crate::json;
 use crate::name::BundleName;
+
+pub(super) use access::{Expected, check, create as create_private};
+pub use access::{lock, lock_patiently};
+pub use error::StateError;
+pub use memory::{Anchor, Equivocated, Equivocation, Said, confirm, first_use, record};
 
 const FILE: &str = "state.json";
 const LOCK: &str = "lock";
@@ -36,8 +46,6 @@ const FORMAT: &str = "ordain-state/v1";
 const TIME_STEP: SignedDuration = SignedDuration::from_mins(1);
 /// The most bytes of the file.
 const MAX_BYTES: usize = 16 << 20;
-/// How often a waiting process looks again.
-const POLL: Duration = Duration::from_millis(50);
 
 /// The highest revision seen of a bundle.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -69,6 +77,8 @@ pub struct Advance<'a> {
 pub struct State {
     last_seen: Option<Timestamp>,
     roots: BTreeMap<Sha256Digest, RootV1>,
+    anchors: BTreeMap<String, Anchor>,
+    equivocations: Vec<Equivocation>,
 }
 
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -77,6 +87,10 @@ struct StateV1 {
     format: String,
     last_seen: Option<Timestamp>,
     roots: BTreeMap<Sha256Digest, RootV1>,
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    anchors: BTreeMap<String, Anchor>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    equivocations: Vec<Equivocation>,
 }
 
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -84,102 +98,6 @@ struct StateV1 {
 struct RootV1 {
     version: u64,
     bundles: BTreeMap<BundleName, Mark>,
-}
-
-/// Why the state cannot be used, or not be advanced.
-#[derive(Debug, thiserror::Error)]
-pub enum StateError {
-    /// The system refused.
-    #[error("cannot use the state `{}`: {source}", path.display().to_string().escape_debug())]
-    Io {
-        /// Where.
-        path: PathBuf,
-        /// What the system said.
-        source: io::Error,
-    },
-    /// A link where a file or directory should be.
-    #[error("`{}` is a link or a special file; the state must be a plain file in a plain directory", path.display().to_string().escape_debug())]
-    Link {
-        /// Which.
-        path: PathBuf,
-    },
-    /// Others may write it.
-    #[error("others may write `{}` (mode {mode:o}); run `chmod go-w` on it", path.display().to_string().escape_debug())]
-    Writable {
-        /// Which.
-        path: PathBuf,
-        /// Its permissions.
-        mode: u32,
-    },
-    /// Not strict JSON.
-    #[error("`{}` is damaged: {source}", path.display().to_string().escape_debug())]
-    Json {
-        /// Which.
-        path: PathBuf,
-        /// Why.
-        source: JsonError,
-    },
-    /// JSON of another shape.
-    #[error("`{}` is damaged: {reason}", path.display().to_string().escape_debug())]
-    Shape {
-        /// Which.
-        path: PathBuf,
-        /// Why.
-        reason: String,
-    },
-    /// The wait for another process was ended.
-    #[error("interrupted while waiting for another pull")]
-    Interrupted,
-    /// A revision below the mark.
-    #[error(
-        "bundle `{bundle}` is at epoch {}, revision {}, but this machine has seen epoch {}, revision {}",
-        offered.epoch, offered.revision, seen.epoch, seen.revision
-    )]
-    Rollback {
-        /// The bundle.
-        bundle: BundleName,
-        /// What came.
-        offered: Mark,
-        /// The mark.
-        seen: Mark,
-    },
-    /// The same revision with other contents.
-    #[error(
-        "bundle `{bundle}` has two payloads for epoch {}, revision {}: {} was seen before, now {}",
-        seen.epoch, seen.revision, seen.payload, offered.payload
-    )]
-    Equivocation {
-        /// The bundle.
-        bundle: BundleName,
-        /// What came.
-        offered: Mark,
-        /// The mark.
-        seen: Mark,
-    },
-    /// A trust root older than one that was seen.
-    #[error("the trust root is at version {offered}, but this machine has seen version {seen}")]
-    RootRollback {
-        /// What came.
-        offered: u64,
-        /// The mark.
-        seen: u64,
-    },
-}
-
-impl StateError {
-    /// The diagnostic code.
-    #[must_use]
-    pub fn code(&self) -> Code {
-        match self {
-            Self::Io { .. } => Code::SOURCE_STATE,
-            Self::Interrupted => Code::SOURCE_INTERRUPTED,
-            Self::Link { .. } | Self::Writable { .. } => Code::SOURCE_STATE_UNSAFE,
-            Self::Json { .. } | Self::Shape { .. } => Code::SOURCE_STATE_DAMAGED,
-            Self::Rollback { .. } | Self::Equivocation { .. } | Self::RootRollback { .. } => {
-                Code::SOURCE_ROLLBACK
-            }
-        }
-    }
 }
 
 impl State {
@@ -226,6 +144,8 @@ impl State {
         Ok(Self {
             last_seen: state.last_seen,
             roots: state.roots,
+            anchors: state.anchors,
+            equivocations: state.equivocations,
         })
     }
 
@@ -296,18 +216,27 @@ impl State {
 /// # Errors
 /// [`StateError`]; the marks then stand where they stood.
 pub fn advance(directory: &Path, advances: &[Advance<'_>]) -> Result<State, StateError> {
+    let apply = |state: &mut State| advances.iter().try_for_each(|advance| state.apply(advance));
+    Ok(change(directory, apply)?.0)
+}
+
+/// Reads the state again under its lock, changes it, and writes it if that made a difference.
+fn change<T>(
+    directory: &Path,
+    work: impl FnOnce(&mut State) -> Result<T, StateError>,
+) -> Result<(State, T), StateError> {
     let _lock = lock(directory, LOCK)?;
     let before = State::load(directory)?;
     let mut state = before.clone();
-    for advance in advances {
-        state.apply(advance)?;
-    }
+    let answer = work(&mut state)?;
     if state != before {
         let path = directory.join(FILE);
         let wire = StateV1 {
             format: FORMAT.to_owned(),
             last_seen: state.last_seen,
             roots: state.roots.clone(),
+            anchors: state.anchors.clone(),
+            equivocations: state.equivocations.clone(),
         };
         durable::replace(&path, |out| {
             serde_json::to_writer_pretty(&mut *out, &wire)?;
@@ -315,132 +244,7 @@ pub fn advance(directory: &Path, advances: &[Advance<'_>]) -> Result<State, Stat
         })
         .map_err(|source| StateError::Io { path, source })?;
     }
-    Ok(state)
-}
-
-/// Locks `name` in the state directory, which is made where there is none; waits for another process that holds it.
-/// Dropping the file unlocks.
-///
-/// # Errors
-/// [`StateError`] when the directory or the file is unsafe or cannot be used.
-pub fn lock(directory: &Path, name: &str) -> Result<File, StateError> {
-    let (path, lock) = open_lock(directory, name)?;
-    lock.lock()
-        .map_err(|source| StateError::Io { path, source })?;
-    Ok(lock)
-}
-
-/// As [`lock`], for a wait that may be long: `waiting` is told of it, and `interrupt` ends it.
-///
-/// # Errors
-/// [`StateError::Interrupted`], and as for [`lock`].
-pub fn lock_patiently(
-    directory: &Path,
-    name: &str,
-    interrupt: &AtomicBool,
-    waiting: impl FnOnce(),
-) -> Result<File, StateError> {
-    let (path, lock) = open_lock(directory, name)?;
-    let mut waiting = Some(waiting);
-    loop {
-        match lock.try_lock() {
-            Ok(()) => return Ok(lock),
-            Err(TryLockError::Error(source)) => return Err(StateError::Io { path, source }),
-            Err(TryLockError::WouldBlock) if interrupt.load(Ordering::Relaxed) => {
-                return Err(StateError::Interrupted);
-            }
-            Err(TryLockError::WouldBlock) => {
-                if let Some(waiting) = waiting.take() {
-                    waiting();
-                }
-                std::thread::sleep(POLL);
-            }
-        }
-    }
-}
-
-fn open_lock(directory: &Path, name: &str) -> Result<(PathBuf, File), StateError> {
-    let failed = |path: &Path| {
-        let path = path.to_owned();
-        move |source| StateError::Io { path, source }
-    };
-    if !check(directory, Expected::Directory)? {
-        create(directory).map_err(failed(directory))?;
-    }
-    let path = directory.join(name);
-    check(&path, Expected::File)?;
-    let lock = private()
-        .create(true)
-        .truncate(false)
-        .write(true)
-        .open(&path)
-        .map_err(failed(&path))?;
-    Ok((path, lock))
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Expected {
-    File,
-    Directory,
-}
-
-/// Whether `path` is there; refuses what is of another kind, or what others may write.
-fn check(path: &Path, expected: Expected) -> Result<bool, StateError> {
-    let metadata = match fs::symlink_metadata(path) {
-        Ok(metadata) => metadata,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(false),
-        Err(source) => {
-            return Err(StateError::Io {
-                path: path.to_owned(),
-                source,
-            });
-        }
-    };
-    let fits = match expected {
-        Expected::File => metadata.is_file(),
-        Expected::Directory => metadata.is_dir(),
-    };
-    if !fits {
-        return Err(StateError::Link {
-            path: path.to_owned(),
-        });
-    }
-    #[cfg(unix)]
-    {
-        use std::os::unix::fs::PermissionsExt as _;
-        let mode = metadata.permissions().mode() & 0o7777;
-        if mode & 0o022 != 0 {
-            return Err(StateError::Writable {
-                path: path.to_owned(),
-                mode,
-            });
-        }
-    }
-    Ok(true)
-}
-
-/// Makes the directory for its owner alone.
-fn create(directory: &Path) -> io::Result<()> {
-    let mut builder = fs::DirBuilder::new();
-    builder.recursive(true);
-    #[cfg(unix)]
-    {
-        use std::os::unix::fs::DirBuilderExt as _;
-        builder.mode(0o700);
-    }
-    builder.create(directory)
-}
-
-/// Opens files for their owner alone.
-fn private() -> fs::OpenOptions {
-    #[allow(unused_mut, reason = "changed on unix only")]
-    let mut options = File::options();
-    #[cfg(unix)]
-    {
-        use std::os::unix::fs::OpenOptionsExt as _;
-        options.mode(0o600);
-    }
-    options
+    Ok((state, answer))
 }
 
 #[cfg(test)]

@@ -13,6 +13,7 @@ mod root;
 mod root_document;
 mod sign;
 mod threshold;
+mod validity;
 mod verified;
 mod verify;
 
@@ -24,7 +25,11 @@ pub use private_key::{Passphrase, PrivateKeyError, PrivateKeyFormat, SecretKey};
 pub use requires::{RequiresError, check_requires};
 pub use root::{RootChain, RootError, TrustRoot};
 pub use root_document::{Principal, Revocations, RevokedRevisions, Role, RootDocument};
-pub use sign::{NextRevision, SignError, Signed, Unchanged, cosign_root, sign_bundle, sign_root};
+pub use sign::{
+    NextRevision, OlderRevision, RevisionName, RevisionNameError, SignError, Signed, Unchanged,
+    cosign_root, manifest_of, sign_bundle, sign_root,
+};
 pub use threshold::Shortfall;
+pub use validity::{Freshness, Held, Validity};
 pub use verified::VerifiedBundle;
 pub use verify::{Expectation, HighWater, VerifyError, verify};

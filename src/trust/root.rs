@@ -87,12 +87,24 @@ pub enum RootError {
         expires: Timestamp,
     },
     /// An older root than this machine has seen.
-    #[error("the trust root's version is {found}, but this machine has seen {seen}")]
+    #[error(
+        "the trust root's version is {found}, but {seen} was seen before, by this machine or its `ordain.lock`"
+    )]
     Rollback {
         /// The version of the last root given.
         found: u64,
         /// The highest version seen.
         seen: u64,
+    },
+    /// Two roots of one version.
+    #[error("trust root {version} is {found} here, and {seen} was walked before")]
+    Equivocation {
+        /// The version of both.
+        version: u64,
+        /// The payload that was walked before.
+        seen: Sha256Digest,
+        /// This payload.
+        found: Sha256Digest,
     },
     /// More principals, keys or roles than are allowed.
     #[error("more than 256 principals, 8 keys of a principal, or 1024 roles")]
@@ -163,6 +175,7 @@ impl RootError {
             Self::Unsigned { .. } => Code::ROOT_UNSIGNED,
             Self::Expired { .. } => Code::ROOT_EXPIRED,
             Self::Rollback { .. } => Code::ROOT_ROLLBACK,
+            Self::Equivocation { .. } => Code::ROOT_EQUIVOCATION,
             Self::TooMany
             | Self::NoRootRole
             | Self::UnknownPrincipal { .. }
@@ -179,6 +192,7 @@ impl RootError {
 pub struct TrustRoot {
     document: RootDocument,
     fingerprint: Sha256Digest,
+    payload: Sha256Digest,
     signers: Vec<Signer>,
 }
 
@@ -195,6 +209,12 @@ impl TrustRoot {
         self.fingerprint
     }
 
+    /// SHA-256 of this root's own payload.
+    #[must_use]
+    pub fn payload(&self) -> Sha256Digest {
+        self.payload
+    }
+
     /// The version.
     #[must_use]
     pub fn version(&self) -> u64 {
@@ -209,7 +229,7 @@ impl TrustRoot {
 }
 
 /// A walk from the pinned root to the last one.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct RootChain {
     last: TrustRoot,
     steps: usize,
@@ -240,6 +260,7 @@ impl RootChain {
             last: TrustRoot {
                 document,
                 fingerprint,
+                payload: fingerprint,
                 signers,
             },
             steps: 1,
@@ -264,10 +285,17 @@ impl RootChain {
         self.last = TrustRoot {
             document,
             fingerprint: self.last.fingerprint,
+            payload: envelope.payload_digest(),
             signers,
         };
         self.steps += 1;
         Ok(())
+    }
+
+    /// The last root so far. Its expiry was not looked at.
+    #[must_use]
+    pub fn last(&self) -> &TrustRoot {
+        &self.last
     }
 
     /// The version that the next step must have.

@@ -1,5 +1,7 @@
 //! Signing: statements of bundles, and trust roots.
 
+mod rollback;
+
 use std::collections::BTreeMap;
 use std::num::NonZeroU64;
 use std::sync::Arc;
@@ -16,6 +18,9 @@ use crate::bundle::{
 };
 use crate::diag::{Code, Diagnostic};
 use crate::digest::Sha256Digest;
+use crate::name::BundleName;
+
+pub use rollback::{OlderRevision, RevisionName, RevisionNameError};
 
 /// Why nothing was signed.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -49,6 +54,34 @@ pub enum SignError {
         /// The revision of the existing statement.
         last: u64,
     },
+    /// The envelope to return to is another bundle's.
+    #[error("the older envelope is of bundle `{found}`, not `{expected}`")]
+    RollbackOfAnother {
+        /// Whose it is.
+        found: BundleName,
+        /// The bundle in the directory.
+        expected: BundleName,
+    },
+    /// The directory does not hold the older revision's files.
+    #[error("file `{path}` is not as in revision {epoch}.{revision}")]
+    RollbackFiles {
+        /// The first one that differs.
+        path: BundlePath,
+        /// The older revision's epoch.
+        epoch: u64,
+        /// The older revision.
+        revision: u64,
+    },
+    /// The directory's envelope is not of a later revision, so that the next number is not known.
+    #[error(
+        "the directory's `bundle.dsse.json` is not of a later revision than {epoch}.{revision}, so the next one is not known"
+    )]
+    NewestUnknown {
+        /// The older revision's epoch.
+        epoch: u64,
+        /// The older revision.
+        revision: u64,
+    },
 }
 
 impl SignError {
@@ -61,7 +94,8 @@ impl SignError {
             Self::Existing(error) | Self::Statement(error) => error.code(),
             Self::ExpiryNeeded => Code::SIGN_EXPIRY,
             Self::Expired { .. } => Code::EXPIRED,
-            Self::Revision { .. } => Code::SIGN_REVISION,
+            Self::Revision { .. } | Self::NewestUnknown { .. } => Code::SIGN_REVISION,
+            Self::RollbackOfAnother { .. } | Self::RollbackFiles { .. } => Code::SIGN_ROLLBACK,
         }
     }
 }
@@ -90,6 +124,8 @@ pub struct NextRevision {
     pub revision: Option<NonZeroU64>,
     /// What it was written against; as the existing statement says, where none is given.
     pub requires: Option<Vec<Requirement>>,
+    /// The older revision whose files these are, where the step back is meant.
+    pub rolls_back: Option<OlderRevision>,
 }
 
 /// What signing did.
@@ -123,11 +159,14 @@ pub fn sign_bundle(
         .as_deref()
         .map(|bytes| existing(bytes, limits))
         .transpose()?;
+    let rolls_back = next.rolls_back.as_ref().map(OlderRevision::rolls_back);
     let unchanged = existing.as_ref().filter(|(_, statement)| {
         let predicate = &statement.predicate;
         statement.subjects == subjects
             && predicate.bundle == manifest.name
             && predicate.namespace == manifest.namespace
+            // Whoever asks for a step back co-signs that very step, or begins it.
+            && (rolls_back.is_none() || predicate.rolls_back == rolls_back)
     });
     let (mut envelope, statement, cosigned) = match (unchanged, next.unchanged) {
         (Some((envelope, statement)), Unchanged::CoSign) => {
@@ -157,7 +196,11 @@ pub fn sign_bundle(
     })
 }
 
-fn manifest_of(fetched: &FetchedBundle, limits: &Limits) -> Result<Manifest, SignError> {
+/// The manifest of a bundle that is to be signed.
+///
+/// # Errors
+/// [`SignError::Manifest`] when there is none, or it does not parse.
+pub fn manifest_of(fetched: &FetchedBundle, limits: &Limits) -> Result<Manifest, SignError> {
     let bytes = fetched
         .files
         .iter()
@@ -208,33 +251,35 @@ fn next_statement(
             last: last.get(),
         });
     }
+    // The older contents were written against what the older statement required.
+    let older = next.rolls_back.as_ref();
+    let before = older.map(OlderRevision::predicate).or(last);
     let requires = next
         .requires
         .clone()
-        .or_else(|| last.map(|last| last.requires.clone()))
+        .or_else(|| before.map(|before| before.requires.clone()))
         .unwrap_or_default();
-    let Manifest {
-        name,
-        version,
-        namespace,
-        ..
-    } = manifest;
     let issued = whole_second(next.now);
     let expires = whole_second(expires);
     let predicate = Predicate {
-        bundle: name,
-        version,
-        namespace,
+        bundle: manifest.name.clone(),
+        version: manifest.version.clone(),
+        namespace: manifest.namespace.clone(),
         epoch,
         revision,
         issued,
         expires,
         requires,
+        rolls_back: older.map(OlderRevision::rolls_back),
     };
-    Ok(Statement {
+    let statement = Statement {
         subjects,
         predicate,
-    })
+    };
+    if let Some(older) = older {
+        older.check(&manifest, &statement, last, next.revision)?;
+    }
+    Ok(statement)
 }
 
 /// Signed times are whole seconds, so that people can read and repeat them.

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use super::validity::Validity;
 use crate::bundle::{
     BundleIdentity, BundlePath, FetchedBundle, Manifest, Origin, Predicate, Requirement, Signer,
 };
@@ -28,6 +29,7 @@ pub struct VerifiedBundle {
     pub(super) role: RoleName,
     pub(super) signers: Vec<Signer>,
     pub(super) root_version: u64,
+    pub(super) validity: Validity,
     pub(super) delegated: Vec<(Namespace, RoleName)>,
 }
 
@@ -96,6 +98,12 @@ impl VerifiedBundle {
     #[must_use]
     pub fn root_version(&self) -> u64 {
         self.root_version
+    }
+
+    /// Until when it decides.
+    #[must_use]
+    pub fn validity(&self) -> Validity {
+        self.validity
     }
 
     /// The identity that decisions record.

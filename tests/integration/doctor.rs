@@ -125,6 +125,8 @@ fn every_finding_happens_and_nothing_on_the_disk_moves() {
     sound();
     configuration();
     trust();
+    first_use();
+    stale();
     lockfile();
     bundles();
     online();
@@ -174,7 +176,7 @@ fn configuration() {
 }
 
 fn trust() {
-    let mut organisation = pulled();
+    let organisation = pulled();
     let root = organisation.env.work().join("trust");
     std::fs::rename(&root, root.with_extension("away")).unwrap();
     finds(
@@ -197,17 +199,11 @@ fn trust() {
         "root-untrusted",
         Some("E-TRUST-049"),
     );
-    let mut organisation2 = pulled();
-    organisation2.env.set("ORDAIN_NOW", "2027-11-01T00:00:00Z");
-    finds(&organisation2.env, &[], 3, "root-expires-soon", None);
-    organisation.env.set("ORDAIN_NOW", "2028-01-01T00:00:00Z");
-    finds(
-        &organisation.env,
-        &[],
-        3,
-        "root-untrusted",
-        Some("E-TRUST-048"),
-    );
+    let mut later = pulled();
+    later.env.set("ORDAIN_NOW", "2027-11-01T00:00:00Z");
+    finds(&later.env, &[], 3, "root-expires-soon", None);
+    later.env.set("ORDAIN_NOW", "2028-01-01T00:00:00Z");
+    finds(&later.env, &[], 3, "root-untrusted", Some("E-TRUST-048"));
     // A root that revokes something.
     let site = super::vectors::machine::Site::new(&revoking());
     site.ordain(&["bundle", "pull"]).success();
@@ -220,6 +216,41 @@ fn revoking() -> super::vectors::world::World {
     world.roots[0].value["revoked"] =
         serde_json::json!({"revisions": [{"bundle": "acme", "epoch": 1, "from": 1, "to": 2}]});
     world
+}
+
+/// Trusted on first use, then confirmed.
+fn first_use() {
+    let world = super::pull::first_use::world();
+    super::pull::first_use::on_a_terminal(&world, "app", "bundle pull --tofu").success();
+    let (output, findings) = examine(&world.env, "app", &[]);
+    assert!(ids(&findings).contains(&"root-unconfirmed"), "{output}");
+    assert_eq!(output.status, Some(0), "{output}");
+    let confirm = ["trust", "confirm", &world.fingerprint];
+    world.env.ordain_in("app", confirm).success();
+    let (output, findings) = examine(&world.env, "app", &[]);
+    assert!(ids(&findings).contains(&"root-confirmed"), "{output}");
+    assert!(!ids(&findings).contains(&"root-unconfirmed"), "{output}");
+}
+
+/// Past its time, within its grace.
+fn stale() {
+    let mut organisation = pulled();
+    edit(
+        &organisation.env,
+        "path: bundles/acme",
+        "path: bundles/acme, grace: 7d",
+    );
+    organisation.pull("consumer", &[]).success();
+    organisation.env.set("ORDAIN_NOW", "2027-02-21T00:00:00Z");
+    finds(&organisation.env, &[], 0, "bundle-stale", None);
+    organisation.env.set("ORDAIN_NOW", "2027-03-21T00:00:00Z");
+    finds(
+        &organisation.env,
+        &[],
+        3,
+        "bundle-untrusted",
+        Some("E-TRUST-023"),
+    );
 }
 
 fn lockfile() {

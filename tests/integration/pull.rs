@@ -3,10 +3,16 @@
 mod crash;
 mod direct;
 mod eval;
+pub(crate) mod first_use;
+mod grace;
 mod keys;
 mod locking;
 mod races;
+mod recovery;
 mod refs;
+mod rollback;
+mod roots;
+mod roots_crash;
 mod several;
 mod signing;
 mod stream;

@@ -28,7 +28,7 @@ use crate::engine::request::{Request, RequestError, RequestLimits};
 use crate::engine::{Cause, Decision, Engine, Freshness, Occasion, Outcome, Record};
 use crate::log::{Log, LogError};
 use crate::name::Scope;
-use crate::pipeline::{self, Locking, project_identity};
+use crate::pipeline::{self, Locking, Pulled, project_identity};
 use crate::policy::Mode;
 
 /// The most requests of one batch.
@@ -83,6 +83,10 @@ pub(crate) fn run(context: &Context, args: &Arguments) -> Result<Exit, Failure> 
     let (config, log_config, scope) = place(context, args)?;
     let loaded = load(context, args, config.as_ref());
     let mut failed = None;
+    let mode = config
+        .as_ref()
+        .and_then(|config| config.mode)
+        .unwrap_or(Mode::Enforce);
     let judge = match loaded {
         Ok(engine) => Judge::Engine(Box::new(engine)),
         Err(failure) => {
@@ -91,10 +95,6 @@ pub(crate) fn run(context: &Context, args: &Arguments) -> Result<Exit, Failure> 
             let Some(cause) = code.map(cause_of) else {
                 return Err(failure);
             };
-            let mode = config
-                .as_ref()
-                .and_then(|config| config.mode)
-                .unwrap_or(Mode::Enforce);
             failure.print();
             let reason = failure.summary();
             failed = (mode == Mode::Enforce).then(|| failure.exit());
@@ -112,6 +112,8 @@ pub(crate) fn run(context: &Context, args: &Arguments) -> Result<Exit, Failure> 
         context,
         judge,
         scope,
+        mode,
+        failed,
         log,
         out,
         writer,
@@ -124,6 +126,7 @@ pub(crate) fn run(context: &Context, args: &Arguments) -> Result<Exit, Failure> 
         writer,
         log,
         tally,
+        failed,
         ..
     } = session;
     // What was appended is signed, and the document ended, whatever happened since.
@@ -172,7 +175,9 @@ fn load(context: &Context, args: &Arguments, config: Option<&Config>) -> Result<
         (Some(config), ..) => {
             let locking = args.fetch.locking(context, Locking::Prefer);
             with_pipeline(context, &args.fetch, |pipeline| {
-                Ok(pipeline.pull(config, locking)?.policy)
+                let pulled = pipeline.serve(config, locking)?;
+                tell(context, &pulled);
+                Ok(pulled.policy)
             })?
         }
         (None, Some(dir), Some(scope)) => {
@@ -195,6 +200,25 @@ fn load(context: &Context, args: &Arguments, config: Option<&Config>) -> Result<
     Ok(Engine::new(policy))
 }
 
+/// What the caller should know of the policy before it decides.
+fn tell(context: &Context, pulled: &Pulled) {
+    if let Some(warning) = pulled.confirmation.warning() {
+        note(&format!("warning: {warning}"));
+    }
+    let now = context.env.clock.now();
+    for bundle in pulled.bundles.iter().map(|pulled| &pulled.bundle) {
+        let validity = bundle.validity();
+        if validity.at(now) != Some(Freshness::Fresh) {
+            note(&format!(
+                "warning: bundle `{}` is past its time since {}; it decides until {}, each decision marked stale",
+                bundle.predicate().bundle,
+                validity.fresh_until(),
+                validity.serves_until()
+            ));
+        }
+    }
+}
+
 /// Why decisions are made without a policy; none when there is nobody to decide for.
 fn cause_of(code: Code) -> Cause {
     match code.kind {
@@ -210,6 +234,10 @@ struct Session<'a> {
     context: &'a Context,
     judge: Judge,
     scope: Scope,
+    /// The mode in which requests are answered without a policy.
+    mode: Mode,
+    /// How the run ends where policy failed.
+    failed: Option<Exit>,
     log: Result<Log, Failure>,
     out: Output,
     writer: Writer,
@@ -252,6 +280,7 @@ impl Session<'_> {
     fn decide(&mut self, item: Item) -> Decided {
         let started = Instant::now();
         let time = self.context.env.clock.now();
+        self.close_when_past(time);
         let occasion = |fingerprint: String| Occasion {
             decision_id: decision_id(time),
             time,
@@ -297,6 +326,27 @@ impl Session<'_> {
             occasion(fingerprint),
         );
         (decision, None)
+    }
+
+    /// A run that lasts does not outlive its policy.
+    fn close_when_past(&mut self, time: jiff::Timestamp) {
+        let Judge::Engine(engine) = &self.judge else {
+            return;
+        };
+        let validity = engine.policy().validity();
+        if validity.at(time).is_some() {
+            return;
+        }
+        let message = format!("the policy's time ended at {}", validity.serves_until());
+        let failure = Failure::new(Code::EXPIRED, message)
+            .hint("run `ordain bundle pull`; if it stays, its signers must renew it");
+        failure.print();
+        self.judge = Judge::Closed {
+            cause: Cause::PolicyNotTrusted,
+            reason: failure.summary(),
+            mode: self.mode,
+        };
+        self.failed = (self.mode == Mode::Enforce).then(|| failure.exit());
     }
 
     fn read(&self, raw: &Raw) -> Result<Request, RequestError> {

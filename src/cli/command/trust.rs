@@ -1,5 +1,7 @@
 //! `ordain trust`: say who may sign what.
 
+mod confirm;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::num::{NonZeroU32, NonZeroU64};
 use std::path::{Path, PathBuf};
@@ -16,7 +18,7 @@ use crate::cli::session::{FetchFlags, with_pipeline};
 use crate::cli::ui::Output;
 use crate::cli::{keyfile, project, ui};
 use crate::clock::Lifetime;
-use crate::config::TrustSource;
+use crate::config::{FirstUse, TrustSource};
 use crate::diag::Code;
 use crate::digest::Sha256Digest;
 use crate::name::{Namespace, PrincipalName, RoleName};
@@ -35,6 +37,8 @@ pub(crate) enum Command {
     Sign(Sign),
     /// Walk the trust roots from the pinned one to the last, and check every step.
     Verify(Verify),
+    /// Hold the trust root that this machine uses against a fingerprint from a second channel.
+    Confirm(confirm::Confirm),
 }
 
 #[derive(Debug, Args)]
@@ -147,6 +151,7 @@ pub(crate) fn run(context: &Context, command: &Command) -> Result<Exit, Failure>
         Command::Show(args) => show(context, args),
         Command::Sign(args) => sign(context, args),
         Command::Verify(args) => verify(context, args),
+        Command::Confirm(args) => confirm::run(context, args),
     }
 }
 
@@ -256,8 +261,10 @@ fn signer_count(envelope: &Envelope, document: &RootDocument) -> usize {
 }
 
 fn show(context: &Context, args: &Show) -> Result<Exit, Failure> {
-    let (dir, _) = place(context, args.dir.as_deref(), None)?;
-    let files = crate::pipeline::root_files(&dir, &Limits::default())?;
+    let trust = place(context, args.dir.as_deref(), None)?;
+    let (files, anchored) = with_pipeline(context, &FetchFlags::default(), |pipeline| {
+        Ok((pipeline.root_files(&trust)?, pipeline.anchored(&trust)?))
+    })?;
     let parse = |bytes: &[u8]| -> Result<(Envelope, RootDocument), Failure> {
         let envelope =
             Envelope::parse(bytes, &Limits::default()).map_err(crate::trust::RootError::from)?;
@@ -276,6 +283,9 @@ fn show(context: &Context, args: &Show) -> Result<Exit, Failure> {
         out.line(&text)?;
     } else {
         print_root(&mut out, &first.0.payload_digest(), &last)?;
+        if let Some(warning) = anchored.and_then(|known| known.confirmation.warning()) {
+            out.line(warning)?;
+        }
     }
     out.flush()?;
     Ok(Exit::Success)
@@ -342,12 +352,11 @@ fn sign(context: &Context, args: &Sign) -> Result<Exit, Failure> {
 }
 
 fn verify(context: &Context, args: &Verify) -> Result<Exit, Failure> {
-    let (dir, fingerprint) = place(context, args.dir.as_deref(), args.fingerprint)?;
-    let fingerprint = fingerprint.ok_or_else(project::fingerprint_needed)?;
-    let trust = TrustSource { dir, fingerprint };
-    let root = with_pipeline(context, &FetchFlags::default(), |pipeline| {
-        Ok(pipeline.trust_root(&trust)?)
+    let trust = place(context, args.dir.as_deref(), args.fingerprint)?;
+    let trusted = with_pipeline(context, &FetchFlags::default(), |pipeline| {
+        Ok(pipeline.trusted(&trust)?)
     })?;
+    let root = &trusted.root;
     let mut out = Output::stdout();
     let signers: Vec<&str> = root
         .signers()
@@ -361,24 +370,29 @@ fn verify(context: &Context, args: &Verify) -> Result<Exit, Failure> {
     ))?;
     out.line(&format!("signed by    {}", signers.join(", ")))?;
     out.line(&format!("fingerprint  {}", root.fingerprint()))?;
+    if let Some(warning) = trusted.confirmation.warning() {
+        out.line(warning)?;
+    }
     out.flush()?;
     Ok(Exit::Success)
 }
 
-/// The trust directory and fingerprint: those given, else those of the configuration.
+/// Where trust begins: the directory and fingerprint given, else what the configuration says.
 fn place(
     context: &Context,
     dir: Option<&Path>,
     fingerprint: Option<Sha256Digest>,
-) -> Result<(PathBuf, Option<Sha256Digest>), Failure> {
-    match dir {
-        Some(dir) => Ok((context.env.resolve(dir), fingerprint)),
-        None => {
-            let config = project::config(context)?;
-            Ok((
-                config.trust.dir,
-                Some(fingerprint.unwrap_or(config.trust.fingerprint)),
-            ))
-        }
-    }
+) -> Result<TrustSource, Failure> {
+    let mut trust = match dir {
+        Some(dir) => TrustSource {
+            dir: Some(context.env.resolve(dir)),
+            fingerprint: None,
+            repository: None,
+            base: context.env.current.clone(),
+            first_use: FirstUse::Refused,
+        },
+        None => project::config(context)?.trust,
+    };
+    trust.fingerprint = fingerprint.or(trust.fingerprint);
+    Ok(trust)
 }

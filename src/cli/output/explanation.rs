@@ -133,22 +133,25 @@ fn told(fact: &StepFact) -> String {
         StepFact::Root {
             version,
             fingerprint,
+            confirmed,
             expires,
             signers,
         } => {
             let names: Vec<&str> = signers.iter().map(|s| s.principal.as_str()).collect();
+            let known = if *confirmed {
+                "known as"
+            } else {
+                "UNCONFIRMED, trusted on first use as"
+            };
             format!(
-                "version {version}, signed by {}, until {expires}; pinned as {fingerprint}",
+                "version {version}, signed by {}, until {expires}; {known} {fingerprint}",
                 names.join(", ")
             )
         }
+        StepFact::State { last_seen: None } => "sound; no time was seen here before".to_owned(),
         StepFact::State {
-            root_version: None, ..
-        } => "nothing seen under this trust root yet".to_owned(),
-        StepFact::State {
-            root_version: Some(version),
-            ..
-        } => format!("no newer trust root seen than {version}"),
+            last_seen: Some(seen),
+        } => format!("sound; last used {seen:.0}"),
         StepFact::Lockfile { bundles: None } => "there is none yet".to_owned(),
         StepFact::Lockfile {
             bundles: Some(count),

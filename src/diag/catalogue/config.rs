@@ -33,10 +33,16 @@ codes! {
     STATE_CLOCK = "E-CONFIG-014", Untrusted, "the clock went backwards",
         "This machine has seen a later time. Set the clock right; expiry cannot be checked with a clock that goes back.";
     FINGERPRINT_NEEDED = "E-CONFIG-015", Invalid, "the trust root's fingerprint is needed",
-        "Without a fingerprint from a second channel, whoever wrote the trust root could be anyone. \
-         `ordain trust show --fingerprint` prints the one of a root you made yourself.";
+        "Without a fingerprint from a second channel, whoever wrote the trust root could be anyone. Write it as `fingerprint` under `trust` in \
+         `ordain.yaml`, give `--fingerprint`, or run `ordain trust confirm sha256:…`. On a terminal, `ordain bundle pull --tofu` trusts the \
+         first root it is shown until someone confirms it. `ordain trust show --fingerprint` prints the one of a root you made yourself.";
     INTERRUPTED = "E-CONFIG-016", Internal, "interrupted",
         "Nothing was changed. Run the command again.";
     UNSIGNED = "E-CONFIG-017", Untrusted, "an unsigned policy under CI",
         "A directory that nobody signed is for authors who try policy out; it never enforces under CI.";
+    FIRST_USE_REFUSED = "E-CONFIG-030", Untrusted, "trust on first use where nobody looks",
+        "`--tofu` takes the first trust root it is shown, so a person must see which one: it is refused under CI and without a terminal. \
+         Write the fingerprint into `ordain.yaml`, or run `ordain trust confirm sha256:…` first.";
+    UNCONFIRMED = "E-CONFIG-031", Finding, "the trust root is unconfirmed",
+        "It was trusted on first use. Ask its owners for the fingerprint by another way than its repository, and run `ordain trust confirm sha256:…` with it.";
 }

@@ -100,7 +100,7 @@ codes! {
     ROOT_EXPIRED = "E-TRUST-048", Untrusted, "the trust root has expired",
         "Its owners must publish the next version.";
     ROOT_ROLLBACK = "E-TRUST-049", Untrusted, "an older trust root than this machine has seen",
-        "Later roots have gone missing from the trust directory. Restore them.";
+        "Later roots have gone missing. Restore them in the trust directory, or pull with the network allowed and their repository named as `trust.git`.";
     ROOT_RULES = "E-TRUST-050", Untrusted, "the trust root breaks a rule",
         "Roles name principals that have keys, there is a `root` role, publishers list their namespace, and the numbers stay within bounds.";
     ROOT_SHARED_KEY = "E-TRUST-051", Untrusted, "one key stands twice in the trust root",
@@ -115,4 +115,12 @@ codes! {
         "A bundle was written against a newer revision of another one than is there. Pull again; if it stays, the other bundle's publisher is behind.";
     REQUIRES_CYCLE = "E-TRUST-056", Untrusted, "bundles require one another in a circle",
         "Their publishers must break the circle.";
+    SIGN_ROLLBACK = "E-TRUST-080", Invalid, "the files are not those of the older revision",
+        "`--rollback-to` signs the contents of an older revision again. Restore its files, all of them and no others, keep the newest `bundle.dsse.json`, \
+         and give the older envelope with `--rollback-from` where this machine's store does not hold it.";
+    ROOT_EQUIVOCATION = "E-TRUST-081", Untrusted, "two trust roots of one version",
+        "Root N is one document for everyone. Someone signed two, or serves another than was walked before: both digests are named. Ask the root's owners which one is theirs.";
+    CONFIRM_MISMATCH = "E-TRUST-082", Untrusted, "the fingerprint is not that of the trust root in use",
+        "The root that this machine was shown is not the one whose fingerprint you were told by another way. Nothing is decided with it any more. \
+         Find out who is wrong; then run `ordain trust confirm` with the right fingerprint.";
 }

@@ -2,14 +2,15 @@
 
 use super::{Finding, Id, SOON};
 use crate::clock::{Lifetime, roughly};
-use crate::config::{BundleSource, Config};
+use crate::config::{BundleSource, Config, Repository};
 use crate::lockfile::{LOCK_FILE, LockedBundle, Lockfile};
 use crate::pipeline::bring::parse_ref;
 use crate::pipeline::error::PipelineError;
+use crate::pipeline::pull::Purpose;
 use crate::pipeline::{Directories, Locking, Network, Pipeline, effective};
 use crate::source::git;
 use crate::source::state::State;
-use crate::trust::{TrustRoot, VerifiedBundle};
+use crate::trust::{Freshness, TrustRoot, VerifiedBundle};
 
 impl Pipeline<'_> {
     /// Every bundle of the configuration, and the policy that they make.
@@ -47,7 +48,7 @@ impl Pipeline<'_> {
         for source in &config.bundles {
             let name = source.name.to_string();
             let Some(locked) = lock.bundles.get(&source.name) else {
-                let text = format!("from {}: not pulled yet", origin(source));
+                let text = format!("from {}: not pulled yet", origin(&source.repository));
                 findings.push(
                     Finding::new(Id::BUNDLE_NOT_PULLED, name, text)
                         .remedy("run `ordain bundle pull`, and commit `ordain.lock`"),
@@ -57,7 +58,7 @@ impl Pipeline<'_> {
             if !locked.is_from(&source.repository) {
                 let text = format!(
                     "configured from {}, locked from {} at {}, {}",
-                    origin(source),
+                    origin(&source.repository),
                     locked.git.escape_debug(),
                     locked.reference.escape_debug(),
                     locked.path.escape_debug()
@@ -101,6 +102,7 @@ impl Pipeline<'_> {
             source,
             Some(locked),
             Locking::Locked,
+            Purpose::Decide,
             root,
             state,
             now,
@@ -127,6 +129,9 @@ impl Pipeline<'_> {
         let limit = source
             .max_age
             .map_or_else(String::new, |max_age| format!(" of at most {max_age}"));
+        let grace = source
+            .grace
+            .map_or_else(String::new, |grace| format!(", grace {grace}"));
         let (version, payload) = (&predicate.version, bundle.payload());
         let text = format!(
             "revision {}.{} ({version}) verified now, signed by {} under trust root {}",
@@ -135,14 +140,28 @@ impl Pipeline<'_> {
             signers.join(", "),
             bundle.root_version(),
         );
-        let from = format!("{}; commit {commit}, {payload}", origin(source));
-        let times = format!("{} old{limit}, expires {}", roughly(age), predicate.expires);
+        let from = format!("{}; commit {commit}, {payload}", origin(&source.repository));
+        let times = format!(
+            "{} old{limit}, expires {}{grace}",
+            roughly(age),
+            predicate.expires
+        );
         let mut findings = vec![
             Finding::new(Id::BUNDLE, &name, text),
             Finding::new(Id::BUNDLE_SOURCE, &name, from),
             Finding::new(Id::BUNDLE_TIMES, &name, times),
         ];
         let renew = "ask its publisher for a new revision: `ordain bundle sign --renew`; then pull";
+        let validity = bundle.validity();
+        if validity.at(now) == Some(Freshness::Stale) {
+            let text = format!(
+                "is past its time since {}, and decides until {}",
+                validity.fresh_until(),
+                validity.serves_until()
+            );
+            findings.push(Finding::new(Id::BUNDLE_STALE, &name, text).remedy(renew));
+            return findings;
+        }
         if predicate.expires.duration_since(now) < SOON {
             let left = roughly(predicate.expires.duration_since(now));
             let text = format!("expires in {left}, at {}", predicate.expires);
@@ -193,14 +212,14 @@ impl Pipeline<'_> {
                     .remedy(error.contrast().remedy)
                     .code(error.code()),
                 Ok(commit) if locked.commit.as_ref().is_some_and(|c| c.as_str() == commit) => {
-                    let text = format!("{} stands where it was locked", origin(source));
+                    let text = format!("{} stands where it was locked", origin(&source.repository));
                     Finding::new(Id::BUNDLE_UNMOVED, name, text)
                 }
                 Ok(commit) => {
                     let at = locked.commit.as_ref().map_or("-", |commit| commit.short());
                     let text = format!(
                         "{} stands at {commit}, and was locked at {at}",
-                        origin(source)
+                        origin(&source.repository)
                     );
                     Finding::new(Id::BUNDLE_MOVED, name, text).remedy(format!(
                         "run `ordain bundle verify {}`: it tells whether the bundle has changed",
@@ -242,8 +261,7 @@ impl Pipeline<'_> {
     }
 }
 
-fn origin(source: &BundleSource) -> String {
-    let repository = &source.repository;
+pub(super) fn origin(repository: &Repository) -> String {
     // SECURITY: a URL that is refused may hold a password.
     let git =
         match crate::source::GitUrl::parse(&repository.git, crate::source::InsecureHttp::Allow) {

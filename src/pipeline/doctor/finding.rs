@@ -99,6 +99,8 @@ ids! {
     ROOT_UNTRUSTED = "root-untrusted", Trust, Problem, "the trust root is missing, damaged, expired, not the pinned one, or older than one seen here";
     ROOT_EXPIRES_SOON = "root-expires-soon", Trust, Warning, "the trust root expires within 30 days";
     ROOT_PINNED = "root-pinned", Trust, Ok, "where the fingerprint of the first trust root is pinned";
+    ROOT_CONFIRMED = "root-confirmed", Trust, Ok, "the fingerprint was held against that of a second channel on this machine";
+    ROOT_UNCONFIRMED = "root-unconfirmed", Trust, Warning, "the first trust root was trusted on first use, and nobody has confirmed it";
     ROOT_REVOKES = "root-revokes", Trust, Note, "the trust root revokes keys, payloads or revisions";
     LOCKFILE_MISSING = "lockfile-missing", Bundles, Warning, "nothing was pulled for this configuration yet";
     LOCKFILE_DAMAGED = "lockfile-damaged", Bundles, Problem, "`ordain.lock` cannot be read";
@@ -112,6 +114,7 @@ ids! {
     BUNDLE_UNTRUSTED = "bundle-untrusted", Bundles, Problem, "a locked bundle does not verify now";
     BUNDLE_EXPIRES_SOON = "bundle-expires-soon", Bundles, Warning, "a bundle expires within 30 days";
     BUNDLE_AGES = "bundle-ages", Bundles, Warning, "a bundle has used up three quarters of its `max_age`";
+    BUNDLE_STALE = "bundle-stale", Bundles, Warning, "a bundle is past its time, and decides within its grace; each decision says so";
     BUNDLE_MARK = "bundle-mark", Bundles, Ok, "the high-water marks of lockfile and machine agree";
     BUNDLE_MARKS_DIFFER = "bundle-marks-differ", Bundles, Problem, "the lockfile is below this machine's high-water mark, or has another payload under the same revision";
     BUNDLE_UNSEEN = "bundle-unseen", Bundles, Note, "the lockfile is ahead of this machine, which has not verified that revision yet";

@@ -2,7 +2,8 @@
 
 use super::{Finding, Id, SOON};
 use crate::config::Config;
-use crate::pipeline::Pipeline;
+use crate::pipeline::walk::{Keeping, Reach};
+use crate::pipeline::{Confirmation, Pipeline, Trusted};
 use crate::source::state::State;
 use crate::trust::TrustRoot;
 
@@ -13,27 +14,18 @@ impl Pipeline<'_> {
         config: &Config,
         state: Option<&State>,
     ) -> (Option<TrustRoot>, Vec<Finding>) {
-        let dir = config.trust.dir.display().to_string();
+        let dir = match (&config.trust.dir, &config.trust.repository) {
+            (Some(dir), _) => dir.display().to_string(),
+            (None, Some(repository)) => super::bundles::origin(repository),
+            (None, None) => "trust".to_owned(),
+        };
         let now = self.clock.now();
-        let walked = super::super::trust_root(
-            &config.trust.dir,
-            config.trust.fingerprint,
-            now,
-            self.limits,
-        );
+        let nothing_seen = State::default();
         // A damaged state is a finding of its own, and hides nothing here.
-        let walked = walked.and_then(|root| {
-            match state.and_then(|state| state.root_version(&root.fingerprint())) {
-                Some(seen) if root.version() < seen => Err(crate::trust::RootError::Rollback {
-                    found: root.version(),
-                    seen,
-                }
-                .into()),
-                _ => Ok(root),
-            }
-        });
-        let root = match walked {
-            Ok(root) => root,
+        let state = state.unwrap_or(&nothing_seen);
+        let walked = self.walk(&config.trust, state, now, 0, Reach::Here, Keeping::Look);
+        let trusted = match walked {
+            Ok(trusted) => trusted,
             Err(error) => {
                 let finding = Finding::new(Id::ROOT_UNTRUSTED, dir, error.to_string())
                     .remedy(error.contrast().remedy)
@@ -41,6 +33,7 @@ impl Pipeline<'_> {
                 return (None, vec![finding]);
             }
         };
+        let root = trusted.root.clone();
         let names: Vec<&str> = root
             .signers()
             .iter()
@@ -52,7 +45,7 @@ impl Pipeline<'_> {
             root.version(),
             names.join(", ")
         );
-        let mut findings = vec![Finding::new(Id::ROOT, &dir, text), anchor(config, &root)];
+        let mut findings = vec![Finding::new(Id::ROOT, &dir, text), anchor(config, &trusted)];
         if expires.duration_since(now) < SOON {
             let days = expires.duration_since(now).as_hours() / 24;
             findings.push(
@@ -82,7 +75,22 @@ impl Pipeline<'_> {
 }
 
 /// Why the first root is believed: the one place that says so.
-fn anchor(config: &Config, root: &TrustRoot) -> Finding {
-    let text = format!("{}, in {}", root.fingerprint(), super::shown(&config.file));
-    Finding::new(Id::ROOT_PINNED, "pin", text)
+fn anchor(config: &Config, trusted: &Trusted) -> Finding {
+    let fingerprint = trusted.root.fingerprint();
+    match trusted.confirmation {
+        Confirmation::Pinned => {
+            let text = format!("{fingerprint}, in {}", super::shown(&config.file));
+            Finding::new(Id::ROOT_PINNED, "pin", text)
+        }
+        Confirmation::Confirmed => {
+            let text = format!("{fingerprint}, confirmed on this machine");
+            Finding::new(Id::ROOT_CONFIRMED, "pin", text)
+        }
+        Confirmation::FirstUse => {
+            let text =
+                format!("{fingerprint} was trusted on first use, and nobody has confirmed it");
+            Finding::new(Id::ROOT_UNCONFIRMED, "pin", text)
+                .remedy("ask its owners by another way, and run `ordain trust confirm sha256:…` with what they say")
+        }
+    }
 }

@@ -32,6 +32,35 @@ impl PipelineError {
         let found = self.summary();
         match self {
             Self::Root(error) => root(error),
+            Self::RootFile { error, .. } => Contrast {
+                found,
+                ..root(error)
+            },
+            Self::RootUrl(_) | Self::RootRef(_) => Contrast::new(
+                "a URL and a ref of the trust root's repository, well formed",
+                found,
+                Consumer,
+                "correct `trust.git` and `trust.ref` in `ordain.yaml`",
+            ),
+            Self::RootFetch(error) => fetch(error, found),
+            Self::RootOffline => Contrast::new(
+                "the trust root on this machine, since the network is forbidden",
+                found,
+                Consumer,
+                "run `ordain bundle pull` once with the network allowed",
+            ),
+            Self::FingerprintNeeded => Contrast::new(
+                "the fingerprint of the first trust root",
+                found,
+                Consumer,
+                "get it from its owners by another way, and write it as `trust.fingerprint` in `ordain.yaml`",
+            ),
+            Self::Confirm { said, remembered } => Contrast::new(
+                format!("{said}, as the second channel says"),
+                remembered.to_string(),
+                Consumer,
+                "find out by a third channel which of the two is right, before anything is decided with it",
+            ),
             Self::RootUnreadable { path, .. } => Contrast::new(
                 format!("a readable trust root at {}", shown(path)),
                 found,
@@ -169,6 +198,16 @@ fn root(error: &RootError) -> Contrast {
             format!("expired at {expires}"),
             RootHolders,
             "sign and hand out the next trust root",
+        ),
+        RootError::Equivocation {
+            version,
+            seen,
+            found,
+        } => Contrast::new(
+            format!("payload {seen}, walked before as version {version}"),
+            found.to_string(),
+            RootHolders,
+            "find out who signed two roots of one version; keep both files as evidence",
         ),
         RootError::Rollback { found, seen } => Contrast::new(
             format!("version {seen} or later, which this machine has seen"),

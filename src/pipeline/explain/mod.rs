@@ -13,7 +13,7 @@ use serde::Serialize;
 use super::error::PipelineError;
 use super::step::{Part, Step};
 use super::verify::Noted;
-use super::{Pipeline, Transfer, effective};
+use super::{Confirmation, Pipeline, Transfer, Trusted, effective};
 use crate::bundle::{FetchedBundle, Origin, Signer};
 use crate::clock::Lifetime;
 use crate::config::{BundleSource, Config, Repository, TrustSource};
@@ -22,7 +22,9 @@ use crate::digest::{CommitId, Sha256Digest};
 use crate::lockfile::{LOCK_FILE, Lockfile};
 use crate::name::{BundleName, Scope};
 use crate::source::state::State;
-use crate::trust::{Contrast, Expectation, Fact, HighWater, TrustRoot, VerifiedBundle, facts};
+use crate::trust::{
+    Contrast, Expectation, Fact, Held, HighWater, TrustRoot, VerifiedBundle, facts,
+};
 
 /// What is to be explained.
 #[derive(Debug, Clone, Copy)]
@@ -70,7 +72,7 @@ impl Subject<'_> {
             (_, Step::Lockfile | Step::Requires | Step::Policy) => {
                 Some("no configuration names the bundle")
             }
-            (Self::Directory { .. }, Step::Clock | Step::Source | Step::Fetch) => {
+            (Self::Directory { .. }, Step::Source | Step::Fetch) => {
                 Some("the bundle is a directory")
             }
             _ => None,
@@ -137,8 +139,10 @@ pub enum StepFact {
     Root {
         /// The last version.
         version: u64,
-        /// The fingerprint of the first one, which is pinned.
+        /// The fingerprint of the first one.
         fingerprint: Sha256Digest,
+        /// Whether that is pinned or confirmed; else it was trusted on first use.
+        confirmed: bool,
         /// When the last one expires.
         expires: Timestamp,
         /// Who signed the last one.
@@ -146,8 +150,6 @@ pub enum StepFact {
     },
     /// Of [`Step::State`].
     State {
-        /// The newest version of this trust root that was seen here.
-        root_version: Option<u64>,
         /// The latest time seen here.
         last_seen: Option<Timestamp>,
     },
@@ -272,29 +274,25 @@ impl Pipeline<'_> {
         subject: &Subject<'_>,
     ) -> Result<(Vec<StepFact>, TrustRoot, Lockfile), (Vec<StepFact>, PipelineError)> {
         let mut passed = Vec::new();
-        let root = match self.trust_root(subject.trust()) {
-            Ok(root) => root,
-            // The state is looked at once the root has been walked.
-            Err(error) if error.step() > Step::Root => {
-                let trust = subject.trust();
-                let walked =
-                    super::trust_root(&trust.dir, trust.fingerprint, self.clock.now(), self.limits);
-                passed.extend(walked.ok().map(|root| root_fact(&root)));
-                return Err((passed, error));
-            }
-            Err(error) => return Err((passed, error)),
-        };
-        passed.push(root_fact(&root));
         let state = match State::load(&self.directories.state) {
             Ok(state) => state,
             Err(error) => return Err((passed, error.into())),
         };
         passed.push(StepFact::State {
-            root_version: state.root_version(&root.fingerprint()),
             last_seen: state
                 .last_seen()
                 .filter(|time| *time > Timestamp::UNIX_EPOCH),
         });
+        match self.now(&state) {
+            Ok(now) => passed.push(StepFact::Clock { now }),
+            Err(error) => return Err((passed, error)),
+        }
+        let trusted = match self.newest_root(subject.trust()) {
+            Ok(trusted) => trusted,
+            Err(error) => return Err((passed, error)),
+        };
+        passed.push(root_fact(&trusted));
+        let root = trusted.root;
         let Subject::Configured { config, .. } = subject else {
             return Ok((passed, root, Lockfile::default()));
         };
@@ -333,7 +331,6 @@ impl Pipeline<'_> {
             _ => (None, None),
         };
         let mut passed = Vec::new();
-        passed.extend(seen.now.map(|now| StepFact::Clock { now }));
         if let Target::Repository(_, repository, _) = target
             && failed.is_none_or(|error| error.step() > Step::Source)
         {
@@ -351,6 +348,7 @@ impl Pipeline<'_> {
                 now: seen.now.unwrap_or_else(|| self.clock.now()),
                 high_water: seen.high_water,
                 max_age: max_age.map(Lifetime::duration),
+                held: Held::Fetched,
             };
             let check = failed.and_then(|error| match error.step() {
                 Step::Bundle(check) => Some(check),
@@ -418,8 +416,10 @@ fn targets<'a>(subject: &Subject<'a>) -> Vec<Target<'a>> {
     }
 }
 
-fn root_fact(root: &TrustRoot) -> StepFact {
+fn root_fact(trusted: &Trusted) -> StepFact {
+    let root = &trusted.root;
     StepFact::Root {
+        confirmed: trusted.confirmation != Confirmation::FirstUse,
         version: root.version(),
         fingerprint: root.fingerprint(),
         expires: root.document().expires,

@@ -1,3 +1,5 @@
+use std::fs;
+
 use super::*;
 
 fn mark(epoch: u64, revision: u64, payload: &[u8]) -> Mark {
@@ -132,4 +134,67 @@ fn damage_is_refused_and_names_the_file() {
         assert!(matches!(parse(text), StateError::Shape { .. }), "{text}");
     }
     assert!(parse("{").to_string().contains("/s/state.json"));
+}
+
+#[test]
+fn a_root_of_first_use_is_confirmed_or_withdrawn() {
+    let parent = tempfile::tempdir().unwrap();
+    let directory = parent.path().join("state");
+    let (ours, theirs) = (Sha256Digest::of(b"ours"), Sha256Digest::of(b"theirs"));
+    let at = |second| Timestamp::from_second(second).unwrap();
+    let anchor = |source: &str| State::load(&directory).unwrap().anchor(source).cloned();
+    first_use(&directory, "a", theirs, at(1)).unwrap();
+    first_use(&directory, "a", ours, at(2)).unwrap();
+    assert_eq!(anchor("a").unwrap().fingerprint, theirs, "the first stays");
+    assert_eq!(anchor("a").unwrap().confirmed, None);
+    let differs = |remembered| Said::Differs { remembered };
+    assert_eq!(
+        confirm(&directory, "a", ours, at(3)).unwrap(),
+        differs(theirs)
+    );
+    assert_eq!(anchor("a"), None, "it is withdrawn");
+    assert!(matches!(
+        confirm(&directory, "a", ours, at(4)).unwrap(),
+        Said::Confirmed(_)
+    ));
+    assert_eq!(anchor("a").unwrap().confirmed, Some(at(4)));
+    // One that was confirmed once is not lost to a slip of the hand.
+    assert_eq!(
+        confirm(&directory, "a", theirs, at(5)).unwrap(),
+        differs(ours)
+    );
+    assert_eq!(anchor("a").unwrap().confirmed, Some(at(4)));
+    assert_eq!(anchor("b"), None, "one source says nothing of another");
+}
+
+#[test]
+fn equivocations_are_kept_once_each_and_survive_an_advance() {
+    let parent = tempfile::tempdir().unwrap();
+    let directory = parent.path().join("state");
+    let found = |revision: u64| Equivocation {
+        root: Sha256Digest::of(b"root"),
+        of: Equivocated::Bundle {
+            name: "a".parse().unwrap(),
+            epoch: 1,
+            revision,
+        },
+        seen: Sha256Digest::of(b"x"),
+        found: Sha256Digest::of(b"y"),
+        time: Timestamp::from_second(7).unwrap(),
+    };
+    let root = Equivocation {
+        of: Equivocated::Root { version: 3 },
+        ..found(1)
+    };
+    for evidence in [&found(1), &found(1), &root] {
+        record(&directory, evidence).unwrap();
+    }
+    raise(&directory, 1, "a", mark(1, 5, b"x"), 100).unwrap();
+    let kept = || State::load(&directory).unwrap().equivocations().to_vec();
+    assert_eq!(kept(), [found(1), root]);
+    for revision in 0..200 {
+        record(&directory, &found(revision)).unwrap();
+    }
+    assert_eq!(kept().len(), 100, "they do not grow without end");
+    assert_eq!(kept()[0], found(1), "and the first ones stay");
 }

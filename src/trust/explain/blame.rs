@@ -277,6 +277,10 @@ fn statement(error: &StatementError) -> (String, String) {
             format!("`{field}` of at most 2^53 − 1"),
             "a larger number".to_owned(),
         ),
+        StatementError::RollsBack { .. } => (
+            "`rolls_back` to an older revision of the same bundle".to_owned(),
+            error.to_string(),
+        ),
         StatementError::Lifetime { issued, expires } => (
             format!("an expiry after {issued}, when it was issued"),
             format!("expires at {expires}"),

@@ -11,10 +11,10 @@ use crate::name::RoleName;
 use crate::trust::envelope::Envelope;
 use crate::trust::root::TrustRoot;
 use crate::trust::threshold::{Shortfall, ValidSignatures};
+use crate::trust::validity::Validity;
 
 /// How far in the future a statement may be issued: clocks differ.
 const CLOCK_SKEW: SignedDuration = SignedDuration::from_mins(5);
-
 /// The publisher roles whose thresholds are met, with their signers. Nothing of the payload is known yet.
 pub(in crate::trust) fn satisfied_roles(
     envelope: &Envelope,
@@ -111,10 +111,11 @@ pub(super) fn check_revision(
     Ok(())
 }
 
+/// Not from the future, and not past its time, or within the grace of what is active.
 pub(super) fn check_times(
     predicate: &Predicate,
     expected: &Expectation<'_>,
-) -> Result<(), VerifyError> {
+) -> Result<Validity, VerifyError> {
     let Predicate {
         issued, expires, ..
     } = *predicate;
@@ -122,14 +123,11 @@ pub(super) fn check_times(
     if issued.duration_since(now) > CLOCK_SKEW {
         return Err(VerifyError::Future { issued, now });
     }
-    if expires <= now {
-        return Err(VerifyError::Expired { expires });
-    }
-    match expected.max_age {
-        Some(max_age) if now.duration_since(issued) > max_age => {
-            Err(VerifyError::TooOld { issued, max_age })
-        }
-        _ => Ok(()),
+    let validity = Validity::of(issued, expires, expected.max_age, expected.held);
+    match (validity.at(now), expected.max_age) {
+        (Some(_), _) => Ok(validity),
+        (None, Some(max_age)) if now < expires => Err(VerifyError::TooOld { issued, max_age }),
+        (None, _) => Err(VerifyError::Expired { expires }),
     }
 }
 

@@ -22,6 +22,7 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::envelope::{Envelope, STATEMENT_PAYLOAD_TYPE};
 use super::root::TrustRoot;
+use super::validity::{Held, Validity};
 use super::verified::VerifiedBundle;
 use crate::bundle::{FetchedBundle, Limits, Signer, Statement};
 use crate::digest::Sha256Digest;
@@ -54,6 +55,8 @@ pub struct Expectation<'a> {
     pub high_water: Option<HighWater>,
     /// The greatest age of a statement, whatever its own expiry.
     pub max_age: Option<SignedDuration>,
+    /// Where the bytes are held: only what is active may be late.
+    pub held: Held,
 }
 
 /// Verifies a bundle against a trust root.
@@ -78,6 +81,7 @@ pub fn verify(
         payload,
         role,
         signers,
+        validity,
     } = signed?;
     check_files(&found, &statement)?;
     let manifest = check_manifest(&fetched, &statement.predicate, limits)?;
@@ -93,6 +97,8 @@ pub fn verify(
         role,
         signers,
         root_version: root.version(),
+        // SECURITY: whoever signed is trusted by this root alone, so nothing outlives it.
+        validity: validity.ending_by(root.document().expires),
     })
 }
 
@@ -102,6 +108,7 @@ struct Signed {
     payload: Sha256Digest,
     role: RoleName,
     signers: Vec<Signer>,
+    validity: Validity,
 }
 
 /// Steps 1 to 5: all that needs no file.
@@ -126,12 +133,13 @@ fn check_statement(
     let payload = envelope.payload_digest();
     let (role, signers) = check_authority(&statement.predicate, satisfied, root, expected)?;
     check_revision(&statement.predicate, &role, payload, root, expected)?;
-    check_times(&statement.predicate, expected)?;
+    let validity = check_times(&statement.predicate, expected)?;
     check_revocation(&statement.predicate, payload, root)?;
     Ok(Signed {
         statement,
         payload,
         role,
         signers,
+        validity,
     })
 }

@@ -7,6 +7,7 @@ pub(crate) mod organisation;
 pub(crate) mod output;
 pub(crate) mod policies;
 pub(crate) mod repo;
+pub(crate) mod roots;
 pub(crate) mod servers;
 
 pub(crate) use env::TestEnv;

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use ordain::pipeline::{Step, effective, read_directory, trust_root};
-use ordain::trust::{Expectation, HighWater, verify};
+use ordain::trust::{Expectation, Held, HighWater, verify};
 
 use super::machine::Site;
 use super::world::{Bundle, World};
@@ -38,6 +38,7 @@ fn refused_at(world: &World) -> Option<Step> {
             max_age: world
                 .max_age_days
                 .map(|days| jiff::SignedDuration::from_hours(24 * days)),
+            held: Held::Fetched,
         };
         verify(fetched, &root, &expected, &world.limits)
             .map_err(|error| Step::Bundle(error.check()))
@@ -172,10 +173,10 @@ fn damage(site: &Site, step: Step) {
 #[test]
 fn of_two_defects_of_a_machine_the_earlier_step_is_told() {
     let steps = [
-        Step::Root,
         Step::State,
-        Step::Lockfile,
         Step::Clock,
+        Step::Root,
+        Step::Lockfile,
         Step::Source,
         Step::Fetch,
     ];

@@ -11,7 +11,7 @@ use ordain::digest::Sha256Digest;
 use ordain::pipeline::trust_root;
 use ordain::resolve::{LoadedBundle, resolve};
 use ordain::source::directory;
-use ordain::trust::{Expectation, HighWater, TrustRoot, VerifiedBundle, VerifyError};
+use ordain::trust::{Expectation, Held, HighWater, TrustRoot, VerifiedBundle, VerifyError};
 use ordain::trust::{check_requires, verify};
 use serde_json::{Value, json};
 
@@ -362,6 +362,7 @@ impl World {
             max_age: self
                 .max_age_days
                 .map(|days| jiff::SignedDuration::from_hours(24 * days)),
+            held: Held::Fetched,
         };
         verify(fetched, root, &expected, &self.limits)
             .map_err(|error| refusal(layer(&error), error.code(), &error))

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use clap::Args;
 
 use crate::atomic::{self, Access};
-use crate::bundle::{ENVELOPE_FILE, Limits, Manifest, Requirement, Statement};
+use crate::bundle::{ENVELOPE_FILE, FetchedBundle, Limits, Manifest, Requirement, Statement};
 use crate::cli::command::Context;
 use crate::cli::exit::Exit;
 use crate::cli::keyfile;
@@ -15,8 +15,11 @@ use crate::cli::ui::{Output, escape, note, printable_json};
 use crate::clock::Lifetime;
 use crate::diag::Code;
 use crate::name::{BundleName, Namespace};
-use crate::pipeline::read_directory;
-use crate::trust::{Envelope, NextRevision, SecretKey, Unchanged, sign_bundle};
+use crate::pipeline::{self, read_directory};
+use crate::trust::{
+    Envelope, NextRevision, OlderRevision, RevisionName, SecretKey, Unchanged, manifest_of,
+    sign_bundle,
+};
 
 #[derive(Debug, Args)]
 pub(crate) struct New {
@@ -53,6 +56,12 @@ pub(crate) struct Sign {
     /// The least revision of another bundle that this one needs: NAME@EPOCH.REVISION. Repeat for each.
     #[arg(long = "requires", value_name = "NAME@EPOCH.REVISION", value_parser = parse_requirement)]
     requires: Vec<Requirement>,
+    /// Sign the files of an older revision, restored here, as a new one that says so: EPOCH.REVISION, or its payload's digest.
+    #[arg(long, value_name = "REVISION")]
+    rollback_to: Option<RevisionName>,
+    /// The older revision's `bundle.dsse.json`; this machine's store is searched where none is given.
+    #[arg(long, value_name = "FILE", requires = "rollback_to")]
+    rollback_from: Option<PathBuf>,
 }
 
 #[derive(Debug, Args)]
@@ -183,6 +192,7 @@ pub(super) fn sign(context: &Context, args: &Sign) -> Result<Exit, Failure> {
         epoch: args.epoch,
         revision: args.revision,
         requires: (!args.requires.is_empty()).then(|| args.requires.clone()),
+        rolls_back: older(context, args, &fetched, &limits)?,
     };
     let signed = sign_bundle(&fetched, &keys, &next, &limits)?;
     let file = dir.join(ENVELOPE_FILE);
@@ -218,8 +228,48 @@ pub(super) fn sign(context: &Context, args: &Sign) -> Result<Exit, Failure> {
     Ok(Exit::Success)
 }
 
+/// The statement of the revision to return to.
+fn older(
+    context: &Context,
+    args: &Sign,
+    fetched: &FetchedBundle,
+    limits: &Limits,
+) -> Result<Option<OlderRevision>, Failure> {
+    let Some(wanted) = &args.rollback_to else {
+        return Ok(None);
+    };
+    if let Some(file) = &args.rollback_from {
+        let file = context.env.resolve(file);
+        let text = keyfile::read_small(&file, limits.envelope_bytes as u64)?;
+        let older = OlderRevision::parse(text.as_bytes(), limits)?;
+        if older.is(wanted) {
+            return Ok(Some(older));
+        }
+        let predicate = older.predicate();
+        let message = format!(
+            "`{}` is revision {}.{}, not {wanted}",
+            escape(&file.display().to_string()),
+            predicate.epoch,
+            predicate.revision
+        );
+        return Err(Failure::new(Code::SIGN_ROLLBACK, message));
+    }
+    let manifest = manifest_of(fetched, limits)?;
+    let found = pipeline::stored_revision(&context.env.cache, &manifest.name, wanted, limits)?;
+    if found.is_some() {
+        return Ok(found);
+    }
+    let message = format!(
+        "this machine's store holds no revision {wanted} of bundle `{}`",
+        manifest.name
+    );
+    Err(Failure::new(Code::SIGN_ROLLBACK, message).hint(
+        "give its envelope: `git show COMMIT:DIR/bundle.dsse.json > old.dsse.json`, then `--rollback-from old.dsse.json`",
+    ))
+}
+
 /// A private key in a bundle would be published with it.
-fn refuse_keys_inside(fetched: &crate::bundle::FetchedBundle) -> Result<(), Failure> {
+fn refuse_keys_inside(fetched: &FetchedBundle) -> Result<(), Failure> {
     let is_key = |bytes: &[u8]| {
         bytes.starts_with(b"-----BEGIN ")
             && bytes.windows(12).take(64).any(|w| w == b"PRIVATE KEY-")
@@ -259,6 +309,12 @@ fn print_statement(
         } = requirement;
         out.line(&format!(
             "  requires   {bundle} at least {epoch}.{revision}"
+        ))?;
+    }
+    if let Some(older) = &predicate.rolls_back {
+        out.line(&format!(
+            "  rolls back to revision {}.{}, {}",
+            older.epoch, older.revision, older.payload_sha256
         ))?;
     }
     let named: Vec<String> = envelope.keyids().map(|id| id.to_string()).collect();

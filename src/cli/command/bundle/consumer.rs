@@ -1,6 +1,7 @@
 //! `ordain bundle pull | verify | list`: what consumers do.
 
 use clap::Args;
+use jiff::Timestamp;
 
 use super::target::{self, SourceFlags, Target};
 use crate::bundle::Origin;
@@ -11,10 +12,13 @@ use crate::cli::project;
 use crate::cli::report::Failure;
 use crate::cli::session::{FetchFlags, with_pipeline};
 use crate::cli::ui::{Output, escape, note};
+use crate::config::{BundleSource, FirstUse, TrustSource};
 use crate::diag::Code;
 use crate::lockfile::{LOCK_FILE, Lockfile};
-use crate::pipeline::{Locking, PulledBundle, Subject, Transfer, effective};
-use crate::trust::{TrustRoot, VerifiedBundle};
+use crate::pipeline::{
+    Confirmation, Locking, PipelineError, PulledBundle, Subject, Transfer, effective,
+};
+use crate::trust::{TrustRoot, VerifiedBundle, VerifyError};
 
 #[derive(Debug, Args)]
 pub(crate) struct Pull {
@@ -23,6 +27,9 @@ pub(crate) struct Pull {
     /// Take what the refs point at now, even under CI.
     #[arg(long, conflicts_with_all = ["locked", "frozen", "url"])]
     update: bool,
+    /// Trust the first trust root that is found, until `ordain trust confirm`; never under CI or without a terminal.
+    #[arg(long)]
+    tofu: bool,
     #[command(flatten)]
     source: SourceFlags,
     #[command(flatten)]
@@ -55,15 +62,18 @@ pub(crate) struct List {
 /// Runs `ordain bundle pull`.
 pub(super) fn pull(context: &Context, args: &Pull) -> Result<Exit, Failure> {
     let mut out = Output::stdout();
+    let first_use = first_use(context, args)?;
     with_pipeline(context, &args.fetch, |pipeline| {
         match target::find(context, args.url.as_deref(), &args.source)? {
-        Target::Configured(config, _) if args.url.is_none() => {
+        Target::Configured(mut config, _) if args.url.is_none() => {
+            config.trust.first_use = first_use;
             let locking = if args.update {
                     Locking::Update
                 } else {
                     args.fetch.locking(context, Locking::Update)
                 };
             let pulled = pipeline.pull(&config, locking)?;
+            tell_root(&mut out, &pulled.root, pulled.advanced_from, pulled.confirmation)?;
             for bundle in &pulled.bundles {
                 out.line(&change(bundle))?;
                 print(&mut out, &bundle.bundle, &pulled.root)?;
@@ -72,10 +82,11 @@ pub(super) fn pull(context: &Context, args: &Pull) -> Result<Exit, Failure> {
             Ok(())
         }
         Target::Repository(repository) => {
-            let root = pipeline.trust_root(&args.source.trust(context)?)?;
-            let pulled = pipeline.pull_repository(&context.env.current, &repository, &root)?;
+            let trust = TrustSource { first_use, ..args.source.trust(context)? };
+            let (pulled, trusted) = pipeline.pull_repository(&context.env.current, &repository, &trust)?;
+            tell_root(&mut out, &trusted.root, trusted.advanced_from, trusted.confirmation)?;
             out.line(&change(&pulled))?;
-            print(&mut out, &pulled.bundle, &root)?;
+            print(&mut out, &pulled.bundle, &trusted.root)?;
             note("the bundle was verified and kept; name it in `ordain.yaml` to decide with it");
             Ok(())
         }
@@ -123,6 +134,69 @@ fn explain(context: &Context, args: &Verify) -> Result<Exit, Failure> {
         .map_or(Ok(Exit::Success), |error| Err(error.into()))
 }
 
+/// Whether the first root found may be trusted. Someone must see which one it is.
+fn first_use(context: &Context, args: &Pull) -> Result<FirstUse, Failure> {
+    if !args.tofu {
+        return Ok(FirstUse::Refused);
+    }
+    let reason = match (context.env.ci, context.env.terminal) {
+        (true, _) => "under CI",
+        (false, false) => "without a terminal",
+        (false, true) => return Ok(FirstUse::Allowed),
+    };
+    Err(Failure::new(
+        Code::FIRST_USE_REFUSED,
+        format!("`--tofu` is refused {reason}"),
+    ))
+}
+
+/// What became of the trust root.
+fn tell_root(
+    out: &mut Output,
+    root: &TrustRoot,
+    advanced_from: Option<u64>,
+    confirmation: Confirmation,
+) -> Result<(), Failure> {
+    if let Some(before) = advanced_from {
+        out.line(&format!("trust root {before} -> {}", root.version()))?;
+    }
+    if confirmation == Confirmation::FirstUse {
+        out.line(&format!("fingerprint {}", root.fingerprint()))?;
+        note(
+            "hint: ask the root's owners for the fingerprint by another way, and run `ordain trust confirm sha256:…` with it",
+        );
+    }
+    warn(out, confirmation)
+}
+
+fn warn(out: &mut Output, confirmation: Confirmation) -> Result<(), Failure> {
+    confirmation.warning().map_or(Ok(()), |line| out.line(line))
+}
+
+/// A statement past its time is refused here; whoever wonders why decisions go on is told until when.
+fn late(error: PipelineError, source: &BundleSource) -> Failure {
+    let ended = match &error {
+        PipelineError::Verify { error, .. } => match **error {
+            VerifyError::Expired { expires } => Some(expires),
+            VerifyError::TooOld { issued, max_age } => {
+                Some(issued.saturating_add(max_age).unwrap_or(Timestamp::MAX))
+            }
+            _ => None,
+        },
+        _ => None,
+    };
+    let failure = Failure::from(error);
+    match (ended, source.grace) {
+        (Some(ended), Some(grace)) => {
+            let until = grace.after(ended);
+            failure.detail(format!(
+                "grace      {grace}: if it is active already, it decides until {until}, each decision marked stale"
+            ))
+        }
+        _ => failure,
+    }
+}
+
 /// Runs `ordain bundle verify`.
 pub(super) fn verify(context: &Context, args: &Verify) -> Result<Exit, Failure> {
     if args.explain {
@@ -132,7 +206,8 @@ pub(super) fn verify(context: &Context, args: &Verify) -> Result<Exit, Failure> 
     with_pipeline(context, &args.fetch, |pipeline| {
         match target::find(context, args.target.as_deref(), &args.source)? {
             Target::Configured(config, bundles) => {
-                let root = pipeline.trust_root(&config.trust)?;
+                let trusted = pipeline.newest_root(&config.trust)?;
+                let root = &trusted.root;
                 let lock = Lockfile::load(&config.base().join(LOCK_FILE))?.unwrap_or_default();
                 let mut together = Vec::new();
                 for source in &bundles {
@@ -140,9 +215,17 @@ pub(super) fn verify(context: &Context, args: &Verify) -> Result<Exit, Failure> 
                         config.base(),
                         &source.repository,
                         Some((source, lock.bundles.get(&source.name))),
-                        &root,
-                    )?;
-                    report(&mut out, &verified.bundle, &root)?;
+                        root,
+                    );
+                    let verified = verified.map_err(|error| late(error, source))?;
+                    report(&mut out, &verified.bundle, root)?;
+                    if let Some(grace) = source.grace {
+                        let until = grace.after(verified.bundle.validity().fresh_until());
+                        let until = until.min(root.document().expires);
+                        out.line(&format!(
+                            "  grace      {grace}: active, it decides until {until}"
+                        ))?;
+                    }
                     together.push(verified.bundle);
                 }
                 // Bundles that a pull would refuse are not verified.
@@ -154,21 +237,21 @@ pub(super) fn verify(context: &Context, args: &Verify) -> Result<Exit, Failure> 
                         config.mode,
                     )?;
                 }
-                Ok(())
+                warn(&mut out, trusted.confirmation)
             }
             Target::Repository(repository) => {
-                let root = pipeline.trust_root(&args.source.trust(context)?)?;
+                let trusted = pipeline.newest_root(&args.source.trust(context)?)?;
+                let root = &trusted.root;
                 let verified =
-                    pipeline.verify_repository(&context.env.current, &repository, None, &root)?;
-                report(&mut out, &verified.bundle, &root)
+                    pipeline.verify_repository(&context.env.current, &repository, None, root)?;
+                report(&mut out, &verified.bundle, root)?;
+                warn(&mut out, trusted.confirmation)
             }
             Target::Directory(dir) => {
-                let root = pipeline.trust_root(&args.source.trust(context)?)?;
-                report(
-                    &mut out,
-                    &pipeline.verify_directory(&dir, None, &root)?,
-                    &root,
-                )
+                let trusted = pipeline.newest_root(&args.source.trust(context)?)?;
+                let verified = pipeline.verify_directory(&dir, None, &trusted.root)?;
+                report(&mut out, &verified, &trusted.root)?;
+                warn(&mut out, trusted.confirmation)
             }
         }
     })?;
@@ -215,6 +298,12 @@ fn print(out: &mut Output, bundle: &VerifiedBundle, root: &TrustRoot) -> Result<
         predicate.namespace
     ))?;
     out.line(&format!("  payload    {}", bundle.payload()))?;
+    if let Some(older) = &predicate.rolls_back {
+        out.line(&format!(
+            "  rolls back to revision {}.{}, {}",
+            older.epoch, older.revision, older.payload_sha256
+        ))?;
+    }
     match bundle.origin() {
         Origin::Git {
             url,
@@ -245,17 +334,23 @@ fn change(pulled: &PulledBundle) -> String {
             format!("{objects} objects, {}", indicatif::HumanBytes(bytes))
         }
     };
+    let step = predicate
+        .rolls_back
+        .as_ref()
+        .map_or_else(String::new, |older| {
+            format!(", which rolls back to {}.{}", older.epoch, older.revision)
+        });
     match &pulled.before {
         Some(before) if before.payload == pulled.bundle.payload() => {
             format!("bundle {name} is up to date at revision {now} ({transfer})")
         }
         Some(before) => {
             format!(
-                "bundle {name} went from revision {}.{} to {now} ({transfer})",
+                "bundle {name} went from revision {}.{} to {now}{step} ({transfer})",
                 before.epoch, before.revision
             )
         }
-        None => format!("bundle {name} is new, at revision {now} ({transfer})"),
+        None => format!("bundle {name} is new, at revision {now}{step} ({transfer})"),
     }
 }
 
@@ -264,13 +359,21 @@ pub(super) fn list(context: &Context, args: &List) -> Result<Exit, Failure> {
     let config = project::config(context)?;
     let lock = Lockfile::load(&config.base().join(LOCK_FILE))?.unwrap_or_default();
     let mut out = Output::stdout();
+    let known = with_pipeline(context, &FetchFlags::default(), |pipeline| {
+        Ok(pipeline.anchored(&config.trust)?)
+    })?;
+    let confirmation = known.map(|known| known.confirmation);
     if args.json {
         let bundles: Vec<serde_json::Value> = config
             .bundles
             .iter()
             .map(|source| serde_json::json!({"name": source.name, "active": lock.bundles.get(&source.name)}))
             .collect();
-        let value = serde_json::json!({"format_version": 1, "bundles": bundles});
+        let value = serde_json::json!({
+            "format_version": 1,
+            "root_confirmed": confirmation.map(|known| known != Confirmation::FirstUse),
+            "bundles": bundles,
+        });
         out.line(&serde_json::to_string_pretty(&value).unwrap_or_default())?;
     } else {
         for source in &config.bundles {
@@ -291,6 +394,9 @@ pub(super) fn list(context: &Context, args: &List) -> Result<Exit, Failure> {
                 }
                 None => out.line(&format!("{:20} not pulled", source.name))?,
             }
+        }
+        if let Some(confirmation) = confirmation {
+            warn(&mut out, confirmation)?;
         }
     }
     out.flush()?;

@@ -8,6 +8,7 @@ use super::author::is_bundle_directory;
 use crate::cli::command::Context;
 use crate::cli::project;
 use crate::cli::report::Failure;
+use crate::cli::trust_flags::TrustFlags;
 use crate::config::{BundleSource, Config, Repository, TrustSource};
 use crate::diag::Code;
 use crate::digest::Sha256Digest;
@@ -22,11 +23,10 @@ pub(super) struct SourceFlags {
     /// The bundle's directory within the repository.
     #[arg(long, value_name = "DIR")]
     path: Option<String>,
-    /// The directory of the trust root; that of the configuration where none is given.
-    #[arg(long, value_name = "DIR")]
-    trust_root: Option<PathBuf>,
+    #[command(flatten)]
+    trust: TrustFlags,
     /// The fingerprint of the first trust root.
-    #[arg(long, value_name = "SHA256", requires = "trust_root")]
+    #[arg(long, value_name = "SHA256", requires = "trust_place")]
     fingerprint: Option<Sha256Digest>,
 }
 
@@ -43,14 +43,7 @@ pub(super) enum Target {
 impl SourceFlags {
     /// The trust root on the command line, else that of the configuration.
     pub(super) fn trust(&self, context: &Context) -> Result<TrustSource, Failure> {
-        match (&self.trust_root, self.fingerprint) {
-            (Some(dir), Some(fingerprint)) => Ok(TrustSource {
-                dir: context.env.resolve(dir),
-                fingerprint,
-            }),
-            (Some(_), None) => Err(project::fingerprint_needed()),
-            (None, _) => Ok(project::config(context)?.trust),
-        }
+        self.trust.source(context, self.fingerprint)
     }
 
     /// What the configuration says of a bundle is not overruled by flags.
@@ -58,7 +51,8 @@ impl SourceFlags {
         let given = [
             ("--ref", self.reference.is_some()),
             ("--path", self.path.is_some()),
-            ("--trust-root", self.trust_root.is_some()),
+            ("--trust-root", self.trust.trust_root.is_some()),
+            ("--trust-git", self.trust.trust_git.is_some()),
         ];
         match given.iter().find(|(_, is_given)| *is_given) {
             None => Ok(()),
