@@ -35,6 +35,7 @@ fn root() -> TrustRoot {
             .iter()
             .map(|name| name.parse().unwrap())
             .collect::<BTreeSet<_>>(),
+        git_signature: None,
     };
     let principals = names.iter().zip(keys()).map(|(name, key)| {
         let keys = vec![key.public()];
@@ -70,6 +71,7 @@ fn bundle(count: usize) -> FetchedBundle {
         origin: Origin::Directory { path },
         envelope: None,
         files,
+        git: None,
     };
     let next = NextRevision {
         now: now(),

@@ -16,7 +16,7 @@ use ordain::engine::request::{Request, RequestLimits};
 use ordain::json;
 use ordain::log::{Checkpoint, VerifierKey};
 use ordain::policy::validate;
-use ordain::trust::{Envelope, PublicKey, RootDocument};
+use ordain::trust::{AgentAnswer, Envelope, PublicKey, RootDocument, SshSignature};
 use ordain::yaml;
 
 /// A function that reads hostile bytes, and says whether it took them.
@@ -24,6 +24,7 @@ pub(crate) type Entry = fn(&[u8]) -> bool;
 
 /// Every target by its name, which is that of its corpus.
 pub(crate) const TARGETS: &[(&str, Entry)] = &[
+    ("agent", agent),
     ("checkpoint", checkpoint),
     ("envelope", envelope),
     ("input", input),
@@ -33,6 +34,7 @@ pub(crate) const TARGETS: &[(&str, Entry)] = &[
     ("public_key", public_key),
     ("request", request),
     ("root", root),
+    ("ssh_signature", ssh_signature),
     ("statement", statement),
     ("verifier_key", verifier_key),
     ("yaml", yaml),
@@ -141,6 +143,31 @@ pub(crate) fn public_key(bytes: &[u8]) -> bool {
         return false;
     };
     assert_eq!(key.to_openssh().parse::<PublicKey>().as_ref(), Ok(&key));
+    true
+}
+
+/// What ssh-agent answers: a list of keys, or a signature.
+pub(crate) fn agent(bytes: &[u8]) -> bool {
+    let answer = AgentAnswer::new(bytes);
+    let identities = accepted(answer.identities());
+    for identity in identities.iter().flatten() {
+        if let Some(key) = accepted(identity.key.clone()) {
+            assert_eq!(key.id(), identity.id);
+        }
+    }
+    let signature = accepted(answer.signature());
+    assert!(identities.is_none() || signature.is_none(), "both at once");
+    identities.is_some() || signature.is_some()
+}
+
+/// An armored SSH signature.
+pub(crate) fn ssh_signature(bytes: &[u8]) -> bool {
+    let Some(first) = accepted(SshSignature::parse(bytes)) else {
+        return false;
+    };
+    let second = SshSignature::parse(first.to_armored().as_bytes());
+    assert_eq!(second.as_ref(), Ok(&first));
+    accepted(first.verify(first.namespace(), b"message"));
     true
 }
 

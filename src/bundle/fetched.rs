@@ -49,6 +49,29 @@ impl Origin {
     }
 }
 
+/// The Git objects that lead from a ref to the bundle's files, verbatim and unchecked: what a signature of Git's own covers.
+/// `trust` computes their ids again, from the files up.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct GitEvidence {
+    /// The full name of the tag that was asked for; none where it was a branch or a commit id, which vouch for nothing.
+    pub reference: Option<String>,
+    /// The commit.
+    pub commit: Vec<u8>,
+    /// The tag object that the ref points at, where there is one.
+    pub tag: Option<Vec<u8>>,
+    /// The trees from the commit's own down to the one that holds the bundle's directory; none where that is the commit's own.
+    pub trees: Vec<Vec<u8>>,
+}
+
+impl GitEvidence {
+    /// The bytes of all objects.
+    #[must_use]
+    pub fn bytes(&self) -> usize {
+        let trees = self.trees.iter().map(Vec::len).sum::<usize>();
+        self.commit.len() + self.tag.as_ref().map_or(0, Vec::len) + trees
+    }
+}
+
 /// A bundle's files in memory, every name linted. The bytes that are verified later are these.
 #[derive(Debug, Clone)]
 pub struct FetchedBundle {
@@ -58,4 +81,6 @@ pub struct FetchedBundle {
     pub envelope: Option<Vec<u8>>,
     /// Every other file.
     pub files: BTreeMap<BundlePath, Arc<[u8]>>,
+    /// The Git objects around them, where they came from Git.
+    pub git: Option<Arc<GitEvidence>>,
 }

@@ -31,6 +31,8 @@ pub struct Limits {
     pub object_bytes: u64,
     /// Git objects in the closure of a commit's tree.
     pub objects: usize,
+    /// Bytes of the commit, the tag and the trees that are kept as evidence beside a bundle.
+    pub evidence_bytes: usize,
 }
 
 impl Default for Limits {
@@ -49,6 +51,7 @@ impl Default for Limits {
             fetch_time: Duration::from_secs(600),
             object_bytes: 64 << 20,
             objects: 100_000,
+            evidence_bytes: 16 << 20,
         }
     }
 }

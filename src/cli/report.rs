@@ -11,7 +11,9 @@ use crate::engine::request::RequestError;
 use crate::lockfile::LockError;
 use crate::log::LogError;
 use crate::pipeline::PipelineError;
-use crate::trust::{PrivateKeyError, RootError, SignError, VerifyError};
+use crate::trust::{
+    AllowedSignersError, DraftError, EditError, PrivateKeyError, RootError, SignError, VerifyError,
+};
 
 /// A failed command.
 #[derive(Debug, Clone)]
@@ -181,6 +183,7 @@ macro_rules! plain {
 }
 
 plain!(
+    AllowedSignersError,
     LockError,
     PrivateKeyError,
     RequestError,
@@ -193,7 +196,13 @@ impl From<PipelineError> for Failure {
         match error {
             PipelineError::Policy(diagnostics) => diagnostics.into(),
             PipelineError::Root(error) => error.into(),
-            PipelineError::RootFile { file, error } => Self::from(*error).about(&file),
+            PipelineError::RootFile { file, error } => match *error {
+                RootError::Envelope(error) => {
+                    envelope_of_root(Self::new(error.code(), error.to_string()))
+                }
+                error => error.into(),
+            }
+            .about(&file),
             PipelineError::Confirm { said, remembered } => confirm_mismatch(&said, &remembered),
             PipelineError::Lock(error) => error.into(),
             PipelineError::Verify { bundle, error } => {
@@ -220,11 +229,28 @@ impl From<RootError> for Failure {
         let failure = Self::new(error.code(), error.to_string());
         match &error {
             RootError::Unsigned { shortfall, .. } => who_signed(failure, shortfall),
-            // The envelope's own help is about bundles.
             RootError::Envelope(_) => {
-                failure.hint("restore the file, or get it again from whoever runs the trust root")
+                envelope_of_root(failure).about("a `N.root.json` of the trust root")
             }
             _ => failure,
+        }
+    }
+}
+
+impl From<EditError> for Failure {
+    fn from(error: EditError) -> Self {
+        match error {
+            EditError::Root(error) => error.into(),
+            error => Self::new(error.code(), error.to_string()),
+        }
+    }
+}
+
+impl From<DraftError> for Failure {
+    fn from(error: DraftError) -> Self {
+        match error {
+            DraftError::Root(error) => error.into(),
+            error => Self::new(error.code(), error.to_string()),
         }
     }
 }
@@ -243,6 +269,11 @@ impl From<VerifyError> for Failure {
             _ => failure,
         }
     }
+}
+
+/// The envelope's own help is about bundles.
+fn envelope_of_root(failure: Failure) -> Failure {
+    failure.hint("restore the file, or get it again from whoever runs the trust root")
 }
 
 fn confirm_mismatch(said: &Sha256Digest, remembered: &Sha256Digest) -> Failure {

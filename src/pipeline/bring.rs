@@ -97,7 +97,18 @@ impl Pipeline<'_> {
             transfer,
             movement,
         } = self.fetch_locked(config.base(), source, locked)?;
-        let bundle = check(bundle)?;
+        let bundle = match check(bundle) {
+            // A tag's signature comes by the tag alone: the locked commit id does not lead there.
+            Err(PipelineError::Verify { error, .. })
+                if matches!(*error, VerifyError::GitSignature { .. }) =>
+            {
+                let reference = parse_ref(&source.repository, name.as_str())?;
+                let fetched =
+                    self.fetch(config.base(), &source.repository, name.as_str(), &reference)?;
+                check(fetched.bundle)?
+            }
+            checked => checked?,
+        };
         if bundle.payload() != locked.payload {
             return Err(PipelineError::LockChanged {
                 bundle: name.clone(),

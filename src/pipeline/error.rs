@@ -12,6 +12,7 @@ use crate::source::directory::DirectoryError;
 use crate::source::git::FetchError;
 use crate::source::state::StateError;
 use crate::source::store::StoreError;
+use crate::source::transfer::TransferError;
 use crate::source::{RefError, UrlError};
 use crate::trust::{RequiresError, RootError, VerifyError};
 
@@ -140,6 +141,15 @@ pub enum PipelineError {
         /// The bundle.
         bundle: BundleName,
     },
+    /// A file that carries roots and bundles.
+    #[error(transparent)]
+    Transfer(#[from] TransferError),
+    /// A bundle that is neither in the imported file nor active.
+    #[error("bundle `{bundle}` is neither in the export nor active here")]
+    NotCarried {
+        /// The bundle.
+        bundle: BundleName,
+    },
     /// The clock is behind a time that this machine has seen.
     #[error("the clock says {now}, and this machine has seen {seen}")]
     ClockWentBack {
@@ -189,6 +199,8 @@ impl PipelineError {
             Self::NotLocked { .. } => Code::LOCK_MISSING,
             Self::LockedElsewhere { .. } | Self::LockChanged { .. } => Code::LOCK_CHANGED,
             Self::Offline { .. } => Code::SOURCE_OFFLINE,
+            Self::Transfer(error) => error.code(),
+            Self::NotCarried { .. } => Code::TRANSFER_LACKS,
             Self::ClockWentBack { .. } => Code::STATE_CLOCK,
         }
     }

@@ -24,6 +24,7 @@ mod project;
 mod pull;
 mod roots;
 mod step;
+mod transfer;
 mod verify;
 mod walk;
 
@@ -45,6 +46,7 @@ use crate::trust::{OlderRevision, RevisionName, TrustRoot, VerifiedBundle};
 
 pub use crate::source::InsecureHttp;
 pub use crate::source::git::{Credentials, Movement, Network, Progress, Transfer, Watch};
+pub use crate::source::state::{Equivocated, Equivocation};
 pub use anchor::Anchored;
 pub use error::PipelineError;
 pub use explain::{Explained, ExplainedBundle, Explanation, Outcome, StepFact, Subject};
@@ -52,6 +54,7 @@ pub use project::project_identity;
 pub use pull::{Locking, Pulled, PulledBundle};
 pub use roots::{Confirmation, Trusted, root_files, trust_root};
 pub use step::{Part, Step};
+pub use transfer::{Exported, Imported, Provenance, TransferError};
 
 /// Where this machine keeps things.
 #[derive(Debug, Clone)]

@@ -12,6 +12,7 @@ use super::{Network, Pipeline, effective};
 use crate::bundle::Origin;
 use crate::config::{BundleSource, Config, Repository, TrustSource};
 use crate::lockfile::{LOCK_FILE, LockedBundle, Lockfile};
+use crate::name::BundleName;
 use crate::resolve::EffectivePolicy;
 use crate::source::git::{Movement, Progress, Transfer};
 use crate::source::state::{self, Advance, Mark, State};
@@ -70,10 +71,10 @@ pub(super) enum Purpose {
 }
 
 /// What is known before anything is written.
-struct Gathered {
-    pulled: Pulled,
+pub(super) struct Gathered {
+    pub(super) pulled: Pulled,
     /// The lockfile as it was read.
-    lock: Lockfile,
+    pub(super) lock: Lockfile,
     /// The marks as they were read.
     state: State,
     now: Timestamp,
@@ -128,7 +129,19 @@ impl Pipeline<'_> {
         };
         let gathered = here.gather(config, Locking::Locked, purpose).ok()?;
         let next = next_lockfile(config, &gathered.pulled.bundles);
-        if locking != Locking::Locked && next != gathered.lock {
+        // A later root alone changes nothing of what is locked; the next pull writes it down.
+        let is_news = |(name, new): (&BundleName, &LockedBundle)| {
+            gathered.lock.bundles.get(name).is_none_or(|old| {
+                let root_version = old.root_version;
+                LockedBundle {
+                    root_version,
+                    ..new.clone()
+                } != *old
+            })
+        };
+        let has_news =
+            next.bundles.len() != gathered.lock.bundles.len() || next.bundles.iter().any(is_news);
+        if locking != Locking::Locked && has_news {
             return None;
         }
         // A pull may have ended meanwhile, and raised the marks above what was locked before.
@@ -137,7 +150,7 @@ impl Pipeline<'_> {
     }
 
     /// Steps 1 to 3 of a pull.
-    fn gather(
+    pub(super) fn gather(
         &self,
         config: &Config,
         locking: Locking,
@@ -235,7 +248,7 @@ impl Pipeline<'_> {
         self.raise_marks(bundles, root, &gathered.state, gathered.now)
     }
 
-    fn raise_marks(
+    pub(super) fn raise_marks(
         &self,
         bundles: &[PulledBundle],
         root: &TrustRoot,
@@ -266,7 +279,7 @@ impl Pipeline<'_> {
     }
 
     /// One pull at a time on this machine's state; the others wait.
-    fn lock(&self) -> Result<File, PipelineError> {
+    pub(super) fn lock(&self) -> Result<File, PipelineError> {
         let waiting = || {
             (self.watch)(&Progress {
                 stage: "waiting for another pull",
@@ -283,12 +296,12 @@ impl Pipeline<'_> {
     }
 }
 
-fn lock_path(config: &Config) -> PathBuf {
+pub(super) fn lock_path(config: &Config) -> PathBuf {
     config.base().join(LOCK_FILE)
 }
 
 /// What step 5 of a pull writes.
-fn next_lockfile(config: &Config, bundles: &[PulledBundle]) -> Lockfile {
+pub(super) fn next_lockfile(config: &Config, bundles: &[PulledBundle]) -> Lockfile {
     let entry = |(source, pulled): (&BundleSource, &PulledBundle)| {
         (source.name.clone(), locked(source, pulled))
     };

@@ -153,7 +153,9 @@ impl PipelineError {
             Self::ClockWentBack { .. } => Step::Clock,
             Self::Url { .. } | Self::Ref { .. } => Step::Source,
             Self::Fetch { error, .. } => of_fetch(error),
-            Self::Store(_) | Self::Offline { .. } => Step::Fetch,
+            Self::Store(_) | Self::Offline { .. } | Self::Transfer(_) | Self::NotCarried { .. } => {
+                Step::Fetch
+            }
             Self::Directory(_) => Step::Tree,
             Self::Verify { error, .. } => Step::Bundle(error.check()),
             Self::Requires(_) => Step::Requires,

@@ -84,8 +84,16 @@ impl Walk {
     }
 }
 
-/// `N.root.json` of the roots' repository, by version.
-type Fetched = BTreeMap<u64, Arc<[u8]>>;
+/// `N.root.json` of the roots' repository, or of a file that was carried here, by version.
+pub(super) type Fetched = BTreeMap<u64, Arc<[u8]>>;
+
+/// Where newer roots are looked for.
+enum Newer<'a> {
+    /// In their repository, when this says so.
+    Repository(Reach),
+    /// Among those that were brought here.
+    Brought(&'a Fetched),
+}
 
 impl Pipeline<'_> {
     /// The trust root in force here: of the trust directory and of earlier walks. Nothing is fetched.
@@ -122,6 +130,32 @@ impl Pipeline<'_> {
         reach: Reach,
         keeping: Keeping,
     ) -> Result<Trusted, PipelineError> {
+        let newer = Newer::Repository(reach);
+        self.walk_over(trust, state, now, seen, newer, keeping)
+    }
+
+    /// The walk over roots that were brought here by hand, in place of their repository's. What is verified is in force.
+    pub(super) fn walk_brought(
+        &self,
+        trust: &TrustSource,
+        state: &State,
+        now: Timestamp,
+        seen: u64,
+        brought: &Fetched,
+    ) -> Result<Trusted, PipelineError> {
+        let newer = Newer::Brought(brought);
+        self.walk_over(trust, state, now, seen, newer, Keeping::Keep)
+    }
+
+    fn walk_over(
+        &self,
+        trust: &TrustSource,
+        state: &State,
+        now: Timestamp,
+        seen: u64,
+        newer: Newer<'_>,
+        keeping: Keeping,
+    ) -> Result<Trusted, PipelineError> {
         let (pinned, confirmation) = self.fingerprint(trust, state)?;
         let mut walk = self.known(trust, pinned, now)?;
         let known = walk.as_ref().map(|walk| walk.last().version());
@@ -133,14 +167,24 @@ impl Pipeline<'_> {
             let last = walk.last();
             last.version() >= seen_of(&last.fingerprint()) && last.document().expires > now
         };
-        let wants = match reach {
+        let wants = |reach| match reach {
             Reach::Here => false,
             Reach::WhereNeeded => !walk.as_ref().is_some_and(is_enough),
             Reach::Newest => true,
         };
-        if let Some(repository) = trust.repository.as_ref().filter(|_| wants) {
-            let fetched = self.fetch_roots(&trust.base, repository)?;
-            let result = self.follow(&mut walk, pinned, repository, &fetched, keeping, now);
+        let repository = trust.repository.as_ref();
+        let found = match &newer {
+            Newer::Brought(brought) => Some(("the export".to_owned(), (*brought).clone())),
+            Newer::Repository(reach) => match repository.filter(|_| wants(*reach)) {
+                Some(repository) => {
+                    let fetched = self.fetch_roots(&trust.base, repository)?;
+                    Some((place_of(repository), fetched))
+                }
+                None => None,
+            },
+        };
+        if let Some((place, fetched)) = found {
+            let result = self.follow(&mut walk, pinned, &place, &fetched, keeping, now);
             // What was verified before a bad root is in force.
             if let Some(walk) = walk.as_ref().filter(|_| keeping == Keeping::Keep) {
                 self.raise_root(walk.last(), state, now)?;
@@ -149,7 +193,9 @@ impl Pipeline<'_> {
         }
         let Some(walk) = walk else {
             return Err(match &trust.repository {
-                Some(_) if reach == Reach::Here => PipelineError::RootOffline,
+                Some(_) if matches!(newer, Newer::Repository(Reach::Here)) => {
+                    PipelineError::RootOffline
+                }
                 _ => RootError::Missing.into(),
             });
         };
@@ -291,22 +337,13 @@ impl Pipeline<'_> {
         &self,
         walk: &mut Option<Walk>,
         pinned: Option<Sha256Digest>,
-        repository: &Repository,
+        place: &str,
         fetched: &Fetched,
         keeping: Keeping,
         now: Timestamp,
     ) -> Result<(), PipelineError> {
         let limits = self.limits;
-        let label = |version: u64| {
-            let path = &repository.path;
-            let slash = if path.is_empty() { "" } else { "/" };
-            in_file(format!(
-                "`{}{slash}{}` of `{}`",
-                path.escape_debug(),
-                file_name(version),
-                repository.git.escape_debug()
-            ))
-        };
+        let label = |version: u64| in_file(format!("`{}` of {place}", file_name(version)));
         let keep = |fingerprint: Sha256Digest, version: u64, bytes: &[u8]| match keeping {
             Keeping::Keep => {
                 KeptRoots::new(&self.directories.state, &fingerprint).keep(version, bytes)
@@ -374,6 +411,15 @@ impl Pipeline<'_> {
             Clock::System => now,
             Clock::Fixed(_) => state.last_seen().unwrap_or(Timestamp::UNIX_EPOCH),
         }
+    }
+}
+
+/// A repository's directory, in words that are fit for a terminal.
+fn place_of(repository: &Repository) -> String {
+    let git = repository.git.escape_debug();
+    match repository.path.as_str() {
+        "" => format!("`{git}`"),
+        path => format!("`{git}`, directory `{}`", path.escape_debug()),
     }
 }
 

@@ -175,6 +175,7 @@ impl<'a> Collector<'a> {
             origin,
             envelope,
             files,
+            git: None,
         }
     }
 }

@@ -10,6 +10,7 @@ pub mod project;
 pub mod roots;
 pub mod state;
 pub mod store;
+pub mod transfer;
 
 mod content;
 mod durable;

@@ -3,7 +3,7 @@
 //! ```text
 //! <cache>/store/v1/<sha256 of the payload>.bundle
 //!
-//! ordain-store/v1 LF  <length of the header> LF  <header: JSON> LF  <envelope> <file> <file> …
+//! ordain-store/v1 LF  <length of the header> LF  <header: JSON> LF  <commit> <tag> <tree> … <envelope> <file> …
 //! ```
 //!
 //! One file a bundle: ten thousand policies load with one sequential read instead of ten thousand opens, and one rename
@@ -13,7 +13,7 @@
 //! checked here is that the container is whole and its names are sound.
 
 use std::fs::{self, File};
-use std::io::{self, BufRead, BufReader, Read};
+use std::io::{self, BufRead, BufReader, Read, Write};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
@@ -22,14 +22,14 @@ use serde::{Deserialize, Serialize};
 
 use super::content::{Collector, admit};
 use super::durable;
-use crate::bundle::{BundlePath, ENVELOPE_FILE, FetchedBundle, Limits, Origin};
+use crate::bundle::{BundlePath, ENVELOPE_FILE, FetchedBundle, GitEvidence, Limits, Origin};
 use crate::diag::Code;
 use crate::digest::{CommitId, Sha256Digest};
 
 const MAGIC: &str = "ordain-store/v1";
 const ENDING: &str = "bundle";
 /// The most bytes of a header: some 300 for each of the files that the default limits allow.
-const MAX_HEADER: usize = 16 << 20;
+pub(super) const MAX_HEADER: usize = 16 << 20;
 
 /// Bundles on this machine. Cheap to make; touches nothing until it is used.
 #[derive(Debug, Clone)]
@@ -78,6 +78,26 @@ struct HeaderV1 {
     envelope: Option<u64>,
     /// Names and bytes, sorted by name.
     files: Vec<(BundlePath, u64)>,
+    /// The Git objects around them; absent in what an older version wrote.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    git: Option<GitV1>,
+}
+
+/// Bytes of each Git object, in the order in which they stand.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct GitV1 {
+    reference: Option<String>,
+    commit: u64,
+    tag: Option<u64>,
+    trees: Vec<u64>,
+}
+
+impl GitV1 {
+    fn sizes(&self) -> impl Iterator<Item = u64> + Clone {
+        let trees = self.trees.iter().copied();
+        [self.commit].into_iter().chain(self.tag).chain(trees)
+    }
 }
 
 impl Store {
@@ -97,6 +117,7 @@ impl Store {
         if let Ok(Some(present)) = self.load(payload, &unlimited())
             && present.envelope == bundle.envelope
             && present.files == bundle.files
+            && present.git.as_deref() == evidence(bundle)
         {
             return Ok(());
         }
@@ -105,28 +126,7 @@ impl Store {
             path: path.clone(),
             source,
         };
-        let length = |bytes: &[u8]| u64::try_from(bytes.len()).unwrap_or(u64::MAX);
-        let header = HeaderV1 {
-            commit: bundle.origin.commit().cloned(),
-            envelope: bundle.envelope.as_deref().map(length),
-            files: bundle
-                .files
-                .iter()
-                .map(|(name, bytes)| (name.clone(), length(bytes)))
-                .collect(),
-        };
-        let header = serde_json::to_vec(&header).map_err(|error| failed(error.into()))?;
-        durable::replace(&path, |out| {
-            out.write_all(format!("{MAGIC}\n{}\n", header.len()).as_bytes())?;
-            out.write_all(&header)?;
-            out.write_all(b"\n")?;
-            out.write_all(bundle.envelope.as_deref().unwrap_or_default())?;
-            for bytes in bundle.files.values() {
-                out.write_all(bytes)?;
-            }
-            Ok(())
-        })
-        .map_err(failed)
+        durable::replace(&path, |out| write_entry(out, bundle)).map_err(failed)
     }
 
     /// The bundle with this payload, if it is there. Its bytes are what is on the disk: verify them.
@@ -216,6 +216,48 @@ impl Store {
     }
 }
 
+/// Writes a bundle in the format of the store.
+pub(super) fn write_entry(out: &mut dyn Write, bundle: &FetchedBundle) -> io::Result<()> {
+    let length = |bytes: &[u8]| u64::try_from(bytes.len()).unwrap_or(u64::MAX);
+    let header = HeaderV1 {
+        commit: bundle.origin.commit().cloned(),
+        envelope: bundle.envelope.as_deref().map(length),
+        files: bundle
+            .files
+            .iter()
+            .map(|(name, bytes)| (name.clone(), length(bytes)))
+            .collect(),
+        git: evidence(bundle).map(|git| GitV1 {
+            reference: git.reference.clone(),
+            commit: length(&git.commit),
+            tag: git.tag.as_deref().map(length),
+            trees: git.trees.iter().map(|tree| length(tree)).collect(),
+        }),
+    };
+    let header = serde_json::to_vec(&header)?;
+    out.write_all(format!("{MAGIC}\n{}\n", header.len()).as_bytes())?;
+    out.write_all(&header)?;
+    out.write_all(b"\n")?;
+    if let Some(git) = evidence(bundle) {
+        out.write_all(&git.commit)?;
+        out.write_all(git.tag.as_deref().unwrap_or_default())?;
+        for tree in &git.trees {
+            out.write_all(tree)?;
+        }
+    }
+    out.write_all(bundle.envelope.as_deref().unwrap_or_default())?;
+    for bytes in bundle.files.values() {
+        out.write_all(bytes)?;
+    }
+    Ok(())
+}
+
+/// The Git objects that are kept: larger ones are refused where they are needed.
+fn evidence(bundle: &FetchedBundle) -> Option<&GitEvidence> {
+    let limit = Limits::default().evidence_bytes;
+    bundle.git.as_deref().filter(|git| git.bytes() <= limit)
+}
+
 /// For comparing with what is there: the bundle at hand passed its own limits.
 fn unlimited() -> Limits {
     Limits {
@@ -227,7 +269,7 @@ fn unlimited() -> Limits {
     }
 }
 
-enum ReadError {
+pub(super) enum ReadError {
     Io(io::Error),
     Damaged(String),
 }
@@ -238,39 +280,45 @@ impl From<io::Error> for ReadError {
     }
 }
 
-fn damaged(reason: impl ToString) -> ReadError {
+pub(super) fn damaged(reason: impl ToString) -> ReadError {
     ReadError::Damaged(reason.to_string())
 }
 
 fn read(file: File, limits: &Limits) -> Result<FetchedBundle, ReadError> {
     let on_disk = file.metadata()?.len();
     let mut reader = BufReader::with_capacity(256 << 10, file);
-    let (magic, magic_bytes) = line(&mut reader)?;
-    if magic != MAGIC {
-        return Err(damaged("it is of another format"));
-    }
-    let (length, length_bytes) = line(&mut reader)?;
-    let length: usize = length.parse().map_err(|_| damaged("its header's length"))?;
-    if length > MAX_HEADER {
-        return Err(damaged("its header is too long"));
-    }
-    let mut header = vec![0; length];
-    reader.read_exact(&mut header)?;
-    let mut end = [0; 1];
-    reader.read_exact(&mut end)?;
+    read_entry(&mut reader, on_disk, limits)
+}
+
+/// Reads a bundle of exactly `length` bytes.
+pub(super) fn read_entry(
+    reader: &mut impl BufRead,
+    length: u64,
+    limits: &Limits,
+) -> Result<FetchedBundle, ReadError> {
+    let (header, before) = read_header(reader, MAGIC)?;
     let value = crate::json::parse(&header, MAX_HEADER).map_err(damaged)?;
     let header: HeaderV1 = serde_json::from_value(value).map_err(damaged)?;
 
     // Sizes are checked as a whole before anything is allocated for them.
     let sizes = header.files.iter().map(|(_, size)| *size);
+    let git = header.git.iter().flat_map(GitV1::sizes);
+    let git_bytes = git.clone().try_fold(0u64, u64::checked_add);
+    if !git_bytes.is_some_and(|bytes| bytes <= limits.evidence_bytes as u64) {
+        return Err(damaged("its git objects are too large"));
+    }
     let body = sizes
         .chain(header.envelope)
+        .chain(git)
         .try_fold(0u64, u64::checked_add)
         .ok_or_else(|| damaged("its sizes"))?;
-    let before = magic_bytes + length_bytes + u64::try_from(length).map_err(damaged)? + 1;
-    if end != *b"\n" || before.checked_add(body) != Some(on_disk) {
+    if before.checked_add(body) != Some(length) {
         return Err(damaged("its length is not what its header says"));
     }
+    let git = header
+        .git
+        .map(|git| read_git(reader, git).map(Arc::new))
+        .transpose()?;
     let total = AtomicU64::new(0);
     let mut collector = Collector::new(limits);
     let envelope_name: BundlePath = ENVELOPE_FILE.parse().map_err(damaged)?;
@@ -288,7 +336,52 @@ fn read(file: File, limits: &Limits) -> Result<FetchedBundle, ReadError> {
     let origin = Origin::Store {
         commit: header.commit,
     };
-    Ok(Collector::finish(origin, files))
+    let mut bundle = Collector::finish(origin, files);
+    bundle.git = git;
+    Ok(bundle)
+}
+
+fn read_git(reader: &mut impl Read, header: GitV1) -> Result<GitEvidence, ReadError> {
+    let mut object = |size: u64| -> Result<Vec<u8>, ReadError> {
+        let mut bytes = vec![0; usize::try_from(size).map_err(damaged)?];
+        reader.read_exact(&mut bytes)?;
+        Ok(bytes)
+    };
+    Ok(GitEvidence {
+        reference: header.reference,
+        commit: object(header.commit)?,
+        tag: header.tag.map(&mut object).transpose()?,
+        trees: header
+            .trees
+            .into_iter()
+            .map(object)
+            .collect::<Result<_, _>>()?,
+    })
+}
+
+/// `<magic> LF <length> LF <JSON> LF`: the JSON's bytes, and the bytes of all of it.
+pub(super) fn read_header(
+    reader: &mut impl BufRead,
+    magic: &str,
+) -> Result<(Vec<u8>, u64), ReadError> {
+    let (found, magic_bytes) = line(reader)?;
+    if found != magic {
+        return Err(damaged("it is of another format"));
+    }
+    let (length, length_bytes) = line(reader)?;
+    let length: usize = length.parse().map_err(|_| damaged("its header's length"))?;
+    if length > MAX_HEADER {
+        return Err(damaged("its header is too long"));
+    }
+    let mut header = vec![0; length];
+    reader.read_exact(&mut header)?;
+    let mut end = [0; 1];
+    reader.read_exact(&mut end)?;
+    if end != *b"\n" {
+        return Err(damaged("its header does not end where it says"));
+    }
+    let before = magic_bytes + length_bytes + u64::try_from(length).map_err(damaged)? + 1;
+    Ok((header, before))
 }
 
 /// A short line, without its end, and its bytes.
@@ -319,6 +412,12 @@ mod tests {
             },
             envelope: Some(b"{\"payload\":1}".to_vec()),
             files,
+            git: Some(Arc::new(GitEvidence {
+                reference: Some("refs/tags/v1".to_owned()),
+                commit: b"tree 1\n".to_vec(),
+                tag: Some(b"object 1\n".to_vec()),
+                trees: vec![b"above".to_vec(), Vec::new()],
+            })),
         }
     }
 
@@ -342,6 +441,7 @@ mod tests {
             assert_eq!(loaded.files, bundle.files);
             assert_eq!(loaded.envelope, bundle.envelope);
             assert_eq!(loaded.origin, bundle.origin);
+            assert_eq!(loaded.git, bundle.git);
         }
         assert_eq!(store.list().unwrap(), [payload]);
         assert!(store.remove(&payload).unwrap());
@@ -376,6 +476,30 @@ mod tests {
         assert!(store.load(&payload, &Limits::default()).is_err());
         store.insert(&payload, &bundle).unwrap();
         assert_eq!(fs::read(&path).unwrap(), whole);
+    }
+
+    #[test]
+    fn other_git_objects_of_the_same_bundle_take_their_place() {
+        let cache = tempfile::tempdir().unwrap();
+        let store = Store::new(cache.path());
+        let payload = Sha256Digest::of(b"p");
+        let limits = Limits::default();
+        let mut bundle = bundle(&[("a", b"12345")]);
+        let whole = bundle.git.take();
+        store.insert(&payload, &bundle).unwrap();
+        // As an older version wrote it.
+        let old = fs::read(store.path(&payload)).unwrap();
+        assert!(!String::from_utf8(old).unwrap().contains("git"));
+        assert_eq!(store.load(&payload, &limits).unwrap().unwrap().git, None);
+        bundle.git = whole;
+        store.insert(&payload, &bundle).unwrap();
+        let loaded = store.load(&payload, &limits).unwrap().unwrap();
+        assert_eq!(loaded.git, bundle.git);
+        let small = Limits {
+            evidence_bytes: 4,
+            ..limits
+        };
+        assert!(store.load(&payload, &small).is_err());
     }
 
     #[test]

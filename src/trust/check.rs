@@ -29,6 +29,8 @@ pub enum Check {
     Times,
     /// The trust root revokes neither the payload nor the revision.
     Revocation,
+    /// Git's own signature, where the role requires one.
+    GitSignature,
     /// The files are exactly those of the statement.
     FileSet,
     /// Every file has its signed digest.
@@ -39,7 +41,7 @@ pub enum Check {
 
 impl Check {
     /// All of them, in order.
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 13] = [
         Self::Envelope,
         Self::Signatures,
         Self::PayloadType,
@@ -49,6 +51,7 @@ impl Check {
         Self::Revision,
         Self::Times,
         Self::Revocation,
+        Self::GitSignature,
         Self::FileSet,
         Self::Digests,
         Self::Manifest,
@@ -67,6 +70,7 @@ impl Check {
             Self::Revision => "revision",
             Self::Times => "times",
             Self::Revocation => "revocation",
+            Self::GitSignature => "git-signature",
             Self::FileSet => "file-set",
             Self::Digests => "digests",
             Self::Manifest => "manifest",
@@ -92,6 +96,9 @@ impl Check {
                 "issued is at most five minutes ahead, expires is not past, nor is the consumer's `max_age`"
             }
             Self::Revocation => "the trust root revokes neither payload nor revision",
+            Self::GitSignature => {
+                "where the role requires it, a member signed the Git tag or commit too"
+            }
             Self::FileSet => "the files are exactly those that were signed",
             Self::Digests => "every file has the SHA-256 that was signed",
             Self::Manifest => "`bundle.yaml`, from those bytes, says the same as the statement",
@@ -127,6 +134,7 @@ impl VerifyError {
             }
             Self::Future { .. } | Self::Expired { .. } | Self::TooOld { .. } => Check::Times,
             Self::Revoked { .. } => Check::Revocation,
+            Self::GitSignature { .. } => Check::GitSignature,
             Self::Unlisted { .. } | Self::MissingFile { .. } => Check::FileSet,
             Self::FileDigest { .. } => Check::Digests,
             Self::Manifest(_) | Self::ManifestDiffers { .. } => Check::Manifest,

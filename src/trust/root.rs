@@ -146,6 +146,12 @@ pub enum RootError {
         /// The role.
         role: RoleName,
     },
+    /// A requirement on Git's signatures where nothing comes from Git.
+    #[error("role `{role}` requires a Git signature, which is for publishers only")]
+    GitSignature {
+        /// The role.
+        role: RoleName,
+    },
     /// A namespace of two publishers.
     #[error("the namespace `{namespace}` belongs to both `{first}` and `{second}`")]
     Overlap {
@@ -179,7 +185,8 @@ impl RootError {
             Self::TooMany
             | Self::NoRootRole
             | Self::UnknownPrincipal { .. }
-            | Self::Namespaces { .. } => Code::ROOT_RULES,
+            | Self::Namespaces { .. }
+            | Self::GitSignature { .. } => Code::ROOT_RULES,
             Self::SharedKey { .. } => Code::ROOT_SHARED_KEY,
             Self::Threshold { .. } => Code::ROOT_THRESHOLD,
             Self::Overlap { .. } => Code::ROOT_OVERLAP,
@@ -335,7 +342,7 @@ fn open(envelope: &Envelope, expected: u64) -> Result<RootDocument, RootError> {
 }
 
 /// Whether the `root` role of `by` is satisfied.
-fn satisfied(
+pub(super) fn satisfied(
     envelope: &Envelope,
     by: &RootDocument,
     version: u64,

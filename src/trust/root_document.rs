@@ -3,6 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::num::{NonZeroU32, NonZeroU64};
+use std::str::FromStr;
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -29,6 +30,41 @@ pub struct Principal {
     pub keys: Vec<PublicKey>,
 }
 
+/// Which of Git's own signatures a publisher's bundles must carry, beside those of the envelope.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum GitRequirement {
+    /// The commit's.
+    Commit,
+    /// That of the tag by which the bundle is pulled.
+    Tag,
+    /// One of the two.
+    Either,
+}
+
+impl GitRequirement {
+    /// The word for it in a trust root.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Commit => "commit",
+            Self::Tag => "tag",
+            Self::Either => "either",
+        }
+    }
+}
+
+impl FromStr for GitRequirement {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        [Self::Commit, Self::Tag, Self::Either]
+            .into_iter()
+            .find(|required| required.as_str() == text)
+            .ok_or_else(|| "write `commit`, `tag` or `either`".to_owned())
+    }
+}
+
 /// Who may sign something, and how many of them it takes.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -42,6 +78,31 @@ pub struct Role {
     /// What a publisher may speak for; empty for other roles.
     #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
     pub namespaces: BTreeSet<Namespace>,
+    /// What a publisher's commits or tags must carry, by any one member; nothing for other roles.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub git_signature: Option<GitRequirement>,
+}
+
+impl Role {
+    /// A role in its first epoch; a publisher speaks for the namespace in its name.
+    #[must_use]
+    pub fn new(
+        name: &RoleName,
+        principals: BTreeSet<PrincipalName>,
+        threshold: NonZeroU32,
+    ) -> Self {
+        let namespaces = match name {
+            RoleName::Publisher(namespace) => [namespace.clone()].into(),
+            _ => BTreeSet::new(),
+        };
+        Self {
+            principals,
+            threshold,
+            epoch: NonZeroU64::MIN,
+            namespaces,
+            git_signature: None,
+        }
+    }
 }
 
 /// Revisions of a bundle that no longer count.
@@ -182,11 +243,13 @@ impl RootDocument {
             RoleName::Publisher(namespace) => role.namespaces.contains(namespace),
             _ => role.namespaces.is_empty(),
         };
-        if names_itself {
-            Ok(())
-        } else {
-            Err(RootError::Namespaces { role: name.clone() })
+        if !names_itself {
+            return Err(RootError::Namespaces { role: name.clone() });
         }
+        if role.git_signature.is_some() && !matches!(name, RoleName::Publisher(_)) {
+            return Err(RootError::GitSignature { role: name.clone() });
+        }
+        Ok(())
     }
 
     /// A namespace has one publisher; a deeper one is a delegation and wins over it.
@@ -232,6 +295,16 @@ impl RootDocument {
             .filter(|(own, _)| namespace.contains(own.top()))
             .map(|(own, name)| (own.clone(), name.clone()))
             .collect()
+    }
+
+    /// The principal who has `key`.
+    #[must_use]
+    pub fn owner_of(&self, key: &PublicKey) -> Option<&PrincipalName> {
+        let has = |principal: &Principal| principal.keys.contains(key);
+        let mut principals = self.principals.iter();
+        principals
+            .find(|(_, principal)| has(principal))
+            .map(|(name, _)| name)
     }
 
     /// The publisher roles.

@@ -270,6 +270,8 @@ fn check(fact: &Fact) -> String {
                 counted(*revisions, "revoked range")
             ),
         },
+        Fact::GitSignature { required: true } => "a member signed the tag or commit too".to_owned(),
+        Fact::GitSignature { required: false } => "the role requires none".to_owned(),
         Fact::FileSet { files } => format!("{}, all signed, none missing", counted(*files, "file")),
         Fact::Digests { files, bytes } => {
             let bytes = indicatif::HumanBytes(*bytes);

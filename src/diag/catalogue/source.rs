@@ -75,4 +75,12 @@ codes! {
         "The file is not what this program writes. Restore it from a backup; removing it forgets the revisions seen, and so the protection from rollback.";
     SOURCE_ROLLBACK = "E-SOURCE-045", Untrusted, "older than what this machine has seen",
         "Policy never goes back. The source was rolled back, or the state is of another one; a deliberate step back raises the role's epoch in the trust root.";
+    TRANSFER_FILE = "E-SOURCE-050", Invalid, "the export cannot be read or written",
+        "Check the name, the permissions and the free space. It is a plain file that `ordain bundle export` wrote.";
+    TRANSFER_DAMAGED = "E-SOURCE-051", Untrusted, "the export is damaged",
+        "It is cut short, was added to, or was not written by `ordain bundle export`. Carry it over again; compare its SHA-256 on both sides.";
+    TRANSFER_LIMIT = "E-SOURCE-052", Untrusted, "the export passes a limit",
+        "Too large a file, or too many roots or bundles. Export the bundles in several files: `ordain bundle export NAME …`.";
+    TRANSFER_LACKS = "E-SOURCE-053", Unavailable, "the export lacks a bundle",
+        "A bundle of `ordain.yaml` is neither in the file nor active here. Export it too.";
 }

@@ -68,7 +68,7 @@ codes! {
     KEY_FORMAT = "E-TRUST-032", Invalid, "not a public key",
         "Give an OpenSSH line (`ssh-ed25519 AAAA…`) or a PEM `PUBLIC KEY`.";
     KEY_ALGORITHM = "E-TRUST-033", Invalid, "a key of another algorithm",
-        "Only ed25519 keys are accepted. Make one with `ordain key generate`.";
+        "Only ed25519 keys are accepted: no RSA, ECDSA, DSA or FIDO (`sk-…`) key, and no certificate. Make one with `ordain key generate`.";
     KEY_WEAK = "E-TRUST-034", Untrusted, "a weak key",
         "A point of low order: anyone can forge signatures under it. Someone may have planted it.";
     KEY_NOT_A_POINT = "E-TRUST-035", Invalid, "not a point of the curve",
@@ -76,7 +76,7 @@ codes! {
     PRIVATE_KEY_FORMAT = "E-TRUST-036", Invalid, "not a private key",
         "Give an OpenSSH or PKCS#8 PEM private key, as `ordain key generate`, `ssh-keygen -t ed25519` or `openssl genpkey -algorithm ed25519` write it.";
     PASSPHRASE = "E-TRUST-037", Invalid, "the passphrase is missing or wrong",
-        "Set `ORDAIN_KEY_PASSPHRASE`, or run the command on a terminal to be asked.";
+        "Run the command on a terminal to be asked, set `ORDAIN_KEY_PASSPHRASE`, or name a program that asks in `ORDAIN_ASKPASS`. A key that ssh-agent holds needs none: `--key agent:…`.";
     RANDOM = "E-TRUST-038", Internal, "no random bytes",
         "The operating system gave no random bytes.";
     SIGN_EXPIRY = "E-TRUST-039", Invalid, "a new revision needs an expiry",
@@ -115,6 +115,34 @@ codes! {
         "A bundle was written against a newer revision of another one than is there. Pull again; if it stays, the other bundle's publisher is behind.";
     REQUIRES_CYCLE = "E-TRUST-056", Untrusted, "bundles require one another in a circle",
         "Their publishers must break the circle.";
+    KEY_VARIABLE = "E-TRUST-057", Invalid, "no key in the environment variable",
+        "`--key env:NAME` reads a private key from the variable NAME, which is not set, or is empty. Under CI, check that the job may see the secret.";
+    AGENT_MISSING = "E-TRUST-058", Invalid, "there is no ssh-agent",
+        "`--key agent:…` asks the agent at `SSH_AUTH_SOCK`. Start one (`eval \"$(ssh-agent)\"`), add the key with `ssh-add`, and run the command there.";
+    AGENT_KEY = "E-TRUST-059", Invalid, "ssh-agent does not hold the key",
+        "`ssh-add -l` and `ordain key list --agent` print what the agent holds; `ssh-add FILE` adds a key. Where several keys have one comment, name the key by its fingerprint. FIDO keys (`sk-…`) cannot sign bundles: they sign a counter of their own along with the bytes.";
+    AGENT_ANSWER = "E-TRUST-060", Unavailable, "ssh-agent gave no usable answer",
+        "It refused, was silent, or answered something that is no SSH agent's answer. A key added with `ssh-add -c` waits for a confirmation; `ORDAIN_KEY_TIMEOUT` says how long to wait.";
+    SIGNER_PROGRAM = "E-TRUST-061", Unavailable, "the external signer failed",
+        "The program of `--key command:…` could not be started, failed, took too long or answered too much. docs/keys.md says what it is asked and what it must answer.";
+    SIGNATURE_WRONG = "E-TRUST-062", Untrusted, "what came back is no signature by the key",
+        "Every signature is checked before it is kept. The agent or the signer holds another key than it says, signs something else, or is broken.";
+    ASKPASS = "E-TRUST-063", Invalid, "the askpass program gave no passphrase",
+        "`ORDAIN_ASKPASS`, or `SSH_ASKPASS` where there is no terminal, names a program that prints the passphrase. It could not be started, failed, took too long, or was cancelled.";
+    SSHSIG_FORMAT = "E-TRUST-064", Untrusted, "not an SSH signature",
+        "Give the armored file that `ordain bundle ssh-sign` or `ssh-keygen -Y sign` wrote.";
+    SSHSIG_NAMESPACE = "E-TRUST-065", Untrusted, "the SSH signature is for another namespace",
+        "A signature for one purpose counts for no other. A bundle's statement is signed in the namespace `bundle@ordain.dev`.";
+    SSHSIG_MISMATCH = "E-TRUST-066", Untrusted, "the SSH signature does not fit",
+        "The bytes are not those that were signed, or the signature was changed. Compare the digests, and get both files again.";
+    SSHSIG_SIGNER = "E-TRUST-067", Untrusted, "the SSH signature is by nobody who may sign",
+        "The key is nobody's in the trust root, or its owner is not a member of the role that speaks for the namespace.";
+    SSHSIG_REVOKED = "E-TRUST-068", Untrusted, "the SSH signature is by a revoked key",
+        "A revoked key's signatures do not count, whatever date they claim. Another member must sign.";
+    SSHSIG_KEY = "E-TRUST-069", Untrusted, "the SSH signature is by a key that is not accepted",
+        "Only ed25519 keys count: no RSA, ECDSA, DSA, FIDO (`sk-…`) or certificate.";
+    SIGN_CHANGED = "E-TRUST-070", Invalid, "the files are not those of the statement",
+        "The bundle changed after its last revision was signed. Run `ordain bundle sign` first, so that the statement says what the files are.";
     SIGN_ROLLBACK = "E-TRUST-080", Invalid, "the files are not those of the older revision",
         "`--rollback-to` signs the contents of an older revision again. Restore its files, all of them and no others, keep the newest `bundle.dsse.json`, \
          and give the older envelope with `--rollback-from` where this machine's store does not hold it.";
@@ -123,4 +151,34 @@ codes! {
     CONFIRM_MISMATCH = "E-TRUST-082", Untrusted, "the fingerprint is not that of the trust root in use",
         "The root that this machine was shown is not the one whose fingerprint you were told by another way. Nothing is decided with it any more. \
          Find out who is wrong; then run `ordain trust confirm` with the right fingerprint.";
+    GIT_EVIDENCE_MISSING = "E-TRUST-090", Untrusted, "the bundle comes without its Git objects",
+        "Its role requires a Git signature, which lies in the commit or tag: verify the bundle from its repository, not from a directory. A bundle that was kept by an older version is fetched again.";
+    GIT_UNSIGNED = "E-TRUST-091", Untrusted, "the commit or tag is not signed",
+        "Its role requires a Git signature. Publishers commit with `git commit -S` or tag with `git tag -s`, both with `gpg.format=ssh`; where the tag's is required, consumers name it in `ref`.";
+    GIT_SIGNATURE_KIND = "E-TRUST-092", Untrusted, "a Git signature of another kind",
+        "Only SSH signatures by plain ed25519 keys count: no OpenPGP, no X.509, no certificates, no security keys. Set `gpg.format=ssh` and sign again.";
+    GIT_SIGNATURE_INVALID = "E-TRUST-093", Untrusted, "the Git signature is not valid",
+        "The commit or tag is not what was signed: it may have been amended, or its signature taken from another one. Sign it again.";
+    GIT_SIGNER = "E-TRUST-094", Untrusted, "the Git signature is of the wrong key",
+        "It counts when it is made by a member of the role, with a key of the trust root that is not revoked, whatever date it carries.";
+    GIT_TAG_MOVED = "E-TRUST-095", Untrusted, "the tag object belongs to another ref or commit",
+        "A signed tag counts under its own name, and for the commit it points at. Someone may have pointed a ref at another tag; tag the commit itself, under this name.";
+    GIT_OBJECT = "E-TRUST-096", Untrusted, "the Git objects do not fit the bundle",
+        "The commit or tag does not read as Git writes it, carries two signatures, or leads to other files than these. Fetch again; if it stays, someone made it by hand.";
+    ROOT_EDIT = "E-TRUST-110", Invalid, "the change to the trust root cannot be made",
+        "It names what is not there, or contradicts itself. `ordain trust show` prints the last root with its principals, keys and roles.";
+    ROOT_EDIT_EXPIRED = "E-TRUST-111", Invalid, "the next trust root would be expired",
+        "The expiry that would be kept is past. Give a new one with `--expires 1y`.";
+    ROOT_UNCHANGED = "E-TRUST-112", Invalid, "the next trust root would say the same",
+        "No change was asked for, or it is in force already. To extend the expiry alone, give `--renew`.";
+    ROOT_STILL_NEEDED = "E-TRUST-113", Invalid, "a principal is still needed",
+        "Without them a role could not reach its threshold. Name other members for the role, or a lower threshold, in the same command.";
+    ROOT_UNREACHABLE = "E-TRUST-114", Invalid, "a role could no longer reach its threshold",
+        "Too few of its members would have a key that is not revoked. Revoke the key and give its owner a new one in one rotation: `ordain trust rotate --revoke-key … --principal NAME=NEW.pub --expires …`.";
+    ROOT_STRANGER = "E-TRUST-115", Invalid, "the key's signature would not count",
+        "It belongs to nobody in this trust root and the one before it, or it is revoked. `ordain trust show` prints whose keys count; the root before must lie beside the one to sign.";
+    ROOT_OTHER_PAYLOAD = "E-TRUST-116", Untrusted, "signatures over another trust root",
+        "Signatures are merged only where both files hold the same payload. Two people may have made the same version with different changes: agree on one of them, and sign that.";
+    ALLOWED_SIGNERS = "E-TRUST-118", Invalid, "the allowed_signers file cannot be used",
+        "See ssh-keygen(1), ALLOWED SIGNERS: each line is `principals [options] ssh-ed25519 AAAA…`. Principals must be names, or addresses that begin with one.";
 }

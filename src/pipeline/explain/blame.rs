@@ -94,6 +94,12 @@ impl PipelineError {
                 Publisher,
                 "run `ordain policy check DIR` on each bundle, mend what it names, and sign again",
             ),
+            Self::Transfer(_) | Self::NotCarried { .. } => Contrast::new(
+                "an export that carries every configured bundle, whole",
+                found,
+                Consumer,
+                "export again where the bundles are, with `ordain bundle export`, and carry that file here",
+            ),
             Self::Store(_) => Contrast::new(
                 "a bundle store that can be read and written",
                 found,
@@ -233,6 +239,7 @@ fn root(error: &RootError) -> Contrast {
         | RootError::UnknownPrincipal { .. }
         | RootError::Threshold { .. }
         | RootError::Namespaces { .. }
+        | RootError::GitSignature { .. }
         | RootError::Overlap { .. } => Contrast::new(
             "a trust root that keeps its own rules",
             found,

@@ -169,7 +169,7 @@ pub(super) fn options(limits: &Limits) -> gix::open::Options {
         ])
 }
 
-/// The ref under which the last commit of `reference` is kept.
+/// The ref under which the last commit of `reference` is kept, or the tag of it.
 fn kept(reference: &str) -> String {
     format!(
         "refs/ordain/kept/{}",
@@ -177,21 +177,21 @@ fn kept(reference: &str) -> String {
     )
 }
 
-/// Keeps `commit` as the last one seen of `reference`.
+/// Keeps `tip`, a commit or a tag, as the last one seen of `reference`.
 pub(super) fn keep(
     repo: &gix::Repository,
     reference: &str,
-    commit: ObjectId,
+    tip: ObjectId,
 ) -> Result<(), gix::Error> {
-    if last_kept(repo, reference) == Some(commit) {
+    if last_kept(repo, reference) == Some(tip) {
         return Ok(());
     }
     let any = gix::refs::transaction::PreviousValue::Any;
-    repo.reference(kept(reference), commit, any, "ordain: fetched")
+    repo.reference(kept(reference), tip, any, "ordain: fetched")
         .map(|_| ())
 }
 
-/// The last commit seen of `reference`.
+/// The last commit seen of `reference`, or the tag of it.
 pub(super) fn last_kept(repo: &gix::Repository, reference: &str) -> Option<ObjectId> {
     let found = repo.try_find_reference(kept(reference).as_str()).ok()??;
     found.try_id().map(gix::Id::detach)

@@ -48,6 +48,8 @@ pub(super) enum Goal {
 struct Tip {
     id: ObjectId,
     peeled: ObjectId,
+    /// The ref's full name; none where a commit was asked for.
+    name: Option<String>,
 }
 
 /// Talks to the server of `request` and reads the bundle from `repo`.
@@ -104,21 +106,21 @@ pub(super) fn run(
     let tip = tip(refs, request.reference.form(), wanted).map_err(Fault::Refused)?;
     let kept = cache::last_kept(repo, wanted.reference);
     // A commit that is not kept here is fetched all the same, so that the cache serves the next pull without a network.
-    if goal == (Goal::Fetch { known: kept }) && kept == Some(tip.peeled) && holds(repo, tip.peeled)
-    {
+    let is_here = holds(repo, tip.id) && holds(repo, tip.peeled);
+    let is_known = matches!(goal, Goal::Fetch { known } if known == Some(tip.peeled));
+    if is_known && kept == Some(tip.id) && is_here {
         return Ok(Exchanged::Located(tip.peeled));
     }
     let movement = match kept {
         _ if commit.is_some() => Movement::Unknown,
         None => Movement::Unknown,
-        Some(kept) if kept == tip.peeled => Movement::Unmoved,
+        Some(kept) if kept == tip.id => Movement::Unmoved,
         Some(_) => Movement::Moved,
     };
     let walk = Walk::new(repo, wanted);
-    if holds(repo, tip.peeled) {
-        let commit = walk.peel(tip.peeled)?;
-        let bundle = walk.bundle(commit)?;
-        keep(repo, wanted, commit)?;
+    if is_here {
+        let bundle = walk.bundle(walk.peel(tip.id)?, tip.name.as_deref())?;
+        keep(repo, wanted, tip.id)?;
         let transfer = Transfer::UpToDate;
         return Ok(Exchanged::Done(Box::new(Fetched {
             bundle,
@@ -160,10 +162,11 @@ pub(super) fn run(
         objects,
         total: Some(objects),
     });
-    let commit = walk.peel(tip.id)?;
-    let bundle = walk.bundle(commit)?;
+    let peeled = walk.peel(tip.id)?;
+    let commit = peeled.commit;
+    let bundle = walk.bundle(peeled, tip.name.as_deref())?;
     walk.closure(commit)?;
-    keep(repo, wanted, commit)?;
+    keep(repo, wanted, tip.id)?;
     Ok(Exchanged::Done(Box::new(Fetched {
         bundle,
         transfer: Transfer::Received {
@@ -209,7 +212,8 @@ fn tip(refs: &RefMap, form: &Form, wanted: Wanted<'_>) -> Result<Tip, FetchError
         };
         let id = mapping.remote.as_id()?.to_owned();
         let peeled = mapping.remote.peeled_id()?.to_owned();
-        named.then_some(Tip { id, peeled })
+        let name = mapping.remote.as_name().map(ToString::to_string);
+        named.then_some(Tip { id, peeled, name })
     });
     match (tips.next(), tips.next()) {
         (Some(tip), None) => Ok(tip),
@@ -245,8 +249,8 @@ fn landed(status: &Status) -> Result<u64, String> {
     }
 }
 
-fn keep(repo: &gix::Repository, wanted: Wanted<'_>, commit: ObjectId) -> Result<(), Fault> {
-    cache::keep(repo, wanted.reference, commit).map_err(|error| {
+fn keep(repo: &gix::Repository, wanted: Wanted<'_>, tip: ObjectId) -> Result<(), Fault> {
+    cache::keep(repo, wanted.reference, tip).map_err(|error| {
         Fault::Refused(FetchError::Cache {
             path: repo.git_dir().to_owned(),
             reason: shown(&error.to_string()),

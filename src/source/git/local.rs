@@ -19,15 +19,15 @@ pub(super) fn read(
     wanted: Wanted<'_>,
 ) -> Result<Sought, FetchError> {
     let repo = open(path, wanted)?;
-    let tip = tip(&repo, reference, wanted)?;
+    let (tip, name) = tip(&repo, reference, wanted)?;
     let walk = Walk::new(&repo, wanted);
     let refused = |fault: Fault| fault.of_local(wanted.url);
-    let commit = walk.peel(tip).map_err(refused)?;
-    if known == Some(commit) {
+    let peeled = walk.peel(tip).map_err(refused)?;
+    if known == Some(peeled.commit) {
         return Ok(Sought::Known);
     }
     Ok(Sought::Fetched(Fetched {
-        bundle: walk.bundle(commit).map_err(refused)?,
+        bundle: walk.bundle(peeled, name.as_deref()).map_err(refused)?,
         transfer: Transfer::UpToDate,
         movement: Movement::Unknown,
     }))
@@ -40,9 +40,10 @@ pub(super) fn locate(
     wanted: Wanted<'_>,
 ) -> Result<ObjectId, FetchError> {
     let repo = open(path, wanted)?;
-    let tip = tip(&repo, reference, wanted)?;
+    let (tip, _) = tip(&repo, reference, wanted)?;
     Walk::new(&repo, wanted)
         .peel(tip)
+        .map(|peeled| peeled.commit)
         .map_err(|fault| fault.of_local(wanted.url))
 }
 
@@ -60,26 +61,29 @@ fn open(path: &Path, wanted: Wanted<'_>) -> Result<gix::Repository, FetchError> 
         })
 }
 
+/// What `reference` points at, and the full name of the ref that it turned out to be.
 fn tip(
     repo: &gix::Repository,
     reference: &GitRef,
     wanted: Wanted<'_>,
-) -> Result<ObjectId, FetchError> {
+) -> Result<(ObjectId, Option<String>), FetchError> {
     let not_found = || FetchError::RefNotFound {
         url: wanted.url.to_owned(),
         reference: wanted.reference.to_owned(),
     };
-    let look_up = |name: &str| -> Option<ObjectId> {
+    let look_up = |name: &str| -> Option<(ObjectId, Option<String>)> {
         let mut found = repo.try_find_reference(name).ok()??;
         // `try_find_reference` completes short names; only the name itself counts here.
         let is_exact = found.name().as_bstr() == name;
         is_exact.then_some(())?;
-        found.follow_to_object().ok().map(gix::Id::detach)
+        let id = found.follow_to_object().ok()?.detach();
+        Some((id, Some(name.to_owned())))
     };
     match reference.form() {
         Form::Commit(commit) => ObjectId::from_hex(commit.as_str().as_bytes())
             .ok()
             .filter(|id| super::holds(repo, *id))
+            .map(|id| (id, None))
             .ok_or_else(|| FetchError::CommitNotFound {
                 url: wanted.url.to_owned(),
                 commit: commit.to_string(),
@@ -94,7 +98,7 @@ fn tip(
                     url: wanted.url.to_owned(),
                     reference: name.clone(),
                 }),
-                (Some(id), None) | (None, Some(id)) => Ok(id),
+                (Some(found), None) | (None, Some(found)) => Ok(found),
                 (None, None) => Err(not_found()),
             }
         }

@@ -4,7 +4,7 @@
 //! 2. Ask the server where the ref stands. When the commit is here and whole, stop: nothing is downloaded.
 //! 3. Receive that commit alone (depth 1, no tags) under `refs/ordain/incoming`, within the limits of `meter`.
 //! 4. Recompute the id of every object of the commit's tree while reading the bundle (`walk`).
-//! 5. Only then keep the commit under `refs/ordain/kept`. Anything missing or wrong: remove the repository, and start over
+//! 5. Only then keep the commit, or the tag of it, under `refs/ordain/kept`. Anything missing or wrong: remove the repository, and start over
 //!    once.
 //!
 //! What is fetched is not trusted: verification comes later. A ref that moved backwards is not an error here.
@@ -35,7 +35,7 @@ use self::cache::Cache;
 use self::error::Fault;
 use self::exchange::{Exchanged, Goal};
 use self::walk::{Walk, Wanted};
-use super::reference::GitRef;
+use super::reference::{Form, GitRef};
 use super::url::{GitUrl, Location};
 use crate::bundle::{FetchedBundle, Limits};
 use crate::digest::CommitId;
@@ -269,12 +269,15 @@ pub fn locate(
         let cache = Cache::lock(cache, url, interrupt, || {})?;
         let existing = cache.open(request.limits);
         if request.network == Network::Forbidden {
-            existing
-                .and_then(|repo| cache::last_kept(&repo, &reference))
-                .ok_or_else(|| FetchError::Offline {
-                    url: url.to_owned(),
-                    reference: reference.clone(),
-                })?
+            let kept = existing.and_then(|repo| {
+                let tip = cache::last_kept(&repo, &reference)?;
+                Walk::new(&repo, wanted).peel(tip).ok()
+            });
+            let offline = || FetchError::Offline {
+                url: url.to_owned(),
+                reference: reference.clone(),
+            };
+            kept.ok_or_else(offline)?.commit
         } else {
             let repo = match existing {
                 Some(repo) => repo,
@@ -319,7 +322,7 @@ fn attempt(
         }
         let walk = Walk::new(&repo, wanted);
         return Ok(Sought::Fetched(Fetched {
-            bundle: walk.bundle(walk.peel(id)?)?,
+            bundle: walk.bundle(walk.peel(id)?, None)?,
             transfer: Transfer::UpToDate,
             movement: Movement::Unknown,
         }));
@@ -365,15 +368,25 @@ fn offline(
         reference: request.reference.to_string(),
     };
     let repo = cache.open(request.limits).ok_or_else(absent)?;
-    let id = match request.reference.commit() {
-        Some(commit) => ObjectId::from_hex(commit.as_str().as_bytes()).ok(),
-        None => cache::last_kept(&repo, wanted.reference),
+    let form = request.reference.form();
+    let id = match form {
+        Form::Commit(commit) => ObjectId::from_hex(commit.as_str().as_bytes()).ok(),
+        _ => cache::last_kept(&repo, wanted.reference),
     };
     let id = id.filter(|id| holds(&repo, *id)).ok_or_else(absent)?;
     let walk = Walk::new(&repo, wanted);
     let bundle = walk
         .peel(id)
-        .and_then(|commit| walk.bundle(commit))
+        .and_then(|peeled| {
+            // What has an object of its own between the name and the commit was a tag.
+            let short = |name| peeled.tag.as_ref().map(|_| format!("refs/tags/{name}"));
+            let name = match form {
+                Form::Full(name) => Some(name.clone()),
+                Form::Short(name) => short(name),
+                Form::Head | Form::Commit(_) => None,
+            };
+            walk.bundle(peeled, name.as_deref())
+        })
         .map_err(|fault| match fault.object() {
             Some((id, fault)) => cache.failed(&format!(
                 "object {id} {fault}; fetch again with the network allowed"

@@ -19,7 +19,7 @@ use rayon::prelude::*;
 
 use super::error::{Fault, FetchError};
 use super::tree::{self, Mode, TreeError};
-use crate::bundle::{FetchedBundle, Limits, Origin};
+use crate::bundle::{FetchedBundle, GitEvidence, Limits, Origin};
 use crate::digest::CommitId;
 use crate::source::content::{Collector, ContentError, Files, admit};
 
@@ -36,6 +36,14 @@ pub(super) struct Wanted<'a> {
     pub(super) path: &'a str,
     pub(super) limits: &'a Limits,
     pub(super) interrupt: &'a AtomicBool,
+}
+
+/// What a ref leads to.
+#[derive(Debug)]
+pub(super) struct Peeled {
+    pub(super) commit: ObjectId,
+    /// The tag object that the ref points at, where it does not point at the commit itself.
+    pub(super) tag: Option<Vec<u8>>,
 }
 
 /// Reads objects of a repository, checking each.
@@ -86,16 +94,17 @@ impl<'a> Walk<'a> {
     }
 
     /// The commit that `tip` leads to.
-    pub(super) fn peel(&self, tip: ObjectId) -> Result<ObjectId, Fault> {
-        let mut id = tip;
+    pub(super) fn peel(&self, tip: ObjectId) -> Result<Peeled, Fault> {
+        let (mut id, mut tag) = (tip, None);
         for _ in 0..MAX_TAGS {
             let (kind, data) = read_any(&self.repo, id)?;
             match kind {
-                Kind::Commit => return Ok(id),
+                Kind::Commit => return Ok(Peeled { commit: id, tag }),
                 Kind::Tag => {
                     id = TagRefIter::from_bytes(&data, self.repo.object_hash())
                         .target_id()
                         .map_err(|_| Fault::Wrong(id))?;
+                    tag.get_or_insert(data);
                 }
                 Kind::Tree | Kind::Blob => break,
             }
@@ -106,11 +115,24 @@ impl<'a> Walk<'a> {
         }))
     }
 
-    /// The bundle at the wanted path of `commit`.
-    pub(super) fn bundle(&self, commit: ObjectId) -> Result<FetchedBundle, Fault> {
-        let root = self.tree_of(commit)?;
-        let tree = self.descend(root, commit)?;
+    /// The bundle at the wanted path of the commit; `name` is the full name of the ref that led there, if one did.
+    pub(super) fn bundle(
+        &self,
+        Peeled { commit, tag }: Peeled,
+        name: Option<&str>,
+    ) -> Result<FetchedBundle, Fault> {
+        let data = self.read(commit, Kind::Commit)?;
+        let root = self.tree_in(&data, commit)?;
+        let (tree, trees) = self.descend(root, commit)?;
         let files = self.files(tree)?;
+        let evidence = GitEvidence {
+            reference: name
+                .filter(|name| name.starts_with("refs/tags/"))
+                .map(str::to_owned),
+            commit: data,
+            tag,
+            trees,
+        };
         let commit: CommitId = commit
             .to_string()
             .parse()
@@ -121,7 +143,9 @@ impl<'a> Walk<'a> {
             commit,
             path: self.wanted.path.to_owned(),
         };
-        Ok(Collector::finish(origin, files))
+        let mut bundle = Collector::finish(origin, files);
+        bundle.git = Some(Arc::new(evidence));
+        Ok(bundle)
     }
 
     /// Checks that all of the commit's tree is there, the wanted path apart, which [`Self::bundle`] reads.
@@ -158,14 +182,18 @@ impl<'a> Walk<'a> {
 
     fn tree_of(&self, commit: ObjectId) -> Result<ObjectId, Fault> {
         let data = self.read(commit, Kind::Commit)?;
-        CommitRefIter::from_bytes(&data, self.repo.object_hash())
+        self.tree_in(&data, commit)
+    }
+
+    fn tree_in(&self, data: &[u8], commit: ObjectId) -> Result<ObjectId, Fault> {
+        CommitRefIter::from_bytes(data, self.repo.object_hash())
             .tree_id()
             .map_err(|_| Fault::Wrong(commit))
     }
 
-    /// The tree at the wanted path.
-    fn descend(&self, root: ObjectId, commit: ObjectId) -> Result<ObjectId, Fault> {
-        let mut tree = root;
+    /// The tree at the wanted path, and the bytes of those above it.
+    fn descend(&self, root: ObjectId, commit: ObjectId) -> Result<(ObjectId, Vec<Vec<u8>>), Fault> {
+        let (mut tree, mut above) = (root, Vec::new());
         let path = self.wanted.path;
         for name in path.split('/').filter(|_| !path.is_empty()) {
             let data = self.read(tree, Kind::Tree)?;
@@ -180,8 +208,9 @@ impl<'a> Walk<'a> {
                     })
                 })?;
             tree = ObjectId::try_from(found.id).map_err(|_| Fault::Wrong(tree))?;
+            above.push(data);
         }
-        Ok(tree)
+        Ok((tree, above))
     }
 
     fn files(&self, top: ObjectId) -> Result<Files, Fault> {

@@ -195,6 +195,17 @@ impl VerifyError {
                 Publisher,
                 "publish a new revision; `ordain trust show` lists what is revoked",
             ),
+            Self::GitSignature { role, error } => Contrast::new(
+                format!(
+                    "a Git tag or commit signed by a member of role `{role}`, as the trust root requires"
+                ),
+                error.to_string(),
+                Fixer::Members {
+                    role: role.clone(),
+                    missing: Vec::new(),
+                },
+                "sign the tag or the commit with `gpg.format=ssh` and a key of the trust root, and push it",
+            ),
             Self::Unlisted { path } => Contrast::new(
                 "only files that were signed",
                 format!("`{path}`, which was not"),

@@ -95,6 +95,11 @@ pub enum Fact {
         /// Ranges of revisions.
         revisions: usize,
     },
+    /// Of [`Check::GitSignature`].
+    GitSignature {
+        /// Whether the role requires one.
+        required: bool,
+    },
     /// Of [`Check::FileSet`].
     FileSet {
         /// Files, the envelope not counted.
@@ -230,6 +235,13 @@ impl Seen<'_> {
                 payloads: document.revoked.payloads.len(),
                 revisions: document.revoked.revisions.len(),
             },
+            Check::GitSignature => {
+                let role = document.publisher_of(&predicate()?.namespace)?;
+                let rule = document.roles.get(role)?;
+                Fact::GitSignature {
+                    required: rule.git_signature.is_some(),
+                }
+            }
             Check::FileSet => Fact::FileSet { files },
             Check::Digests => Fact::Digests {
                 files,

@@ -7,6 +7,7 @@ use crate::diag::{Code, Diagnostic};
 use crate::digest::Sha256Digest;
 use crate::name::{BundleName, Namespace, RoleName};
 use crate::trust::envelope::{EnvelopeError, STATEMENT_PAYLOAD_TYPE};
+use crate::trust::git_signature::GitSignatureError;
 use crate::trust::threshold::Shortfall;
 
 /// Why a bundle is not trusted.
@@ -117,6 +118,14 @@ pub enum VerifyError {
         /// The revision.
         revision: u64,
     },
+    /// Without the signature of Git's own that its role requires.
+    #[error("role `{role}` requires a Git signature: {error}")]
+    GitSignature {
+        /// The role.
+        role: RoleName,
+        /// What is wrong with the commit or tag.
+        error: Box<GitSignatureError>,
+    },
     /// A file that nobody signed.
     #[error("file `{path}` is not listed in the signed statement")]
     Unlisted {
@@ -174,6 +183,7 @@ impl VerifyError {
             Self::Expired { .. } => Code::EXPIRED,
             Self::TooOld { .. } => Code::TOO_OLD,
             Self::Revoked { .. } => Code::REVOKED,
+            Self::GitSignature { error, .. } => error.code(),
             Self::Unlisted { .. } => Code::UNLISTED_FILE,
             Self::MissingFile { .. } => Code::MISSING_FILE,
             Self::FileDigest { .. } => Code::FILE_DIGEST,
@@ -192,6 +202,7 @@ impl VerifyError {
             Self::EnvelopeMissing
                 | Self::Envelope(_)
                 | Self::Threshold(_)
+                | Self::GitSignature { .. }
                 | Self::Unlisted { .. }
                 | Self::MissingFile { .. }
                 | Self::FileDigest { .. }

@@ -7,9 +7,10 @@
 //! 3. The payload's type is in-toto's; only now is the payload parsed.
 //! 4. Predicate type, then bundle name, then namespace: the role that speaks for it is one of those that signed.
 //! 5. Epoch and revision, times, revocation.
-//! 6. The files are exactly the subjects.
-//! 7. Every file has the digest that was signed.
-//! 8. `bundle.yaml`, parsed from those bytes, says the same as the statement.
+//! 6. The commit or tag is signed, where the role requires that.
+//! 7. The files are exactly the subjects.
+//! 8. Every file has the digest that was signed.
+//! 9. `bundle.yaml`, parsed from those bytes, says the same as the statement.
 //!
 //! Once all bundles of a policy are verified, [`check_requires`](super::check_requires) holds them against one another, and
 //! [`crate::resolve`] lets each define only the scopes that its signers speak for.
@@ -21,6 +22,7 @@ mod files;
 use jiff::{SignedDuration, Timestamp};
 
 use super::envelope::{Envelope, STATEMENT_PAYLOAD_TYPE};
+use super::git_signature::check_git_signature;
 use super::root::TrustRoot;
 use super::validity::{Held, Validity};
 use super::verified::VerifiedBundle;
@@ -28,8 +30,8 @@ use crate::bundle::{FetchedBundle, Limits, Signer, Statement};
 use crate::digest::Sha256Digest;
 use crate::name::{BundleName, RoleName};
 
-pub(super) use checks::satisfied_roles;
-use checks::{check_authority, check_manifest, check_revision, check_revocation, check_times};
+use checks::{check_authority, check_manifest, check_revision, check_times};
+pub(super) use checks::{check_revocation, satisfied_roles};
 pub use error::VerifyError;
 use files::{check_files, while_hashing};
 
@@ -135,6 +137,7 @@ fn check_statement(
     check_revision(&statement.predicate, &role, payload, root, expected)?;
     let validity = check_times(&statement.predicate, expected)?;
     check_revocation(&statement.predicate, payload, root)?;
+    check_git_signature(fetched, &role, root, limits)?;
     Ok(Signed {
         statement,
         payload,

@@ -161,6 +161,7 @@ fn a_bad_root_leaves_the_one_before_it_in_force_and_activates_nothing() {
         assert_eq!(root_version(&world), Some(4));
         assert_eq!(world.decided_by("app", &["--frozen"]), "ONE");
         assert_eq!(world.decided_by("app", &[]), "ONE");
+        assert_eq!(world.lockfile("app"), lock, "a root alone is no news");
     }
     // The walk goes on from root 4, even where nobody keeps the older ones.
     rotate(&published, 4, &["alice", "bob"], |root| {

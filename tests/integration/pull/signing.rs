@@ -129,8 +129,8 @@ fn a_trust_root_is_made_signed_by_others_and_checked() {
     let pinned = format!("--fingerprint={fingerprint}");
     let verify = || env.ordain(["trust", "verify", "--dir=roots", &pinned]);
     fails(&verify(), 3, "E-TRUST-047");
-    env.ordain(["trust", "sign", "roots/1.root.json", "--key=keys/carol"])
-        .success();
+    let stranger = env.ordain(["trust", "sign", "roots/1.root.json", "--key=keys/carol"]);
+    fails(&stranger, 2, "E-TRUST-115");
     fails(&verify(), 3, "E-TRUST-047");
     env.ordain(["trust", "sign", "roots/1.root.json", "--key=keys/bob"])
         .success();

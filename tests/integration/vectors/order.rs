@@ -90,6 +90,8 @@ const COMBINING: &[&str] = &[
 ];
 /// A signed statement about another bundle, which no vector makes without replacing all of it.
 const ANOTHER_NAME: &str = "(another name)";
+/// A role that requires Git's signature of what no repository holds.
+const NO_GIT_SIGNATURE: &str = "(no Git signature)";
 
 fn world(all: &[Vector], names: &[&str]) -> World {
     let mut world = World::default();
@@ -97,6 +99,9 @@ fn world(all: &[Vector], names: &[&str]) -> World {
         if *name == ANOTHER_NAME {
             let change = ("/predicate/bundle".to_owned(), Some("other".into()));
             world.acme.statement_sets.push(change);
+        } else if *name == NO_GIT_SIGNATURE {
+            let role = &mut world.roots[0].value["roles"]["publisher/acme"];
+            role["git_signature"] = "commit".into();
         } else {
             let vector = all.iter().find(|vector| vector.name == *name);
             let vector = vector.unwrap_or_else(|| panic!("no vector {name}"));
@@ -109,7 +114,11 @@ fn world(all: &[Vector], names: &[&str]) -> World {
 #[test]
 fn of_two_defects_the_earlier_check_is_told() {
     let all: Vec<Vector> = vectors().into_iter().flat_map(|(_, all)| all).collect();
-    let names: Vec<&str> = COMBINING.iter().copied().chain([ANOTHER_NAME]).collect();
+    let names: Vec<&str> = COMBINING
+        .iter()
+        .copied()
+        .chain([ANOTHER_NAME, NO_GIT_SIGNATURE])
+        .collect();
     let step = |names: &[&str]| refused_at(&world(&all, names)).unwrap();
     let alone: Vec<(&str, Step)> = names.iter().map(|name| (*name, step(&[name]))).collect();
     let covered: BTreeSet<Step> = alone.iter().map(|(_, step)| *step).collect();

@@ -383,6 +383,7 @@ fn layer(error: &VerifyError) -> &'static str {
             "times"
         }
         VerifyError::Revoked { .. } => "revocation",
+        VerifyError::GitSignature { .. } => "git signature",
         VerifyError::Unlisted { .. }
         | VerifyError::MissingFile { .. }
         | VerifyError::FileDigest { .. } => "files",

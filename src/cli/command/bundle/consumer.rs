@@ -4,7 +4,7 @@ use clap::Args;
 use jiff::Timestamp;
 
 use super::target::{self, SourceFlags, Target};
-use crate::bundle::Origin;
+use crate::bundle::{Limits, Origin};
 use crate::cli::command::Context;
 use crate::cli::exit::Exit;
 use crate::cli::output::explanation;
@@ -18,7 +18,7 @@ use crate::lockfile::{LOCK_FILE, Lockfile};
 use crate::pipeline::{
     Confirmation, Locking, PipelineError, PulledBundle, Subject, Transfer, effective,
 };
-use crate::trust::{TrustRoot, VerifiedBundle, VerifyError};
+use crate::trust::{GitObject, GitSigned, TrustRoot, VerifiedBundle, VerifyError, git_signatures};
 
 #[derive(Debug, Args)]
 pub(crate) struct Pull {
@@ -151,7 +151,7 @@ fn first_use(context: &Context, args: &Pull) -> Result<FirstUse, Failure> {
 }
 
 /// What became of the trust root.
-fn tell_root(
+pub(super) fn tell_root(
     out: &mut Output,
     root: &TrustRoot,
     advanced_from: Option<u64>,
@@ -270,7 +270,11 @@ fn report(out: &mut Output, bundle: &VerifiedBundle, root: &TrustRoot) -> Result
 }
 
 /// Who signed what, until when, and what it covers.
-fn print(out: &mut Output, bundle: &VerifiedBundle, root: &TrustRoot) -> Result<(), Failure> {
+pub(super) fn print(
+    out: &mut Output,
+    bundle: &VerifiedBundle,
+    root: &TrustRoot,
+) -> Result<(), Failure> {
     let predicate = bundle.predicate();
     let signers: Vec<String> = bundle
         .signers()
@@ -298,6 +302,7 @@ fn print(out: &mut Output, bundle: &VerifiedBundle, root: &TrustRoot) -> Result<
         predicate.namespace
     ))?;
     out.line(&format!("  payload    {}", bundle.payload()))?;
+    print_git(out, bundle, root)?;
     if let Some(older) = &predicate.rolls_back {
         out.line(&format!(
             "  rolls back to revision {}.{}, {}",
@@ -321,6 +326,30 @@ fn print(out: &mut Output, bundle: &VerifiedBundle, root: &TrustRoot) -> Result<
         Origin::Store { commit: None } => Ok(()),
         Origin::Directory { path } => out.line(&format!("  from       {}", escape(path))),
     }
+}
+
+/// What Git's own signatures say, which counts only where the role requires it.
+fn print_git(out: &mut Output, bundle: &VerifiedBundle, root: &TrustRoot) -> Result<(), Failure> {
+    for found in git_signatures(bundle, root, &Limits::default()) {
+        let line = match found {
+            Ok(GitSigned {
+                object: GitObject::Tag,
+                name,
+                signer,
+            }) => format!(
+                "tag {} signed by {} ({})",
+                escape(&name),
+                signer.principal,
+                signer.keyid
+            ),
+            Ok(GitSigned { signer, .. }) => {
+                format!("commit signed by {} ({})", signer.principal, signer.keyid)
+            }
+            Err(error) => format!("{}; it need not count", escape(&error.to_string())),
+        };
+        out.line(&format!("  git        {line}"))?;
+    }
+    Ok(())
 }
 
 /// One line: what this pull changed.

@@ -1,0 +1,465 @@
+//! Git's own signatures (`gpg.format=ssh`) as evidence beside the envelope's, never instead of it.
+//!
+//! 1. The commit object is read strictly, and its id computed from its bytes.
+//! 2. The tree that Git makes of the bundle's files is computed, and found in the commit, by way of the trees in between: a
+//!    signature says something about these files, and not about others that were fetched with it.
+//! 3. A tag object names itself as its ref does, and points at that commit and nothing else.
+//! 4. The signature is an SSHSIG of the namespace `git`, strictly verified, by a key of the trust root that is not revoked, of
+//!    a member of the bundle's role.
+//!
+//! SECURITY: a signature of Git's covers ids that are SHA-1 in most repositories, and a tag's passes under any name that it
+//! is moved to; its date is the signer's word, so a stolen key would outlive its revocation. Hence 2 and 3, no date is read,
+//! and the DSSE threshold is asked for first.
+
+use ssh_key::public::KeyData;
+use ssh_key::{Algorithm, HashAlg, SshSig};
+
+use super::git_object::{Commit, GitObjectError, Hash, Id, SSH_ARMOUR, Signed, Tag};
+use super::git_object::{has_directory, tree_of};
+use super::keys::{KeyError, KeyId, PublicKey};
+use super::root::TrustRoot;
+use super::root_document::{GitRequirement, RootDocument};
+use super::verified::VerifiedBundle;
+use super::verify::VerifyError;
+use crate::bundle::{FetchedBundle, GitEvidence, Limits, Signer};
+use crate::diag::Code;
+use crate::name::{PrincipalName, RoleName};
+
+/// The namespace in which Git signs.
+const NAMESPACE: &str = "git";
+/// How a full ref of a tag begins.
+const TAGS: &str = "refs/tags/";
+/// What an armoured signature ends with.
+const SSH_END: &[u8] = b"-----END SSH SIGNATURE-----";
+
+/// Which of Git's objects.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum GitObject {
+    /// The commit.
+    Commit,
+    /// The tag that points at it.
+    Tag,
+}
+
+impl std::fmt::Display for GitObject {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::Commit => "commit",
+            Self::Tag => "tag",
+        })
+    }
+}
+
+/// Why a signature of Git's does not count.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum GitSignatureError {
+    /// The bundle did not come from Git, or from a store or file that kept nothing of it.
+    #[error("the bundle comes without its Git objects")]
+    NoEvidence,
+    /// The objects are larger than they may be.
+    #[error("the bundle's Git objects have {bytes} bytes, more than the limit of {limit}")]
+    TooLarge {
+        /// Their bytes.
+        bytes: usize,
+        /// The limit.
+        limit: usize,
+    },
+    /// The bundle was asked for by something else than a tag.
+    #[error("the bundle is not pulled by the name of a tag")]
+    NotATag,
+    /// A tag without an object of its own.
+    #[error("`{}` is a lightweight tag, which cannot be signed", reference.escape_debug())]
+    Lightweight {
+        /// The ref.
+        reference: String,
+    },
+    /// A commit or tag without a signature.
+    #[error("the {object} is not signed")]
+    Unsigned {
+        /// Which.
+        object: GitObject,
+    },
+    /// Not the object that it should be.
+    #[error(transparent)]
+    Object(#[from] GitObjectError),
+    /// The files are not those of the commit.
+    #[error("the files are not those of commit {commit}")]
+    OtherFiles {
+        /// The id of the commit that came with them.
+        commit: String,
+    },
+    /// A tag object under another name than its own.
+    #[error("the tag object names itself `{}`, and the ref is `{}`", found.escape_debug(), reference.escape_debug())]
+    OtherName {
+        /// The ref.
+        reference: String,
+        /// The name within the object.
+        found: String,
+    },
+    /// A tag of something else than a commit.
+    #[error("the tag is of a {}, not of the commit itself", kind.escape_debug())]
+    OtherKind {
+        /// What it points at.
+        kind: String,
+    },
+    /// A tag of another commit.
+    #[error("the tag is of {found}, not of commit {commit}")]
+    OtherCommit {
+        /// The commit.
+        commit: String,
+        /// What the tag points at.
+        found: String,
+    },
+    /// `OpenPGP` or X.509.
+    #[error("the {object} has not an SSH signature, but one of another kind")]
+    NotSsh {
+        /// Which.
+        object: GitObject,
+    },
+    /// A signature that does not decode.
+    #[error("the SSH signature of the {object} does not decode")]
+    Malformed {
+        /// Which.
+        object: GitObject,
+    },
+    /// A key that is none of ours to accept: RSA, a security key, a certificate.
+    #[error("the {object} is signed with `{}`: only plain ed25519 keys are accepted", algorithm.escape_debug())]
+    Algorithm {
+        /// Which.
+        object: GitObject,
+        /// What kind of key.
+        algorithm: String,
+    },
+    /// A point under which anyone can forge.
+    #[error("the {object} is signed with a weak key, under which anyone can forge")]
+    Weak {
+        /// Which.
+        object: GitObject,
+    },
+    /// A signature made for something else than Git.
+    #[error("the signature of the {object} was made for `{}`, not for Git", namespace.escape_debug())]
+    Namespace {
+        /// Which.
+        object: GitObject,
+        /// What for.
+        namespace: String,
+    },
+    /// A signature of other bytes.
+    #[error("the signature of the {object} does not fit it")]
+    Invalid {
+        /// Which.
+        object: GitObject,
+    },
+    /// A key that the trust root does not know.
+    #[error("the {object} is signed by the key {keyid}, which the trust root does not know")]
+    UnknownKey {
+        /// Which.
+        object: GitObject,
+        /// The key.
+        keyid: KeyId,
+    },
+    /// A key that the trust root revokes.
+    #[error("the {object} is signed by {principal} with the key {keyid}, which is revoked")]
+    Revoked {
+        /// Which.
+        object: GitObject,
+        /// The key.
+        keyid: KeyId,
+        /// Whose it was.
+        principal: PrincipalName,
+    },
+    /// Somebody else's key.
+    #[error("the {object} is signed by {principal}, who is not in role `{role}`")]
+    NotInRole {
+        /// Which.
+        object: GitObject,
+        /// Who.
+        principal: PrincipalName,
+        /// The role.
+        role: RoleName,
+    },
+}
+
+impl GitSignatureError {
+    /// The diagnostic code.
+    #[must_use]
+    pub fn code(&self) -> Code {
+        match self {
+            Self::NoEvidence | Self::TooLarge { .. } => Code::GIT_EVIDENCE_MISSING,
+            Self::NotATag | Self::Lightweight { .. } | Self::Unsigned { .. } => Code::GIT_UNSIGNED,
+            Self::Object(_) | Self::OtherFiles { .. } => Code::GIT_OBJECT,
+            Self::OtherName { .. } | Self::OtherKind { .. } | Self::OtherCommit { .. } => {
+                Code::GIT_TAG_MOVED
+            }
+            Self::NotSsh { .. } | Self::Algorithm { .. } | Self::Weak { .. } => {
+                Code::GIT_SIGNATURE_KIND
+            }
+            Self::Malformed { .. } | Self::Namespace { .. } | Self::Invalid { .. } => {
+                Code::GIT_SIGNATURE_INVALID
+            }
+            Self::UnknownKey { .. } | Self::Revoked { .. } | Self::NotInRole { .. } => {
+                Code::GIT_SIGNER
+            }
+        }
+    }
+
+    /// Whether nobody claims to have signed: nothing to tell where nothing is required.
+    #[must_use]
+    pub fn is_absence(&self) -> bool {
+        matches!(
+            self,
+            Self::NoEvidence
+                | Self::TooLarge { .. }
+                | Self::NotATag
+                | Self::Lightweight { .. }
+                | Self::Unsigned { .. }
+        )
+    }
+}
+
+/// Whose signature of Git's counts.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct GitSigned {
+    /// What was signed.
+    pub object: GitObject,
+    /// The commit's id, or the tag's name.
+    pub name: String,
+    /// By whom.
+    pub signer: Signer,
+}
+
+/// What Git's own signatures say of a verified bundle, for people. Hashes its files once more where there is a signature.
+#[must_use]
+pub fn git_signatures(
+    bundle: &VerifiedBundle,
+    root: &TrustRoot,
+    limits: &Limits,
+) -> Vec<Result<GitSigned, GitSignatureError>> {
+    let document = root.document();
+    [GitObject::Tag, GitObject::Commit]
+        .into_iter()
+        .map(|object| signed(bundle.fetched(), object, bundle.role(), document, limits))
+        .filter(|found| !found.as_ref().is_err_and(GitSignatureError::is_absence))
+        .collect()
+}
+
+/// Holds a bundle to what its role requires of Git's own signatures.
+///
+/// # Errors
+/// [`VerifyError::GitSignature`] with the fault of the object that is required; the tag's, where either is and there is one.
+pub(super) fn check_git_signature(
+    fetched: &FetchedBundle,
+    role: &RoleName,
+    root: &TrustRoot,
+    limits: &Limits,
+) -> Result<(), VerifyError> {
+    let document = root.document();
+    let Some(required) = document.roles.get(role).and_then(|role| role.git_signature) else {
+        return Ok(());
+    };
+    let check = |object| signed(fetched, object, role, document, limits).map(|_| ());
+    let found = match required {
+        GitRequirement::Commit => check(GitObject::Commit),
+        GitRequirement::Tag => check(GitObject::Tag),
+        GitRequirement::Either => check(GitObject::Tag).or_else(|of_tag| {
+            check(GitObject::Commit).map_err(|of_commit| {
+                if of_tag.is_absence() {
+                    of_commit
+                } else {
+                    of_tag
+                }
+            })
+        }),
+    };
+    found.map_err(|error| VerifyError::GitSignature {
+        role: role.clone(),
+        error: Box::new(error),
+    })
+}
+
+/// Who signed the commit or the tag that the bundle came with.
+fn signed(
+    fetched: &FetchedBundle,
+    object: GitObject,
+    role: &RoleName,
+    document: &RootDocument,
+    limits: &Limits,
+) -> Result<GitSigned, GitSignatureError> {
+    let evidence = fetched
+        .git
+        .as_deref()
+        .ok_or(GitSignatureError::NoEvidence)?;
+    let (bytes, limit) = (evidence.bytes(), limits.evidence_bytes);
+    if bytes > limit {
+        return Err(GitSignatureError::TooLarge { bytes, limit });
+    }
+    let commit = Commit::parse(&evidence.commit)?;
+    let id = commit.hash.id("commit", &evidence.commit)?;
+    let (name, signature) = match object {
+        GitObject::Commit => (id.to_hex(), commit.signed),
+        GitObject::Tag => tag(evidence, &id)?,
+    };
+    let signature = signature.ok_or(GitSignatureError::Unsigned { object })?;
+    let key = verify(&signature, object)?;
+    let signer = member(&key, object, role, document)?;
+    // Last, because it costs the most: a hash of every file.
+    covers(fetched, &commit.tree, commit.hash, &id)?;
+    Ok(GitSigned {
+        object,
+        name,
+        signer,
+    })
+}
+
+/// The tag's name and signature, if it is what its ref says it is.
+fn tag(evidence: &GitEvidence, commit: &Id) -> Result<(String, Option<Signed>), GitSignatureError> {
+    let reference = evidence
+        .reference
+        .as_deref()
+        .ok_or(GitSignatureError::NotATag)?;
+    let name = reference
+        .strip_prefix(TAGS)
+        .ok_or(GitSignatureError::NotATag)?;
+    let data = evidence
+        .tag
+        .as_deref()
+        .ok_or_else(|| GitSignatureError::Lightweight {
+            reference: reference.to_owned(),
+        })?;
+    let tag = Tag::parse(data)?;
+    if tag.name != name.as_bytes() {
+        return Err(GitSignatureError::OtherName {
+            reference: reference.to_owned(),
+            found: shown(&tag.name),
+        });
+    }
+    if tag.kind != b"commit" {
+        return Err(GitSignatureError::OtherKind {
+            kind: shown(&tag.kind),
+        });
+    }
+    if tag.object != *commit {
+        return Err(GitSignatureError::OtherCommit {
+            commit: commit.to_hex(),
+            found: tag.object.to_hex(),
+        });
+    }
+    Ok((name.to_owned(), tag.signed))
+}
+
+/// The commit leads to the bundle's files.
+fn covers(
+    fetched: &FetchedBundle,
+    top: &Id,
+    hash: Hash,
+    commit: &Id,
+) -> Result<(), GitSignatureError> {
+    let other = || GitSignatureError::OtherFiles {
+        commit: commit.to_hex(),
+    };
+    let mut wanted = tree_of(fetched, hash)?;
+    let trees = fetched.git.as_ref().map_or(&[][..], |git| &git.trees);
+    for tree in trees.iter().rev() {
+        if !has_directory(tree, &wanted, hash) {
+            return Err(other());
+        }
+        wanted = hash.id("tree", tree)?;
+    }
+    if wanted == *top { Ok(()) } else { Err(other()) }
+}
+
+/// The key by which a signature is valid.
+fn verify(signed: &Signed, object: GitObject) -> Result<PublicKey, GitSignatureError> {
+    let malformed = || GitSignatureError::Malformed { object };
+    let armour = signed.signature.trim_ascii_end();
+    if !armour.starts_with(SSH_ARMOUR) {
+        return Err(GitSignatureError::NotSsh { object });
+    }
+    // What stands behind the end was not signed, and a reader may take it for the message.
+    if !armour.ends_with(SSH_END) {
+        return Err(malformed());
+    }
+    let signature = SshSig::from_pem(armour).map_err(|_| malformed())?;
+    let bytes = match signature.public_key() {
+        KeyData::Ed25519(key) => key.0,
+        other => {
+            let algorithm = match other {
+                KeyData::Certificate(_) => "a certificate".to_owned(),
+                other => other.algorithm().to_string(),
+            };
+            return Err(GitSignatureError::Algorithm { object, algorithm });
+        }
+    };
+    let key = PublicKey::from_bytes(&bytes).map_err(|error| match error {
+        KeyError::Weak => GitSignatureError::Weak { object },
+        _ => malformed(),
+    })?;
+    if signature.namespace() != NAMESPACE {
+        return Err(GitSignatureError::Namespace {
+            object,
+            namespace: signature.namespace().chars().take(60).collect(),
+        });
+    }
+    let hash = signature.hash_alg();
+    if signature.version() != SshSig::VERSION
+        || !signature.reserved().is_empty()
+        || signature.algorithm() != Algorithm::Ed25519
+        || !matches!(hash, HashAlg::Sha256 | HashAlg::Sha512)
+    {
+        return Err(malformed());
+    }
+    let message = SshSig::signed_data(NAMESPACE, hash, &signed.payload).map_err(|_| malformed())?;
+    let bytes = signature
+        .signature_bytes()
+        .try_into()
+        .map_err(|_| malformed())?;
+    if key.verify(&message, bytes) {
+        Ok(key)
+    } else {
+        Err(GitSignatureError::Invalid { object })
+    }
+}
+
+/// The member of the role whose key it is.
+fn member(
+    key: &PublicKey,
+    object: GitObject,
+    role: &RoleName,
+    document: &RootDocument,
+) -> Result<Signer, GitSignatureError> {
+    let keyid = key.id();
+    let owner = document
+        .principals
+        .iter()
+        .find(|(_, principal)| principal.keys.contains(key));
+    let Some((principal, _)) = owner else {
+        return Err(GitSignatureError::UnknownKey { object, keyid });
+    };
+    let principal = principal.clone();
+    if document.revoked.keys.contains(&keyid) {
+        return Err(GitSignatureError::Revoked {
+            object,
+            keyid,
+            principal,
+        });
+    }
+    let is_member = document
+        .roles
+        .get(role)
+        .is_some_and(|role| role.principals.contains(&principal));
+    if !is_member {
+        return Err(GitSignatureError::NotInRole {
+            object,
+            principal,
+            role: role.clone(),
+        });
+    }
+    Ok(Signer {
+        principal,
+        keyid: keyid.as_str().to_owned(),
+    })
+}
+
+fn shown(bytes: &[u8]) -> String {
+    String::from_utf8_lossy(bytes).chars().take(120).collect()
+}
