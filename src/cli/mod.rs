@@ -76,6 +76,10 @@ fn print_version() -> Result<(), Failure> {
 }
 
 fn run(arguments: &Arguments) -> Result<Exit, Failure> {
+    // What is wrong with the environment is what it is asked for.
+    if let Command::Doctor(command) = &arguments.command {
+        return command::doctor::run(arguments.config.clone(), command);
+    }
     let env = Environment::read()?;
     if env.clock != crate::clock::Clock::System {
         ui::note("note: the clock is fixed by `ORDAIN_NOW`");
@@ -92,6 +96,7 @@ fn run(arguments: &Arguments) -> Result<Exit, Failure> {
         Command::Request(command) => command::request::run(&context, command),
         Command::Eval(command) => command::eval::run(&context, command),
         Command::Log(command) => command::log::run(&context, command),
+        Command::Doctor(command) => command::doctor::run(arguments.config.clone(), command),
         Command::Explain(command) => command::explain::run(command),
     }
 }
