@@ -3,6 +3,7 @@
 mod crash;
 mod direct;
 mod eval;
+mod full_disk;
 mod keys;
 mod locking;
 mod races;

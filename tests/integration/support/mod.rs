@@ -1,5 +1,6 @@
 //! What the tests stand on: a cleared environment, keys from fixed seeds, and output fit for snapshots.
 
+pub(crate) mod disaster;
 pub(crate) mod env;
 pub(crate) mod keys;
 pub(crate) mod naive;
