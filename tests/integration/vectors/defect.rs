@@ -4,14 +4,18 @@ use std::path::Path;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, STANDARD_NO_PAD};
+use curve25519_dalek::edwards::EdwardsPoint;
+use curve25519_dalek::scalar::Scalar;
 use ordain::bundle::Limits;
 use ordain::diag::Code;
 use ordain::digest::Sha256Digest;
 use serde::Deserialize;
 use serde_json::{Value, json};
+use sha2::{Digest as _, Sha512};
 
 use super::world::{Bundle, Document, Edit, World, set};
 use crate::source::refusal;
+use crate::support::keys::openssh_line;
 use crate::support::repo::Repo;
 
 /// One change. JSON pointers say where; `to` left out removes.
@@ -201,6 +205,12 @@ pub(super) enum Signature {
     Many,
     /// R = identity, S = 0: what weak keys accept.
     Universal,
+    /// Alice's again in place of the second, with another nonce.
+    AnotherNonce,
+    /// The second one's with a nonce of zero.
+    NonceOfZero,
+    /// Over the payload, without DSSE's encoding.
+    OfThePayloadAlone,
 }
 
 /// What a file system can hold and a bundle cannot.
@@ -234,16 +244,6 @@ fn unhex(hex: &str) -> Vec<u8> {
         .collect()
 }
 
-/// The OpenSSH line of 32 bytes, whatever they are.
-fn openssh(point: &[u8]) -> String {
-    let mut blob = Vec::new();
-    for part in [&b"ssh-ed25519"[..], point] {
-        blob.extend_from_slice(&u32::try_from(part.len()).unwrap().to_be_bytes());
-        blob.extend_from_slice(part);
-    }
-    format!("ssh-ed25519 {}", STANDARD.encode(blob))
-}
-
 fn public_key(name: &str) -> String {
     let line = crate::support::keys::snakeoil(name).public_openssh();
     line.split_whitespace()
@@ -266,7 +266,7 @@ impl Defect {
                 set(
                     &mut world.roots[0].value,
                     &at,
-                    Some(openssh(&unhex(point)).into()),
+                    Some(openssh_line(&unhex(point)).into()),
                 );
             }
             Self::RootAfterPin(change) => {
@@ -557,8 +557,48 @@ impl Signature {
                     STANDARD.encode(bytes)
                 });
             },
+            Self::AnotherNonce => |envelope| {
+                let sig = with_nonce("alice", Scalar::from(7_u64), &pae(envelope));
+                second(envelope, |_| STANDARD.encode(sig));
+            },
+            Self::NonceOfZero => |envelope| {
+                let sig = with_nonce("carol", Scalar::ZERO, &pae(envelope));
+                second(envelope, |_| STANDARD.encode(sig));
+            },
+            Self::OfThePayloadAlone => |envelope| {
+                let payload = STANDARD.decode(envelope["payload"].as_str().unwrap());
+                let sig = crate::support::keys::snakeoil("carol").sign(&payload.unwrap());
+                second(envelope, |_| STANDARD.encode(sig));
+            },
         }
     }
+}
+
+fn pae(envelope: &Value) -> Vec<u8> {
+    let payload = STANDARD.decode(envelope["payload"].as_str().unwrap());
+    let kind = envelope["payloadType"].as_str().unwrap();
+    ordain::trust::Envelope::new(kind, payload.unwrap()).pae()
+}
+
+/// A signature that satisfies the equation, whatever the nonce: RFC 8032, section 5.1.6, from step 2 on.
+fn with_nonce(name: &str, nonce: Scalar, message: &[u8]) -> [u8; 64] {
+    let key = crate::support::keys::snakeoil(name).signing_key();
+    let point = EdwardsPoint::mul_base(&nonce).compress();
+    let challenge = Sha512::new()
+        .chain_update(point.as_bytes())
+        .chain_update(key.verifying_key().as_bytes())
+        .chain_update(message)
+        .finalize();
+    let answer = nonce + Scalar::from_bytes_mod_order_wide(&challenge.into()) * key.to_scalar();
+    let signature = [point.to_bytes(), answer.to_bytes()].concat();
+    signature.try_into().unwrap()
+}
+
+#[test]
+fn signatures_with_chosen_nonces_are_signatures() {
+    let sig = with_nonce("alice", Scalar::from(7_u64), b"message");
+    let key: ordain::trust::PublicKey = public_key("alice").parse().unwrap();
+    assert!(key.verify(b"message", &sig));
 }
 
 fn repeat(envelope: &mut Value, name: Option<&str>) {
