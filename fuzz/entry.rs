@@ -8,6 +8,7 @@
 //! - a message holds no control character, whatever the bytes hold.
 
 use std::fmt::Display;
+use std::path::Path;
 use std::sync::Arc;
 
 use ordain::bundle::{BundlePath, Limits, Manifest, Statement};
@@ -16,7 +17,11 @@ use ordain::engine::request::{Request, RequestLimits};
 use ordain::json;
 use ordain::log::{Checkpoint, VerifierKey};
 use ordain::policy::validate;
-use ordain::trust::{Envelope, PublicKey, RootDocument};
+use ordain::source::transfer::Transfer;
+use ordain::trust::{
+    AgentAnswer, AllowedSigners, Envelope, GitCommit, GitTag, PublicKey, RootDocument,
+    SshSignature, read_allowed_signers,
+};
 use ordain::yaml;
 
 /// A function that reads hostile bytes, and says whether it took them.
@@ -24,8 +29,12 @@ pub(crate) type Entry = fn(&[u8]) -> bool;
 
 /// Every target by its name, which is that of its corpus.
 pub(crate) const TARGETS: &[(&str, Entry)] = &[
+    ("agent", agent),
+    ("allowed_signers", allowed_signers),
     ("checkpoint", checkpoint),
     ("envelope", envelope),
+    ("git_commit", git_commit),
+    ("git_tag", git_tag),
     ("input", input),
     ("manifest", manifest),
     ("path", path),
@@ -33,7 +42,9 @@ pub(crate) const TARGETS: &[(&str, Entry)] = &[
     ("public_key", public_key),
     ("request", request),
     ("root", root),
+    ("ssh_signature", ssh_signature),
     ("statement", statement),
+    ("transfer", transfer),
     ("verifier_key", verifier_key),
     ("yaml", yaml),
 ];
@@ -95,6 +106,32 @@ pub(crate) fn envelope(bytes: &[u8]) -> bool {
     true
 }
 
+/// A commit: what its signature is over is a commit without one.
+pub(crate) fn git_commit(bytes: &[u8]) -> bool {
+    let Some(commit) = accepted(GitCommit::parse(bytes)) else {
+        return false;
+    };
+    if let Some((payload, signature)) = commit.signed() {
+        assert!(payload.len() + signature.len() < bytes.len());
+        let rest = GitCommit::parse(payload).expect("a payload is a commit");
+        assert!(rest.signed().is_none(), "a signature is left");
+    }
+    true
+}
+
+/// An annotated tag: its signature is its end.
+pub(crate) fn git_tag(bytes: &[u8]) -> bool {
+    let Some(tag) = accepted(GitTag::parse(bytes)) else {
+        return false;
+    };
+    if let Some((payload, signature)) = tag.signed() {
+        assert_eq!([payload, signature].concat(), bytes);
+        let rest = GitTag::parse(payload).expect("a payload is a tag");
+        assert!(rest.signed().is_none(), "a signature is left");
+    }
+    true
+}
+
 /// What a bundle's envelope signs.
 pub(crate) fn statement(bytes: &[u8]) -> bool {
     let Some(first) = accepted(Statement::parse(bytes)) else {
@@ -141,6 +178,82 @@ pub(crate) fn public_key(bytes: &[u8]) -> bool {
         return false;
     };
     assert_eq!(key.to_openssh().parse::<PublicKey>().as_ref(), Ok(&key));
+    true
+}
+
+/// What ssh-agent answers: a list of keys, or a signature.
+pub(crate) fn agent(bytes: &[u8]) -> bool {
+    let answer = AgentAnswer::new(bytes);
+    let identities = accepted(answer.identities());
+    for identity in identities.iter().flatten() {
+        if let Some(key) = accepted(identity.key.clone()) {
+            assert_eq!(key.id(), identity.id);
+        }
+    }
+    let signature = accepted(answer.signature());
+    assert!(identities.is_none() || signature.is_none(), "both at once");
+    identities.is_some() || signature.is_some()
+}
+
+/// An armored SSH signature.
+pub(crate) fn ssh_signature(bytes: &[u8]) -> bool {
+    let Some(first) = accepted(SshSignature::parse(bytes)) else {
+        return false;
+    };
+    let second = SshSignature::parse(first.to_armored().as_bytes());
+    assert_eq!(second.as_ref(), Ok(&first));
+    accepted(first.verify(first.namespace(), b"message"));
+    true
+}
+
+/// An OpenSSH allowed_signers file. Accepted when somebody is taken from it; whoever is can be written and read again.
+pub(crate) fn allowed_signers(bytes: &[u8]) -> bool {
+    let now = "2026-11-22T12:00:00Z".parse().expect("a time");
+    let Some(found) = accepted(read_allowed_signers(bytes, now)) else {
+        return false;
+    };
+    let mut text = String::new();
+    for signer in &found.taken {
+        text.push_str(&format!(
+            "{} {}\n",
+            signer.principal,
+            signer.key.to_openssh()
+        ));
+    }
+    let again = read_allowed_signers(text.as_bytes(), now).expect("what was read can be written");
+    let people = |signers: &AllowedSigners| -> Vec<_> {
+        let taken = signers.taken.iter();
+        taken
+            .map(|s| (s.principal.clone(), s.key.clone()))
+            .collect()
+    };
+    assert_eq!(people(&again), people(&found));
+    for skipped in found.skipped {
+        accepted::<(), _>(Err(skipped.reason));
+    }
+    !found.taken.is_empty()
+}
+
+/// A file that carries roots and bundles to a machine without a network.
+pub(crate) fn transfer(bytes: &[u8]) -> bool {
+    let limits = Limits {
+        files: 64,
+        total_bytes: 1 << 16,
+        ..Limits::default()
+    };
+    let length = u64::try_from(bytes.len()).expect("a length");
+    let Some(found) = accepted(Transfer::read(
+        &mut &*bytes,
+        length,
+        Path::new("fuzz"),
+        &limits,
+    )) else {
+        return false;
+    };
+    let files = found.bundles.iter().flat_map(|b| b.bundle.files.values());
+    let carried = files.map(|file| file.len()).sum::<usize>();
+    let roots = found.roots.iter().map(Vec::len).sum::<usize>();
+    assert!(carried + roots <= bytes.len(), "more than there is");
     true
 }
 

@@ -1,13 +1,20 @@
 //! The environment, read once: the one place that looks at variables and directories of the user.
 
+use std::ffi::OsString;
 use std::io::IsTerminal as _;
 use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::Duration;
 
 use jiff::Timestamp;
+use zeroize::Zeroizing;
 
 use super::report::Failure;
-use crate::clock::Clock;
+use crate::clock::{Clock, Lifetime};
 use crate::diag::Code;
+
+/// How long a person may take to confirm, to touch a token, or to type.
+const DEFAULT_KEY_TIMEOUT: Duration = Duration::from_secs(120);
 
 /// What the program takes from its surroundings.
 #[derive(Clone)]
@@ -29,13 +36,58 @@ pub(crate) struct Environment {
     /// `ORDAIN_NOW`, or the machine's clock.
     pub(crate) clock: Clock,
     /// `ORDAIN_KEY_PASSPHRASE`.
-    pub(crate) passphrase: Option<String>,
+    pub(crate) passphrase: Option<Zeroizing<String>>,
+    /// `ORDAIN_ASKPASS`, and what OpenSSH's variables say of such programs.
+    pub(crate) askpass: Askpass,
+    /// `SSH_AUTH_SOCK`: where ssh-agent listens.
+    pub(crate) agent: Option<PathBuf>,
+    /// `ORDAIN_KEY_TIMEOUT`: how long an agent, a signer or an askpass program may take; 2 minutes.
+    pub(crate) key_timeout: Duration,
     /// `ORDAIN_GIT_USERNAME`; `git` where only a password is given.
     pub(crate) git_username: Option<String>,
     /// `ORDAIN_GIT_PASSWORD`: a password or token for HTTPS.
     pub(crate) git_password: Option<String>,
     /// `ORDAIN_SSH_COMMAND`: what to run instead of `ssh`.
     pub(crate) ssh_command: Option<String>,
+}
+
+/// Programs that ask a person for a passphrase.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Askpass {
+    /// `ORDAIN_ASKPASS`.
+    pub(crate) ours: Option<OsString>,
+    /// `SSH_ASKPASS`.
+    pub(crate) ssh: Option<OsString>,
+    /// `SSH_ASKPASS_REQUIRE`.
+    pub(crate) require: AskpassRequire,
+    /// Whether a window could open: `DISPLAY` or `WAYLAND_DISPLAY`.
+    pub(crate) display: bool,
+}
+
+/// `SSH_ASKPASS_REQUIRE`, as ssh(1) has it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) enum AskpassRequire {
+    /// Where there is no terminal, and there is a display.
+    #[default]
+    Unset,
+    /// Never.
+    Never,
+    /// Rather than the terminal, and there is a display.
+    Prefer,
+    /// Rather than the terminal, display or not.
+    Force,
+}
+
+impl AskpassRequire {
+    fn read(value: Option<&str>) -> Self {
+        match value.map(str::to_ascii_lowercase).as_deref() {
+            Some("never") => Self::Never,
+            Some("prefer") => Self::Prefer,
+            Some("force") => Self::Force,
+            // As ssh does with a word that it does not know.
+            _ => Self::Unset,
+        }
+    }
 }
 
 impl std::fmt::Debug for Environment {
@@ -94,6 +146,17 @@ impl Environment {
                 format!("the current directory cannot be read: {error}"),
             )
         })?;
+        let key_timeout = match text("ORDAIN_KEY_TIMEOUT") {
+            None => DEFAULT_KEY_TIMEOUT,
+            Some(timeout) => timeout
+                .parse::<Lifetime>()
+                .map_err(|error| {
+                    Failure::new(Code::USAGE, format!("`ORDAIN_KEY_TIMEOUT`: {error}"))
+                        .hint("write it as `30s` or `5m`, or unset it")
+                })?
+                .duration()
+                .unsigned_abs(),
+        };
         let ci = text("CI").is_some_and(|value| !matches!(value.as_str(), "0" | "false"));
         Ok(Self {
             cache: directory("XDG_CACHE_HOME", "ORDAIN_CACHE_DIR", ".cache")?,
@@ -104,11 +167,39 @@ impl Environment {
             terminal: !ci && std::io::stderr().is_terminal(),
             config_file: variable("ORDAIN_CONFIG").map(PathBuf::from),
             clock,
-            passphrase: text("ORDAIN_KEY_PASSPHRASE"),
+            passphrase: text("ORDAIN_KEY_PASSPHRASE").map(Zeroizing::new),
+            askpass: Askpass {
+                ours: variable("ORDAIN_ASKPASS"),
+                ssh: variable("SSH_ASKPASS"),
+                require: AskpassRequire::read(text("SSH_ASKPASS_REQUIRE").as_deref()),
+                display: variable("DISPLAY").is_some() || variable("WAYLAND_DISPLAY").is_some(),
+            },
+            agent: variable("SSH_AUTH_SOCK").map(PathBuf::from),
+            key_timeout,
             git_username: text("ORDAIN_GIT_USERNAME"),
             git_password: text("ORDAIN_GIT_PASSWORD"),
             ssh_command: text("ORDAIN_SSH_COMMAND"),
         })
+    }
+
+    /// The text of a variable that the command line names; `None` where it is unset, empty, or no text.
+    #[allow(
+        clippy::disallowed_methods,
+        reason = "the one home of environment variables"
+    )]
+    pub(crate) fn secret(name: &str) -> Option<Zeroizing<String>> {
+        let value = std::env::var_os(name)?.into_string().ok();
+        value.filter(|value| !value.is_empty()).map(Zeroizing::new)
+    }
+
+    /// Keeps what is Git's and ours from a child process: one steers it, the other holds secrets.
+    pub(crate) fn withhold(command: &mut Command) {
+        for (name, _) in std::env::vars_os() {
+            let text = name.to_string_lossy();
+            if text.starts_with("GIT_") || text.starts_with("ORDAIN_") {
+                command.env_remove(name);
+            }
+        }
     }
 
     /// `path`, from the current directory.

@@ -1,79 +1,196 @@
-//! Key files: reading them with or without a passphrase.
+//! Keys where people have them: files, ssh-agent, variables, file descriptors, programs. [`signer`] turns the word that
+//! `--key` takes into something that signs.
+//!
+//! Only a private key in a file, a variable or a descriptor ever enters this process, and it is wiped when it leaves.
 
-use std::io::Read as _;
-use std::path::Path;
+use std::io::Read;
+use std::path::{Path, PathBuf};
+
+use zeroize::Zeroizing;
 
 use super::env::Environment;
 use super::report::Failure;
 use super::ui;
 use crate::diag::Code;
-use crate::trust::{Passphrase, PrivateKeyError, PublicKey, SecretKey};
+use crate::trust::{AgentIdentity, KeyHolder, PrivateKeyError, PublicKey, SecretKey};
 
-/// Bytes of the largest key file read.
-const MAX_KEY_FILE_BYTES: u64 = 16 << 10;
+mod agent;
+mod arg;
+mod child;
+mod external;
+mod passphrase;
+
+pub(crate) use arg::{KEY_HELP, KeyArg};
+pub(crate) use passphrase::{is_typed, passphrase};
+
+use arg::KeySource;
+
+/// Bytes of the largest key read.
+const MAX_KEY_FILE_BYTES: usize = 16 << 10;
 
 /// Reads a file that must be small.
 pub(crate) fn read_small(path: &Path, limit: u64) -> Result<String, Failure> {
-    let name = ui::escape(&path.display().to_string());
-    let unreadable = |error: std::io::Error| {
-        Failure::new(
-            Code::FILE_UNREADABLE,
-            format!("cannot read `{name}`: {error}"),
-        )
-    };
-    let file = std::fs::File::open(path).map_err(unreadable)?;
+    let name = shown(path);
     let mut text = String::new();
-    file.take(limit + 1)
-        .read_to_string(&mut text)
-        .map_err(unreadable)?;
-    if text.len() as u64 > limit {
-        return Err(Failure::new(
-            Code::FILE_UNREADABLE,
-            format!("`{name}` has more than {limit} bytes"),
-        ));
-    }
+    let file = std::fs::File::open(path).map_err(|error| unreadable(&name, &error))?;
+    read_into(&mut text, file, &name, limit)?;
     Ok(text)
 }
 
-/// Reads a private key; asks for the passphrase where the key has one.
-pub(crate) fn private(env: &Environment, path: &Path) -> Result<SecretKey, Failure> {
-    let text = zeroize::Zeroizing::new(read_small(path, MAX_KEY_FILE_BYTES)?);
-    warn_if_shared(path);
-    let name = ui::escape(&path.display().to_string());
-    SecretKey::parse(&text, || {
-        passphrase(env, &format!("passphrase for `{name}`: "))
-    })
-    .map_err(|error| Failure::from(error).about(&format!("`{name}`")))
+fn read_into(text: &mut String, from: impl Read, name: &str, limit: u64) -> Result<(), Failure> {
+    from.take(limit + 1)
+        .read_to_string(text)
+        .map_err(|error| unreadable(name, &error))?;
+    if text.len() as u64 > limit {
+        return Err(Failure::new(
+            Code::FILE_UNREADABLE,
+            format!("{name} has more than {limit} bytes"),
+        ));
+    }
+    Ok(())
 }
 
-/// Reads a public key from its own file, or from a private key's.
+fn unreadable(name: &str, error: &std::io::Error) -> Failure {
+    Failure::new(
+        Code::FILE_UNREADABLE,
+        format!("cannot read {name}: {error}"),
+    )
+}
+
+/// Reads what may be a private key, into memory that is wiped and never moved.
+fn read_secret(path: &Path, name: &str) -> Result<Zeroizing<String>, Failure> {
+    let mut text = Zeroizing::new(String::with_capacity(MAX_KEY_FILE_BYTES + 1));
+    let file = std::fs::File::open(path).map_err(|error| unreadable(name, &error))?;
+    read_into(&mut text, file, name, MAX_KEY_FILE_BYTES as u64)?;
+    Ok(text)
+}
+
+/// Finds the key that is meant, and whoever signs with it.
+pub(crate) fn signer(env: &Environment, key: &KeyArg) -> Result<Box<dyn KeyHolder>, Failure> {
+    Ok(match key.source() {
+        KeySource::Agent(name) => Box::new(agent::AgentKey::find(env, name)?),
+        KeySource::Command(line) => {
+            Box::new(external::ExternalSigner::start(line, env.key_timeout)?)
+        }
+        KeySource::File(path) => Box::new(private(env, &env.resolve(path)).map_err(|failure| {
+            if failure.code() == Some(Code::FILE_UNREADABLE) && key.to_string().contains(':') {
+                failure
+                    .hint("a key is a file, or begins with `agent:`, `env:`, `fd:` or `command:`")
+            } else {
+                failure
+            }
+        })?),
+        KeySource::Pasted => {
+            let message = "a private key itself stands on the command line";
+            return Err(Failure::new(Code::USAGE, message).hint(
+                "others can read it there: make a new key; keep it in a file, or in a variable that `--key env:NAME` names",
+            ));
+        }
+        KeySource::Variable(name) => {
+            let text = Environment::secret(name).ok_or_else(|| {
+                let message = format!("the variable `{name}` is not set, or empty");
+                Failure::new(Code::KEY_VARIABLE, message)
+            })?;
+            Box::new(parse(env, &text, &format!("the variable `{name}`"))?)
+        }
+        KeySource::Descriptor(number) => {
+            let name = format!("file descriptor {number}");
+            let path = PathBuf::from(format!("/dev/fd/{number}"));
+            Box::new(parse(env, &read_secret(&path, &name)?, &name)?)
+        }
+    })
+}
+
+/// The same for several keys, in their order.
+pub(crate) fn signers(
+    env: &Environment,
+    keys: &[KeyArg],
+) -> Result<Vec<Box<dyn KeyHolder>>, Failure> {
+    keys.iter().map(|key| signer(env, key)).collect()
+}
+
+/// The public half of a key, and whoever signs with it, unless it is a file with the public half alone.
 pub(crate) fn public(
     env: &Environment,
-    path: &Path,
-) -> Result<(PublicKey, Option<SecretKey>), Failure> {
-    let text = zeroize::Zeroizing::new(read_small(path, MAX_KEY_FILE_BYTES)?);
-    if text.contains("PRIVATE KEY-----") {
-        let key = private(env, path)?;
-        return Ok((key.public(), Some(key)));
+    key: &KeyArg,
+) -> Result<(PublicKey, Option<Box<dyn KeyHolder>>), Failure> {
+    if let KeySource::File(path) = key.source() {
+        let path = env.resolve(path);
+        let name = shown(&path);
+        let text = read_secret(&path, &name)?;
+        if !text.contains("PRIVATE KEY-----") {
+            return Ok((parse_public(&text, &name)?, None));
+        }
+        warn_if_shared(&path);
+        // From the text at hand: a pipe is read but once.
+        let key = parse(env, &text, &name)?;
+        return Ok((key.public(), Some(Box::new(key))));
     }
-    let name = ui::escape(&path.display().to_string());
-    match text.parse::<PublicKey>() {
-        Ok(key) => Ok((key, None)),
-        Err(error) => Err(Failure::new(error.code(), format!("`{name}` is {error}"))),
+    let holder = signer(env, key)?;
+    Ok((holder.public(), Some(holder)))
+}
+
+/// Reads a private key file; asks for the passphrase where the key has one.
+pub(crate) fn private(env: &Environment, path: &Path) -> Result<SecretKey, Failure> {
+    let name = shown(path);
+    let text = read_secret(path, &name)?;
+    warn_if_shared(path);
+    parse(env, &text, &name)
+}
+
+/// The keys that ssh-agent holds, usable or not.
+pub(crate) fn held_by_agent(env: &Environment) -> Result<Vec<AgentIdentity>, Failure> {
+    agent::identities(env)
+}
+
+/// Reads a public key file.
+fn public_file(path: &Path) -> Result<PublicKey, Failure> {
+    let name = shown(path);
+    let text = read_secret(path, &name)?;
+    if text.contains("PRIVATE KEY-----") {
+        let message = format!("{name} is a private key where a public one is needed");
+        return Err(Failure::new(Code::KEY_FORMAT, message)
+            .hint("give the public half, such as `agent:alice.pub`; or drop `agent:` to sign with the file"));
+    }
+    parse_public(&text, &name)
+}
+
+fn parse_public(text: &str, name: &str) -> Result<PublicKey, Failure> {
+    text.parse().map_err(|error: crate::trust::KeyError| {
+        Failure::new(error.code(), format!("{name} is {error}"))
+    })
+}
+
+fn parse(env: &Environment, text: &str, name: &str) -> Result<SecretKey, Failure> {
+    let ask = || passphrase(env, &format!("passphrase for {name}: "));
+    SecretKey::parse(text, || ask().map_err(Problem::Passphrase)).map_err(|problem| match problem {
+        Problem::Passphrase(failure) => failure.about(name),
+        Problem::Key(PrivateKeyError::PassphraseWrong) if env.passphrase.is_some() => {
+            let message =
+                format!("{name}: the passphrase in `ORDAIN_KEY_PASSPHRASE` does not open the key");
+            Failure::new(Code::PASSPHRASE, message).hint("correct the variable, or unset it to be asked")
+        }
+        Problem::Key(PrivateKeyError::Public) => Failure::from(PrivateKeyError::Public)
+            .about(name)
+            .hint("if ssh-agent holds the private half, put `agent:` in front, such as `--key agent:alice.pub`"),
+        Problem::Key(error) => Failure::from(error).about(name),
+    })
+}
+
+/// What keeps a private key from being read.
+enum Problem {
+    Key(PrivateKeyError),
+    Passphrase(Failure),
+}
+
+impl From<PrivateKeyError> for Problem {
+    fn from(error: PrivateKeyError) -> Self {
+        Self::Key(error)
     }
 }
 
-/// The passphrase from the environment, or from a person.
-pub(crate) fn passphrase(env: &Environment, prompt: &str) -> Result<Passphrase, PrivateKeyError> {
-    if let Some(passphrase) = &env.passphrase {
-        return Ok(Passphrase::new(passphrase.clone()));
-    }
-    if !env.terminal {
-        return Err(PrivateKeyError::PassphraseNeeded);
-    }
-    rpassword::prompt_password(prompt)
-        .map(Passphrase::new)
-        .map_err(|_| PrivateKeyError::PassphraseNeeded)
+fn shown(path: &Path) -> String {
+    format!("`{}`", ui::escape(&path.display().to_string()))
 }
 
 fn warn_if_shared(path: &Path) {

@@ -196,7 +196,13 @@ impl From<PipelineError> for Failure {
         match error {
             PipelineError::Policy(diagnostics) => diagnostics.into(),
             PipelineError::Root(error) => error.into(),
-            PipelineError::RootFile { file, error } => Self::from(*error).about(&file),
+            PipelineError::RootFile { file, error } => match *error {
+                RootError::Envelope(error) => {
+                    envelope_of_root(Self::new(error.code(), error.to_string()))
+                }
+                error => error.into(),
+            }
+            .about(&file),
             PipelineError::Confirm { said, remembered } => confirm_mismatch(&said, &remembered),
             PipelineError::Lock(error) => error.into(),
             PipelineError::Verify { bundle, error } => {
@@ -223,9 +229,8 @@ impl From<RootError> for Failure {
         let failure = Self::new(error.code(), error.to_string());
         match &error {
             RootError::Unsigned { shortfall, .. } => who_signed(failure, shortfall),
-            // The envelope's own help is about bundles.
             RootError::Envelope(_) => {
-                failure.hint("restore the file, or get it again from whoever runs the trust root")
+                envelope_of_root(failure).about("a `N.root.json` of the trust root")
             }
             _ => failure,
         }
@@ -264,6 +269,11 @@ impl From<VerifyError> for Failure {
             _ => failure,
         }
     }
+}
+
+/// The envelope's own help is about bundles.
+fn envelope_of_root(failure: Failure) -> Failure {
+    failure.hint("restore the file, or get it again from whoever runs the trust root")
 }
 
 fn confirm_mismatch(said: &Sha256Digest, remembered: &Sha256Digest) -> Failure {

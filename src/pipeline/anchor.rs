@@ -8,7 +8,7 @@ use super::roots::{Confirmation, root_files};
 use crate::config::TrustSource;
 use crate::digest::Sha256Digest;
 use crate::source::roots::KeptRoots;
-use crate::source::state::{self, Said, State};
+use crate::source::state::{self, Equivocation, Said, State};
 use crate::source::{GitUrl, InsecureHttp};
 
 /// A fingerprint, and where it comes from.
@@ -55,6 +55,15 @@ impl Pipeline<'_> {
                 None => Confirmation::FirstUse,
             },
         }))
+    }
+
+    /// Every case of two contents under one number that this machine has met.
+    ///
+    /// # Errors
+    /// [`PipelineError::State`] when the state cannot be used.
+    pub fn equivocations(&self) -> Result<Vec<Equivocation>, PipelineError> {
+        let state = State::load(&self.directories.state)?;
+        Ok(state.equivocations().to_vec())
     }
 
     /// Holds a fingerprint of a second channel against the one in use, and remembers that they agree.

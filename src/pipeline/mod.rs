@@ -44,6 +44,7 @@ use crate::trust::{
 
 pub use crate::source::InsecureHttp;
 pub use crate::source::git::{Credentials, Movement, Network, Progress, Transfer, Watch};
+pub use crate::source::state::{Equivocated, Equivocation};
 pub use anchor::Anchored;
 pub use error::PipelineError;
 pub use project::project_identity;

@@ -14,6 +14,7 @@ use crate::bundle::Origin;
 use crate::clock::Lifetime;
 use crate::config::{BundleSource, Config, Repository, TrustSource};
 use crate::lockfile::{LOCK_FILE, LockedBundle, Lockfile};
+use crate::name::BundleName;
 use crate::resolve::EffectivePolicy;
 use crate::source::git::{Fetched, Movement, Progress, Transfer};
 use crate::source::state::{self, Advance, Mark, State};
@@ -137,7 +138,19 @@ impl Pipeline<'_> {
         };
         let gathered = here.gather(config, Locking::Locked, purpose).ok()?;
         let next = next_lockfile(config, &gathered.pulled.bundles);
-        if locking != Locking::Locked && next != gathered.lock {
+        // A later root alone changes nothing of what is locked; the next pull writes it down.
+        let is_news = |(name, new): (&BundleName, &LockedBundle)| {
+            gathered.lock.bundles.get(name).is_none_or(|old| {
+                let root_version = old.root_version;
+                LockedBundle {
+                    root_version,
+                    ..new.clone()
+                } != *old
+            })
+        };
+        let has_news =
+            next.bundles.len() != gathered.lock.bundles.len() || next.bundles.iter().any(is_news);
+        if locking != Locking::Locked && has_news {
             return None;
         }
         // A pull may have ended meanwhile, and raised the marks above what was locked before.

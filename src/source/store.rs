@@ -12,6 +12,8 @@
 //! The store proves nothing. It is user-writable, so whoever loads a bundle verifies it again, every hash included; what is
 //! checked here is that the container is whole and its names are sound.
 
+mod evidence;
+
 use std::fs::{self, File};
 use std::io::{self, BufRead, BufReader, Read, Write};
 use std::path::{Path, PathBuf};
@@ -22,9 +24,11 @@ use serde::{Deserialize, Serialize};
 
 use super::content::{Collector, admit};
 use super::durable;
-use crate::bundle::{BundlePath, ENVELOPE_FILE, FetchedBundle, GitEvidence, Limits, Origin};
+use crate::bundle::{BundlePath, ENVELOPE_FILE, FetchedBundle, Limits, Origin};
 use crate::diag::Code;
 use crate::digest::{CommitId, Sha256Digest};
+
+use evidence::{GitV1, evidence, objects};
 
 const MAGIC: &str = "ordain-store/v1";
 const ENDING: &str = "bundle";
@@ -81,23 +85,6 @@ struct HeaderV1 {
     /// The Git objects around them; absent in what an older version wrote.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     git: Option<GitV1>,
-}
-
-/// Bytes of each Git object, in the order in which they stand.
-#[derive(Debug, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct GitV1 {
-    reference: Option<String>,
-    commit: u64,
-    tag: Option<u64>,
-    trees: Vec<u64>,
-}
-
-impl GitV1 {
-    fn sizes(&self) -> impl Iterator<Item = u64> + Clone {
-        let trees = self.trees.iter().copied();
-        [self.commit].into_iter().chain(self.tag).chain(trees)
-    }
 }
 
 impl Store {
@@ -227,35 +214,20 @@ pub(super) fn write_entry(out: &mut dyn Write, bundle: &FetchedBundle) -> io::Re
             .iter()
             .map(|(name, bytes)| (name.clone(), length(bytes)))
             .collect(),
-        git: evidence(bundle).map(|git| GitV1 {
-            reference: git.reference.clone(),
-            commit: length(&git.commit),
-            tag: git.tag.as_deref().map(length),
-            trees: git.trees.iter().map(|tree| length(tree)).collect(),
-        }),
+        git: evidence(bundle).map(GitV1::of),
     };
     let header = serde_json::to_vec(&header)?;
     out.write_all(format!("{MAGIC}\n{}\n", header.len()).as_bytes())?;
     out.write_all(&header)?;
     out.write_all(b"\n")?;
-    if let Some(git) = evidence(bundle) {
-        out.write_all(&git.commit)?;
-        out.write_all(git.tag.as_deref().unwrap_or_default())?;
-        for tree in &git.trees {
-            out.write_all(tree)?;
-        }
+    for object in evidence(bundle).into_iter().flat_map(objects) {
+        out.write_all(object)?;
     }
     out.write_all(bundle.envelope.as_deref().unwrap_or_default())?;
     for bytes in bundle.files.values() {
         out.write_all(bytes)?;
     }
     Ok(())
-}
-
-/// The Git objects that are kept: larger ones are refused where they are needed.
-fn evidence(bundle: &FetchedBundle) -> Option<&GitEvidence> {
-    let limit = Limits::default().evidence_bytes;
-    bundle.git.as_deref().filter(|git| git.bytes() <= limit)
 }
 
 /// For comparing with what is there: the bundle at hand passed its own limits.
@@ -304,7 +276,7 @@ pub(super) fn read_entry(
     let sizes = header.files.iter().map(|(_, size)| *size);
     let git = header.git.iter().flat_map(GitV1::sizes);
     let git_bytes = git.clone().try_fold(0u64, u64::checked_add);
-    if !git_bytes.is_some_and(|bytes| bytes <= limits.evidence_bytes as u64) {
+    if git_bytes.is_none_or(|bytes| bytes > limits.evidence_bytes as u64) {
         return Err(damaged("its git objects are too large"));
     }
     let body = sizes
@@ -317,7 +289,7 @@ pub(super) fn read_entry(
     }
     let git = header
         .git
-        .map(|git| read_git(reader, git).map(Arc::new))
+        .map(|git| git.read(reader).map(Arc::new))
         .transpose()?;
     let total = AtomicU64::new(0);
     let mut collector = Collector::new(limits);
@@ -339,24 +311,6 @@ pub(super) fn read_entry(
     let mut bundle = Collector::finish(origin, files);
     bundle.git = git;
     Ok(bundle)
-}
-
-fn read_git(reader: &mut impl Read, header: GitV1) -> Result<GitEvidence, ReadError> {
-    let mut object = |size: u64| -> Result<Vec<u8>, ReadError> {
-        let mut bytes = vec![0; usize::try_from(size).map_err(damaged)?];
-        reader.read_exact(&mut bytes)?;
-        Ok(bytes)
-    };
-    Ok(GitEvidence {
-        reference: header.reference,
-        commit: object(header.commit)?,
-        tag: header.tag.map(&mut object).transpose()?,
-        trees: header
-            .trees
-            .into_iter()
-            .map(object)
-            .collect::<Result<_, _>>()?,
-    })
 }
 
 /// `<magic> LF <length> LF <JSON> LF`: the JSON's bytes, and the bytes of all of it.
@@ -400,6 +354,7 @@ mod tests {
     use std::collections::BTreeMap;
 
     use super::*;
+    use crate::bundle::GitEvidence;
 
     fn bundle(files: &[(&str, &[u8])]) -> FetchedBundle {
         let files: BTreeMap<BundlePath, Arc<[u8]>> = files

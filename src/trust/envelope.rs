@@ -7,8 +7,8 @@ use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE};
 use serde::{Deserialize, Serialize};
 
+use super::key_holder::{KeyHolder, SigningError, signature};
 use super::keys::{KeyId, PublicKey};
-use super::private_key::SecretKey;
 use crate::bundle::Limits;
 use crate::diag::{Code, plain_words};
 use crate::digest::Sha256Digest;
@@ -209,22 +209,38 @@ impl Envelope {
         )
     }
 
-    /// Adds `key`'s signature unless it is there already; whether it was added.
-    pub fn sign(&mut self, key: &SecretKey) -> bool {
-        let public = key.public();
+    /// Adds the holder's signature unless it is there already; whether it was added.
+    ///
+    /// # Errors
+    /// [`SigningError`] when there is no signature, or a wrong one; the envelope is then as it was.
+    pub fn sign<H: KeyHolder + ?Sized>(&mut self, holder: &H) -> Result<bool, SigningError> {
+        let public = holder.public();
         let pae = self.pae();
         if self.signatures.iter().any(|s| public.verify(&pae, &s.sig)) {
-            return false;
+            return Ok(false);
         }
+        let sig = signature(holder, &pae)?;
         let keyid = public.id();
         // A reader such as securesystemslib refuses an envelope in which a keyid repeats.
         self.signatures
             .retain(|signature| signature.keyid != keyid.as_str());
         self.signatures.push(EnvelopeSignature {
             keyid: keyid.as_str().to_owned(),
-            sig: key.sign(&pae),
+            sig,
         });
-        true
+        Ok(true)
+    }
+
+    /// Adds the signatures of several holders; how many were added.
+    ///
+    /// # Errors
+    /// [`SigningError`] of the first that gives none.
+    pub(super) fn sign_all<H: KeyHolder>(&mut self, holders: &[H]) -> Result<usize, SigningError> {
+        let mut added = 0;
+        for holder in holders {
+            added += usize::from(self.sign(holder)?);
+        }
+        Ok(added)
     }
 
     /// Takes over the signatures that `keys` made over this payload; how many were new.
@@ -310,6 +326,7 @@ fn decode(text: &str) -> Option<Vec<u8>> {
 
 #[cfg(test)]
 mod tests {
+    use super::super::private_key::SecretKey;
     use super::*;
 
     fn parse(text: &str) -> Result<Envelope, EnvelopeError> {
@@ -330,8 +347,8 @@ mod tests {
     fn round_trips_and_signs_once() {
         let mut envelope = Envelope::new(STATEMENT_PAYLOAD_TYPE, b"{}".to_vec());
         let key = SecretKey::from_seed(&[1; 32]);
-        assert!(envelope.sign(&key));
-        assert!(!envelope.sign(&key));
+        assert_eq!(envelope.sign(&key), Ok(true));
+        assert_eq!(envelope.sign(&key), Ok(false));
         assert_eq!(parse(&envelope.to_json()), Ok(envelope));
     }
 

@@ -5,12 +5,13 @@
 //!
 //! Lacks: everything that no check needs, such as authors and dates. A date in a signed object is the signer's word.
 
+mod tree;
+
 use std::fmt::Write as _;
 
-use rayon::prelude::*;
 use sha2::{Digest as _, Sha256};
 
-use crate::bundle::{ENVELOPE_FILE, FetchedBundle};
+pub(super) use tree::{has_directory, tree_of};
 
 /// Bytes of the longest signature block. Those of ed25519 have some 300.
 const MAX_SIGNATURE: usize = 16 << 10;
@@ -52,7 +53,7 @@ pub(super) enum Hash {
 }
 
 /// The id of an object.
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Id(Vec<u8>);
 
 impl Id {
@@ -114,8 +115,9 @@ impl Hash {
     }
 }
 
-/// A commit.
-pub(super) struct Commit {
+/// A commit, read from its raw bytes. Nothing of it is checked but its shape.
+#[derive(Debug)]
+pub struct GitCommit {
     pub(super) tree: Id,
     pub(super) hash: Hash,
     /// What was signed, and the signature's lines, where there is one.
@@ -129,9 +131,12 @@ pub(super) struct Signed {
     pub(super) signature: Vec<u8>,
 }
 
-impl Commit {
+impl GitCommit {
     /// Reads `tree`, `parent`…, `author`, `committer`, then any other headers, each once, a blank line, and any message.
-    pub(super) fn parse(data: &[u8]) -> Result<Self, GitObjectError> {
+    ///
+    /// # Errors
+    /// [`GitObjectError`] for what Git would not write, or carries two signatures.
+    pub fn parse(data: &[u8]) -> Result<Self, GitObjectError> {
         const KIND: &str = "commit";
         let malformed = || GitObjectError::Malformed(KIND);
         let (head, message) = split_head(data).ok_or_else(malformed)?;
@@ -190,19 +195,30 @@ impl Commit {
         };
         Ok(Self { tree, hash, signed })
     }
+
+    /// What its signature is over, and the signature; none where it is not signed.
+    #[must_use]
+    pub fn signed(&self) -> Option<(&[u8], &[u8])> {
+        let signed = self.signed.as_ref()?;
+        Some((&signed.payload, &signed.signature))
+    }
 }
 
-/// An annotated tag.
-pub(super) struct Tag {
+/// An annotated tag, read from its raw bytes. Nothing of it is checked but its shape.
+#[derive(Debug)]
+pub struct GitTag {
     pub(super) object: Id,
     pub(super) kind: Vec<u8>,
     pub(super) name: Vec<u8>,
     pub(super) signed: Option<Signed>,
 }
 
-impl Tag {
+impl GitTag {
     /// Reads `object`, `type`, `tag`, `tagger`, and no other header, a blank line, a message, and a signature at its end.
-    pub(super) fn parse(data: &[u8]) -> Result<Self, GitObjectError> {
+    ///
+    /// # Errors
+    /// [`GitObjectError`] for what Git would not write, or carries two signatures.
+    pub fn parse(data: &[u8]) -> Result<Self, GitObjectError> {
         const KIND: &str = "tag";
         let malformed = || GitObjectError::Malformed(KIND);
         let (head, message) = split_head(data).ok_or_else(malformed)?;
@@ -230,6 +246,13 @@ impl Tag {
             name: name.value(),
             signed: signed_message(data, message, KIND)?,
         })
+    }
+
+    /// What its signature is over, and the signature; none where it is not signed.
+    #[must_use]
+    pub fn signed(&self) -> Option<(&[u8], &[u8])> {
+        let signed = self.signed.as_ref()?;
+        Some((&signed.payload, &signed.signature))
     }
 }
 
@@ -339,71 +362,6 @@ impl<'a> Iterator for Headers<'a> {
             Err(())
         })
     }
-}
-
-/// The id of the tree that Git makes of the bundle's files, the envelope among them.
-pub(super) fn tree_of(bundle: &FetchedBundle, hash: Hash) -> Result<Id, GitObjectError> {
-    let envelope = bundle
-        .envelope
-        .as_deref()
-        .map(|bytes| (ENVELOPE_FILE, bytes));
-    let files = bundle
-        .files
-        .iter()
-        .map(|(path, bytes)| (path.as_str(), bytes.as_ref()));
-    let mut files: Vec<(&str, &[u8])> = files.chain(envelope).collect();
-    // Git's order of entries is that of whole paths, since a directory counts as its name and a slash.
-    files.sort_unstable_by_key(|(path, _)| *path);
-    let blobs = files
-        .par_iter()
-        .with_min_len(16)
-        .map(|(path, bytes)| Ok((*path, hash.id("blob", bytes)?)))
-        .collect::<Result<Vec<_>, _>>()?;
-    tree(&blobs, hash)
-}
-
-/// The id of one directory's tree; `blobs` are sorted, their paths relative to it. As deep as the longest path, which is linted.
-fn tree(blobs: &[(&str, Id)], hash: Hash) -> Result<Id, GitObjectError> {
-    let mut data = Vec::new();
-    let mut rest = blobs;
-    while let Some((path, blob)) = rest.first() {
-        let (mode, name, id) = match path.split_once('/') {
-            None => {
-                rest = rest.get(1..).unwrap_or_default();
-                ("100644", *path, blob.clone())
-            }
-            Some((name, _)) => {
-                let within = |path: &str| path.split_once('/').is_some_and(|(top, _)| top == name);
-                let count = rest.iter().take_while(|(path, _)| within(path)).count();
-                let (inside, after) = rest.split_at_checked(count).unwrap_or((rest, &[]));
-                let inside: Vec<(&str, Id)> = inside
-                    .iter()
-                    .filter_map(|(path, id)| Some((path.split_once('/')?.1, id.clone())))
-                    .collect();
-                rest = after;
-                ("40000", name, tree(&inside, hash)?)
-            }
-        };
-        data.extend_from_slice(format!("{mode} {name}\0").as_bytes());
-        data.extend_from_slice(&id.0);
-    }
-    hash.id("tree", &data)
-}
-
-/// Whether a raw tree has a directory of this id.
-pub(super) fn has_directory(tree: &[u8], directory: &Id, hash: Hash) -> bool {
-    let mut rest = tree;
-    while let Some(end) = rest.iter().position(|byte| *byte == 0) {
-        let (entry, after) = rest.split_at_checked(end + 1).unwrap_or((rest, &[]));
-        let Some((id, after)) = after.split_at_checked(hash.bytes()) else {
-            return false;
-        };
-        if entry.starts_with(b"40000 ") && id == directory.0 {
-            return true;
-        }
-        rest = after;
-    }
-    false
 }
 
 #[cfg(test)]

@@ -11,19 +11,22 @@
 //! is moved to; its date is the signer's word, so a stolen key would outlive its revocation. Hence 2 and 3, no date is read,
 //! and the DSSE threshold is asked for first.
 
+mod error;
+
 use ssh_key::public::KeyData;
 use ssh_key::{Algorithm, HashAlg, SshSig};
 
-use super::git_object::{Commit, GitObjectError, Hash, Id, SSH_ARMOUR, Signed, Tag};
+use super::git_object::{GitCommit, GitTag, Hash, Id, SSH_ARMOUR, Signed};
 use super::git_object::{has_directory, tree_of};
-use super::keys::{KeyError, KeyId, PublicKey};
+use super::keys::{KeyError, PublicKey};
 use super::root::TrustRoot;
 use super::root_document::{GitRequirement, RootDocument};
 use super::verified::VerifiedBundle;
 use super::verify::VerifyError;
 use crate::bundle::{FetchedBundle, GitEvidence, Limits, Signer};
-use crate::diag::Code;
-use crate::name::{PrincipalName, RoleName};
+use crate::name::RoleName;
+
+pub use error::GitSignatureError;
 
 /// The namespace in which Git signs.
 const NAMESPACE: &str = "git";
@@ -47,173 +50,6 @@ impl std::fmt::Display for GitObject {
             Self::Commit => "commit",
             Self::Tag => "tag",
         })
-    }
-}
-
-/// Why a signature of Git's does not count.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum GitSignatureError {
-    /// The bundle did not come from Git, or from a store or file that kept nothing of it.
-    #[error("the bundle comes without its Git objects")]
-    NoEvidence,
-    /// The objects are larger than they may be.
-    #[error("the bundle's Git objects have {bytes} bytes, more than the limit of {limit}")]
-    TooLarge {
-        /// Their bytes.
-        bytes: usize,
-        /// The limit.
-        limit: usize,
-    },
-    /// The bundle was asked for by something else than a tag.
-    #[error("the bundle is not pulled by the name of a tag")]
-    NotATag,
-    /// A tag without an object of its own.
-    #[error("`{}` is a lightweight tag, which cannot be signed", reference.escape_debug())]
-    Lightweight {
-        /// The ref.
-        reference: String,
-    },
-    /// A commit or tag without a signature.
-    #[error("the {object} is not signed")]
-    Unsigned {
-        /// Which.
-        object: GitObject,
-    },
-    /// Not the object that it should be.
-    #[error(transparent)]
-    Object(#[from] GitObjectError),
-    /// The files are not those of the commit.
-    #[error("the files are not those of commit {commit}")]
-    OtherFiles {
-        /// The id of the commit that came with them.
-        commit: String,
-    },
-    /// A tag object under another name than its own.
-    #[error("the tag object names itself `{}`, and the ref is `{}`", found.escape_debug(), reference.escape_debug())]
-    OtherName {
-        /// The ref.
-        reference: String,
-        /// The name within the object.
-        found: String,
-    },
-    /// A tag of something else than a commit.
-    #[error("the tag is of a {}, not of the commit itself", kind.escape_debug())]
-    OtherKind {
-        /// What it points at.
-        kind: String,
-    },
-    /// A tag of another commit.
-    #[error("the tag is of {found}, not of commit {commit}")]
-    OtherCommit {
-        /// The commit.
-        commit: String,
-        /// What the tag points at.
-        found: String,
-    },
-    /// `OpenPGP` or X.509.
-    #[error("the {object} has not an SSH signature, but one of another kind")]
-    NotSsh {
-        /// Which.
-        object: GitObject,
-    },
-    /// A signature that does not decode.
-    #[error("the SSH signature of the {object} does not decode")]
-    Malformed {
-        /// Which.
-        object: GitObject,
-    },
-    /// A key that is none of ours to accept: RSA, a security key, a certificate.
-    #[error("the {object} is signed with `{}`: only plain ed25519 keys are accepted", algorithm.escape_debug())]
-    Algorithm {
-        /// Which.
-        object: GitObject,
-        /// What kind of key.
-        algorithm: String,
-    },
-    /// A point under which anyone can forge.
-    #[error("the {object} is signed with a weak key, under which anyone can forge")]
-    Weak {
-        /// Which.
-        object: GitObject,
-    },
-    /// A signature made for something else than Git.
-    #[error("the signature of the {object} was made for `{}`, not for Git", namespace.escape_debug())]
-    Namespace {
-        /// Which.
-        object: GitObject,
-        /// What for.
-        namespace: String,
-    },
-    /// A signature of other bytes.
-    #[error("the signature of the {object} does not fit it")]
-    Invalid {
-        /// Which.
-        object: GitObject,
-    },
-    /// A key that the trust root does not know.
-    #[error("the {object} is signed by the key {keyid}, which the trust root does not know")]
-    UnknownKey {
-        /// Which.
-        object: GitObject,
-        /// The key.
-        keyid: KeyId,
-    },
-    /// A key that the trust root revokes.
-    #[error("the {object} is signed by {principal} with the key {keyid}, which is revoked")]
-    Revoked {
-        /// Which.
-        object: GitObject,
-        /// The key.
-        keyid: KeyId,
-        /// Whose it was.
-        principal: PrincipalName,
-    },
-    /// Somebody else's key.
-    #[error("the {object} is signed by {principal}, who is not in role `{role}`")]
-    NotInRole {
-        /// Which.
-        object: GitObject,
-        /// Who.
-        principal: PrincipalName,
-        /// The role.
-        role: RoleName,
-    },
-}
-
-impl GitSignatureError {
-    /// The diagnostic code.
-    #[must_use]
-    pub fn code(&self) -> Code {
-        match self {
-            Self::NoEvidence | Self::TooLarge { .. } => Code::GIT_EVIDENCE_MISSING,
-            Self::NotATag | Self::Lightweight { .. } | Self::Unsigned { .. } => Code::GIT_UNSIGNED,
-            Self::Object(_) | Self::OtherFiles { .. } => Code::GIT_OBJECT,
-            Self::OtherName { .. } | Self::OtherKind { .. } | Self::OtherCommit { .. } => {
-                Code::GIT_TAG_MOVED
-            }
-            Self::NotSsh { .. } | Self::Algorithm { .. } | Self::Weak { .. } => {
-                Code::GIT_SIGNATURE_KIND
-            }
-            Self::Malformed { .. } | Self::Namespace { .. } | Self::Invalid { .. } => {
-                Code::GIT_SIGNATURE_INVALID
-            }
-            Self::UnknownKey { .. } | Self::Revoked { .. } | Self::NotInRole { .. } => {
-                Code::GIT_SIGNER
-            }
-        }
-    }
-
-    /// Whether nobody claims to have signed: nothing to tell where nothing is required.
-    #[must_use]
-    pub fn is_absence(&self) -> bool {
-        matches!(
-            self,
-            Self::NoEvidence
-                | Self::TooLarge { .. }
-                | Self::NotATag
-                | Self::Lightweight { .. }
-                | Self::Unsigned { .. }
-        )
     }
 }
 
@@ -293,7 +129,7 @@ fn signed(
     if bytes > limit {
         return Err(GitSignatureError::TooLarge { bytes, limit });
     }
-    let commit = Commit::parse(&evidence.commit)?;
+    let commit = GitCommit::parse(&evidence.commit)?;
     let id = commit.hash.id("commit", &evidence.commit)?;
     let (name, signature) = match object {
         GitObject::Commit => (id.to_hex(), commit.signed),
@@ -326,7 +162,7 @@ fn tag(evidence: &GitEvidence, commit: &Id) -> Result<(String, Option<Signed>), 
         .ok_or_else(|| GitSignatureError::Lightweight {
             reference: reference.to_owned(),
         })?;
-    let tag = Tag::parse(data)?;
+    let tag = GitTag::parse(data)?;
     if tag.name != name.as_bytes() {
         return Err(GitSignatureError::OtherName {
             reference: reference.to_owned(),

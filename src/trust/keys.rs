@@ -3,15 +3,22 @@
 use std::fmt;
 use std::str::FromStr;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD_NO_PAD;
 use ed25519_dalek::pkcs8::{DecodePublicKey as _, spki};
 use ed25519_dalek::{Signature, VerifyingKey};
 use serde::{Deserialize, Serialize};
+use sha2::{Digest as _, Sha256};
 use ssh_key::HashAlg;
+use ssh_key::encoding::Decode as _;
 
 use crate::diag::Code;
 
 /// Bytes of the longest key file read.
 pub(super) const MAX_KEY_BYTES: usize = 16 << 10;
+
+/// SSH's name of the one algorithm.
+const ED25519: &str = "ssh-ed25519";
 
 /// Why a key cannot be used.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -56,6 +63,14 @@ impl KeyId {
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0
+    }
+}
+
+impl KeyId {
+    /// The fingerprint of a key of any algorithm, by its wire form (RFC 4253, section 6.6).
+    pub(super) fn of_blob(blob: &[u8]) -> Self {
+        let digest = STANDARD_NO_PAD.encode(Sha256::digest(blob));
+        Self(format!("SHA256:{digest}"))
     }
 }
 
@@ -121,6 +136,28 @@ impl PublicKey {
         self.ssh().to_openssh().unwrap_or_default()
     }
 
+    /// Reads the wire form, as agents and SSH signatures hold it (RFC 8709, section 4). The one form: no trailing bytes.
+    pub(super) fn from_blob(blob: &[u8]) -> Result<Self, KeyError> {
+        let mut rest = blob;
+        let algorithm = String::decode(&mut rest).map_err(|_| KeyError::Format)?;
+        if algorithm != ED25519 {
+            return Err(KeyError::Algorithm {
+                algorithm: algorithm.chars().take(60).collect(),
+            });
+        }
+        let bytes = Vec::<u8>::decode(&mut rest).map_err(|_| KeyError::Format)?;
+        match <&[u8; 32]>::try_from(bytes.as_slice()) {
+            Ok(bytes) if rest.is_empty() => Self::from_bytes(bytes),
+            _ => Err(KeyError::Format),
+        }
+    }
+
+    /// The wire form.
+    pub(super) fn to_blob(&self) -> Vec<u8> {
+        // Encoding an ed25519 key in memory has no way to fail.
+        self.ssh().to_bytes().unwrap_or_default()
+    }
+
     fn ssh(&self) -> ssh_key::PublicKey {
         ssh_key::PublicKey::from(ssh_key::public::Ed25519PublicKey(*self.0.as_bytes()))
     }
@@ -176,7 +213,7 @@ impl FromStr for PublicKey {
         let key = ssh_key::PublicKey::from_openssh(text).map_err(|_| {
             match text.split_whitespace().next() {
                 Some(kind)
-                    if kind != "ssh-ed25519"
+                    if kind != ED25519
                         && (kind.starts_with("ssh-")
                             || kind.starts_with("ecdsa-")
                             || kind.starts_with("sk-")) =>

@@ -96,22 +96,21 @@ impl SecretKey {
     /// Reads a key file; `passphrase` is asked only when the key is encrypted.
     ///
     /// # Errors
-    /// [`PrivateKeyError`] for what is wrong with the key or its passphrase.
-    pub fn parse(
+    /// [`PrivateKeyError`] for what is wrong with the key or its passphrase, and whatever `passphrase` fails with.
+    pub fn parse<E: From<PrivateKeyError>>(
         text: &str,
-        passphrase: impl FnOnce() -> Result<Passphrase, PrivateKeyError>,
-    ) -> Result<Self, PrivateKeyError> {
+        passphrase: impl FnOnce() -> Result<Passphrase, E>,
+    ) -> Result<Self, E> {
         let text = text.trim();
         if text.len() > MAX_KEY_BYTES {
-            return Err(PrivateKeyError::Format);
+            return Err(PrivateKeyError::Format.into());
         }
         if text.starts_with("-----BEGIN OPENSSH PRIVATE KEY-----") {
             Self::parse_openssh(text, passphrase)
         } else if text.starts_with("-----BEGIN PRIVATE KEY-----") {
             // dalek says the same of every PKCS#8 key that is not its own.
-            SigningKey::from_pkcs8_pem(text)
-                .map(Self)
-                .map_err(|_| PrivateKeyError::Algorithm)
+            let key = SigningKey::from_pkcs8_pem(text).map_err(|_| PrivateKeyError::Algorithm)?;
+            Ok(Self(key))
         } else if text.starts_with("-----BEGIN ENCRYPTED PRIVATE KEY-----") {
             let key = pkcs8::SecretDocument::from_pem(text)
                 .map_err(|_| PrivateKeyError::Format)?
@@ -121,20 +120,20 @@ impl SecretKey {
             let key = key
                 .decrypt(passphrase()?.as_bytes())
                 .map_err(|_| PrivateKeyError::PassphraseWrong)?;
-            SigningKey::from_pkcs8_der(key.as_bytes())
-                .map(Self)
-                .map_err(|_| PrivateKeyError::Algorithm)
+            let key = SigningKey::from_pkcs8_der(key.as_bytes())
+                .map_err(|_| PrivateKeyError::Algorithm)?;
+            Ok(Self(key))
         } else if text.parse::<PublicKey>().is_ok() {
-            Err(PrivateKeyError::Public)
+            Err(PrivateKeyError::Public.into())
         } else {
-            Err(PrivateKeyError::Format)
+            Err(PrivateKeyError::Format.into())
         }
     }
 
-    fn parse_openssh(
+    fn parse_openssh<E: From<PrivateKeyError>>(
         text: &str,
-        passphrase: impl FnOnce() -> Result<Passphrase, PrivateKeyError>,
-    ) -> Result<Self, PrivateKeyError> {
+        passphrase: impl FnOnce() -> Result<Passphrase, E>,
+    ) -> Result<Self, E> {
         let mut key =
             ssh_key::PrivateKey::from_openssh(text).map_err(|_| PrivateKeyError::Format)?;
         if key.is_encrypted() {
@@ -229,8 +228,11 @@ mod tests {
                 key.public()
             );
             let sealed = key.to_text(format, Some(&passphrase), "alice").unwrap();
-            let open =
-                |text: &str| SecretKey::parse(&sealed, || Ok(Passphrase::new(text.to_owned())));
+            let open = |text: &str| {
+                SecretKey::parse(&sealed, || {
+                    Ok::<_, PrivateKeyError>(Passphrase::new(text.to_owned()))
+                })
+            };
             assert_eq!(open("correct horse").unwrap().public(), key.public());
             assert_eq!(open("wrong").unwrap_err(), PrivateKeyError::PassphraseWrong);
             assert_eq!(

@@ -314,3 +314,28 @@ impl RootDocument {
             .filter(|(name, _)| matches!(name, RoleName::Publisher(_)))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const ROOT: &str = r#"{"expires":"2030-01-01T00:00:00Z","principals":{"a":{"keys":["ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAINdamAGCsQq31Uv+08lkBzoO4XLz2qYjJa8CGmj3B1Ea"]}},"revoked":{},"roles":{"publisher/x":{"epoch":1,"namespaces":["x"],"principals":["a"],"threshold":1},"root":{"epoch":1,"principals":["a"],"threshold":1}},"version":1}"#;
+
+    #[test]
+    fn a_root_without_a_git_requirement_is_written_as_before_there_was_one() {
+        let document = RootDocument::parse(ROOT.as_bytes()).unwrap();
+        assert_eq!(document.to_payload().unwrap(), ROOT.as_bytes());
+        for required in ["commit", "tag", "either"] {
+            let text = ROOT.replace(
+                r#""epoch":1,"namespaces""#,
+                &format!(r#""epoch":1,"git_signature":"{required}","namespaces""#),
+            );
+            let document = RootDocument::parse(text.as_bytes()).unwrap();
+            assert_eq!(document.to_payload().unwrap(), text.as_bytes());
+            assert_eq!(
+                required.parse::<GitRequirement>().unwrap().as_str(),
+                required
+            );
+        }
+    }
+}

@@ -2,6 +2,7 @@
 //! who sign and look; whether a consumer follows is decided in [`super::root`].
 
 use super::envelope::{Envelope, EnvelopeError, ROOT_PAYLOAD_TYPE};
+use super::key_holder::SigningError;
 use super::keys::PublicKey;
 use super::root::{RootError, satisfied};
 use super::root_document::RootDocument;
@@ -41,6 +42,9 @@ pub enum DraftError {
         /// Whose it is.
         principal: PrincipalName,
     },
+    /// Whoever holds a key gave no signature, or a wrong one.
+    #[error(transparent)]
+    Signing(#[from] SigningError),
     /// Signatures over something else.
     #[error("the two files hold different trust roots: version {ours} ({}), and version {theirs} ({})", digests.0, digests.1)]
     OtherPayload {
@@ -67,6 +71,7 @@ impl DraftError {
         match self {
             Self::Root(error) => error.code(),
             Self::Stranger { .. } | Self::Revoked { .. } => Code::ROOT_STRANGER,
+            Self::Signing(error) => error.code(),
             Self::OtherPayload { .. } => Code::ROOT_OTHER_PAYLOAD,
         }
     }

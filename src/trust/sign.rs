@@ -9,9 +9,10 @@ use std::sync::Arc;
 use jiff::Timestamp;
 
 use super::envelope::{Envelope, EnvelopeError, STATEMENT_PAYLOAD_TYPE};
-use super::private_key::SecretKey;
+use super::key_holder::{KeyHolder, SigningError};
 use super::root_document::RootDocument;
 use super::root_standing::{DraftError, RootDraft};
+use super::sshsig::{STATEMENT_NAMESPACE, SshSignature};
 use crate::bundle::{
     BundlePath, FetchedBundle, Limits, MANIFEST_FILE, Manifest, Predicate, Requirement, Statement,
     StatementError,
@@ -82,6 +83,18 @@ pub enum SignError {
         /// The older revision.
         revision: u64,
     },
+    /// There is no statement to sign.
+    #[error("the bundle has no `bundle.dsse.json`, so there is no statement to sign")]
+    NoStatement,
+    /// The files are not those of the statement.
+    #[error("`{path}` is not as the statement says")]
+    Changed {
+        /// The first file that differs, is missing, or is not listed.
+        path: BundlePath,
+    },
+    /// Whoever holds a key gave no signature, or a wrong one.
+    #[error(transparent)]
+    Signing(#[from] SigningError),
 }
 
 impl SignError {
@@ -96,6 +109,9 @@ impl SignError {
             Self::Expired { .. } => Code::EXPIRED,
             Self::Revision { .. } | Self::NewestUnknown { .. } => Code::SIGN_REVISION,
             Self::RollbackOfAnother { .. } | Self::RollbackFiles { .. } => Code::SIGN_ROLLBACK,
+            Self::NoStatement => Code::ENVELOPE_MISSING,
+            Self::Changed { .. } => Code::SIGN_CHANGED,
+            Self::Signing(error) => error.code(),
         }
     }
 }
@@ -146,9 +162,9 @@ pub struct Signed {
 ///
 /// # Errors
 /// [`SignError`]; nothing was signed.
-pub fn sign_bundle(
+pub fn sign_bundle<H: KeyHolder>(
     fetched: &FetchedBundle,
-    keys: &[SecretKey],
+    keys: &[H],
     next: &NextRevision,
     limits: &Limits,
 ) -> Result<Signed, SignError> {
@@ -187,12 +203,57 @@ pub fn sign_bundle(
             )
         }
     };
-    let added = keys.iter().filter(|key| envelope.sign(key)).count();
+    let added = envelope.sign_all(keys)?;
     Ok(Signed {
         envelope,
         statement,
         cosigned,
         added,
+    })
+}
+
+/// A statement, and one SSH signature over its bytes.
+#[derive(Debug, Clone)]
+pub struct SshSigned {
+    /// The exact bytes that the envelope carries and the signature covers.
+    pub payload: Vec<u8>,
+    /// What they say.
+    pub statement: Statement,
+    /// The signature, in [`STATEMENT_NAMESPACE`].
+    pub signature: SshSignature,
+}
+
+/// Signs the statement of a bundle's envelope with an SSH signature, which stands beside the envelope and changes nothing in
+/// it. The files must be as the statement says: nobody signs what they cannot see.
+///
+/// # Errors
+/// [`SignError`]; nothing was signed.
+pub fn ssh_sign_statement<H: KeyHolder + ?Sized>(
+    fetched: &FetchedBundle,
+    holder: &H,
+    now: Timestamp,
+    limits: &Limits,
+) -> Result<SshSigned, SignError> {
+    let bytes = fetched.envelope.as_deref().ok_or(SignError::NoStatement)?;
+    let (envelope, statement) = existing(bytes, limits)?;
+    let found = subjects_of(&fetched.files);
+    let listed = &statement.subjects;
+    let paths = listed.keys().chain(found.keys());
+    if let Some(path) = paths
+        .into_iter()
+        .find(|path| listed.get(*path) != found.get(*path))
+    {
+        return Err(SignError::Changed { path: path.clone() });
+    }
+    let expires = statement.predicate.expires;
+    if expires <= now {
+        return Err(SignError::Expired { expires });
+    }
+    let signature = SshSignature::sign(holder, STATEMENT_NAMESPACE, envelope.payload())?;
+    Ok(SshSigned {
+        payload: envelope.payload().to_vec(),
+        statement,
+        signature,
     })
 }
 
@@ -290,8 +351,11 @@ fn whole_second(time: Timestamp) -> Timestamp {
 /// Makes the first trust root's envelope and signs it.
 ///
 /// # Errors
-/// [`DraftError`] when the document breaks its rules, or a key belongs to nobody in it.
-pub fn sign_root(document: &RootDocument, keys: &[SecretKey]) -> Result<Envelope, DraftError> {
+/// [`DraftError`] when the document breaks its rules, a key belongs to nobody in it, or whoever holds one gives no signature.
+pub fn sign_root<H: KeyHolder>(
+    document: &RootDocument,
+    keys: &[H],
+) -> Result<Envelope, DraftError> {
     let mut draft = RootDraft::new(document.clone())?;
     cosign_root(&mut draft, None, keys)?;
     Ok(draft.envelope)
@@ -300,14 +364,14 @@ pub fn sign_root(document: &RootDocument, keys: &[SecretKey]) -> Result<Envelope
 /// Adds signatures to a trust root, all or none; how many were new. `previous` is the root before it, whose principals sign too.
 ///
 /// # Errors
-/// [`DraftError`] for the first key whose signature could not count.
-pub fn cosign_root(
+/// [`DraftError`] for the first key whose signature could not count, or that gives none.
+pub fn cosign_root<H: KeyHolder>(
     draft: &mut RootDraft,
     previous: Option<&RootDocument>,
-    keys: &[SecretKey],
+    keys: &[H],
 ) -> Result<usize, DraftError> {
     for key in keys {
         draft.admit(&key.public(), previous)?;
     }
-    Ok(keys.iter().filter(|key| draft.envelope.sign(key)).count())
+    Ok(draft.envelope.sign_all(keys)?)
 }

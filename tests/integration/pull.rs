@@ -3,11 +3,17 @@
 mod crash;
 mod direct;
 mod eval;
+mod first_use;
 mod full_disk;
+mod grace;
 mod keys;
 mod locking;
 mod races;
+mod recovery;
 mod refs;
+mod rollback;
+mod roots;
+mod roots_crash;
 mod several;
 mod signing;
 mod stream;

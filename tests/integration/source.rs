@@ -3,6 +3,8 @@
 mod damage;
 mod hostile;
 mod https;
+mod isolation;
+mod redirects;
 mod transports;
 mod unmoved;
 
@@ -13,17 +15,17 @@ use ordain::bundle::{FetchedBundle, Limits};
 use ordain::source::git::{Credentials, FetchError, Fetched, Network, Request, fetch, locate};
 
 /// A request with the defaults of these tests, to be changed field by field.
-struct Asked<'a> {
-    url: &'a str,
-    reference: &'a str,
-    path: &'a str,
-    limits: Limits,
-    network: Network,
-    credentials: Option<Credentials>,
-    ssh: Option<String>,
+pub(super) struct Asked<'a> {
+    pub(super) url: &'a str,
+    pub(super) reference: &'a str,
+    pub(super) path: &'a str,
+    pub(super) limits: Limits,
+    pub(super) network: Network,
+    pub(super) credentials: Option<Credentials>,
+    pub(super) ssh: Option<String>,
 }
 
-fn asked<'a>(url: &'a str, reference: &'a str) -> Asked<'a> {
+pub(super) fn asked<'a>(url: &'a str, reference: &'a str) -> Asked<'a> {
     Asked {
         url,
         reference,
@@ -50,7 +52,7 @@ impl Asked<'_> {
         Ok(id.to_string())
     }
 
-    fn fetch(&self, cache: &Path) -> Result<Fetched, FetchError> {
+    pub(super) fn fetch(&self, cache: &Path) -> Result<Fetched, FetchError> {
         self.fetch_until(cache, &AtomicBool::new(false))
     }
 

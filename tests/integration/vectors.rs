@@ -7,6 +7,9 @@
 
 mod defect;
 pub(crate) mod machine;
+mod repository;
+mod signature;
+mod signed;
 mod through;
 pub(crate) mod world;
 
@@ -143,6 +146,28 @@ fn defects_of_signed_content_are_refused() {
 #[test]
 fn git_trees_that_deceive_are_refused() {
     check("tree.yaml", |vector| vector.defect.tree());
+}
+
+#[test]
+fn git_signatures_that_do_not_count_are_refused() {
+    for sound in ["sound", "sha256", "tag-sound"] {
+        signed::run(sound).unwrap();
+    }
+    check("git-signature.yaml", |vector| match &vector.defect {
+        Defect::Signed(word) => signed::run(word),
+        other => panic!("{other:?}"),
+    });
+}
+
+#[test]
+fn repositories_that_deceive_are_refused() {
+    for sound in repository::Made::sound() {
+        repository::run(&sound).unwrap();
+    }
+    check("repository.yaml", |vector| match &vector.defect {
+        Defect::Repository(made) => repository::run(made),
+        other => panic!("{other:?}"),
+    });
 }
 
 #[test]

@@ -8,6 +8,7 @@ use crate::cli::report::Failure;
 
 mod author;
 mod consumer;
+mod ssh;
 mod target;
 mod transfer;
 
@@ -30,6 +31,10 @@ pub(crate) enum Command {
     Export(transfer::Export),
     /// Verify and activate what such a file holds, exactly as a pull does. No connection is opened.
     Import(transfer::Import),
+    /// Write the signed statement and an SSH signature of it, for `ssh-keygen -Y verify`.
+    SshSign(ssh::SshSign),
+    /// Check an SSH signature of a statement against the trust root.
+    SshVerify(ssh::SshVerify),
 }
 
 /// Runs `ordain bundle …`.
@@ -43,5 +48,7 @@ pub(crate) fn run(context: &Context, command: &Command) -> Result<Exit, Failure>
         Command::List(args) => consumer::list(context, args),
         Command::Export(args) => transfer::export(context, args),
         Command::Import(args) => transfer::import(context, args),
+        Command::SshSign(args) => ssh::sign(context, args),
+        Command::SshVerify(args) => ssh::verify(context, args),
     }
 }

@@ -4,6 +4,8 @@
 //! and only then prints it. So memory stays flat, a slow reader holds back the input, and no answer is given that is not
 //! on record.
 
+mod tally;
+
 use std::path::PathBuf;
 use std::sync::mpsc::{Receiver, sync_channel};
 use std::thread;
@@ -25,11 +27,13 @@ use crate::diag::{Code, Kind};
 use crate::digest::Sha256Digest;
 use crate::engine::input::{InputError, Raw, RequestReader};
 use crate::engine::request::{Request, RequestError, RequestLimits};
-use crate::engine::{Cause, Decision, Engine, Freshness, Occasion, Outcome, Record};
+use crate::engine::{Cause, Decision, Engine, Freshness, Occasion, Record};
 use crate::log::{Log, LogError};
 use crate::name::Scope;
 use crate::pipeline::{self, Locking, Pulled, project_identity};
 use crate::policy::Mode;
+
+use tally::Tally;
 
 /// The most requests of one batch.
 const BATCH: usize = 1024;
@@ -449,49 +453,4 @@ fn decision_id(time: jiff::Timestamp) -> Uuid {
         seconds,
         nanoseconds,
     ))
-}
-
-/// What was decided, for the summary and the exit code.
-#[derive(Debug, Default)]
-struct Tally {
-    allowed: u64,
-    denied: u64,
-    pending: u64,
-    unreadable: u64,
-}
-
-impl Tally {
-    fn count(&mut self, decision: &Decision) {
-        match decision.outcome {
-            Outcome::Allowed => self.allowed += 1,
-            Outcome::Denied => self.denied += 1,
-            Outcome::Pending => self.pending += 1,
-        }
-    }
-
-    fn tell(&self, log: &LogConfig) {
-        let Self {
-            allowed,
-            denied,
-            pending,
-            ..
-        } = self;
-        let total = allowed + denied + pending;
-        let path = crate::cli::ui::escape(&log.path.display().to_string());
-        note(&format!(
-            "{total} decisions: {allowed} allowed, {denied} denied, {pending} need approval; on record in `{path}`"
-        ));
-    }
-
-    fn exit(&self, exit_zero: bool) -> Exit {
-        match self {
-            Self {
-                unreadable: 1.., ..
-            } => Exit::Invalid,
-            _ if exit_zero => Exit::Success,
-            Self { denied: 1.., .. } => Exit::Denied,
-            Self { pending: 1.., .. } => Exit::ApprovalRequired,
-            _ => Exit::Success,
-        }
-    }
 }

@@ -7,6 +7,7 @@ use clap::{Args, Subcommand, ValueEnum};
 use super::Context;
 use crate::atomic::{self, Access};
 use crate::cli::exit::Exit;
+use crate::cli::keyfile::{KEY_HELP, KeyArg};
 use crate::cli::report::Failure;
 use crate::cli::ui::Output;
 use crate::cli::{keyfile, ui};
@@ -18,9 +19,9 @@ use crate::trust::{PrivateKeyFormat, SecretKey};
 pub(crate) enum Command {
     /// Make an ed25519 key: FILE (0600) and FILE.pub. Refuses to overwrite.
     Generate(Generate),
-    /// Print the public key and fingerprint of key files.
+    /// Print the public key and fingerprint of keys.
     Show(Show),
-    /// List the keys in a directory.
+    /// List the keys in a directory, or those that ssh-agent holds.
     List(List),
 }
 
@@ -34,7 +35,7 @@ pub(crate) struct Generate {
     /// A comment for the public key.
     #[arg(long)]
     comment: Option<String>,
-    /// Encrypt the private key with a passphrase (ORDAIN_KEY_PASSPHRASE, or asked for).
+    /// Encrypt the private key with a passphrase (ORDAIN_KEY_PASSPHRASE, ORDAIN_ASKPASS, or asked for).
     #[arg(long)]
     encrypt: bool,
 }
@@ -49,10 +50,11 @@ enum Format {
 }
 
 #[derive(Debug, Args)]
+#[command(after_long_help = KEY_HELP)]
 pub(crate) struct Show {
-    /// Public or private keys.
-    #[arg(required = true)]
-    files: Vec<PathBuf>,
+    /// A file with a public key, or any KEY.
+    #[arg(required = true, value_name = "KEY")]
+    keys: Vec<KeyArg>,
 }
 
 #[derive(Debug, Args)]
@@ -60,6 +62,9 @@ pub(crate) struct List {
     /// The directory.
     #[arg(default_value = ".")]
     dir: PathBuf,
+    /// What ssh-agent holds, at SSH_AUTH_SOCK.
+    #[arg(long, conflicts_with = "dir")]
+    agent: bool,
 }
 
 /// Runs `ordain key …`.
@@ -120,7 +125,7 @@ fn generate(context: &Context, args: &Generate) -> Result<Exit, Failure> {
 
 fn new_passphrase(context: &Context) -> Result<crate::trust::Passphrase, Failure> {
     let first = keyfile::passphrase(&context.env, "new passphrase: ")?;
-    if context.env.passphrase.is_none()
+    if keyfile::is_typed(&context.env)
         && *keyfile::passphrase(&context.env, "once more: ")? != *first
     {
         return Err(Failure::new(Code::PASSPHRASE, "the two passphrases differ"));
@@ -161,20 +166,37 @@ fn write(path: &Path, bytes: &[u8], access: Access) -> Result<(), Failure> {
 
 fn show(context: &Context, args: &Show) -> Result<Exit, Failure> {
     let mut out = Output::stdout();
-    for file in &args.files {
-        let (key, _) = keyfile::public(&context.env, &context.env.resolve(file))?;
-        out.line(&key.to_openssh())?;
+    for key in &args.keys {
+        let (public, _) = keyfile::public(&context.env, key)?;
+        out.line(&public.to_openssh())?;
         out.line(&format!(
             "{}  {}",
-            key.id(),
-            ui::escape(&file.display().to_string())
+            public.id(),
+            ui::escape(&key.to_string())
         ))?;
     }
     out.flush()?;
     Ok(Exit::Success)
 }
 
+fn list_agent(context: &Context) -> Result<Exit, Failure> {
+    let mut out = Output::stdout();
+    for identity in keyfile::held_by_agent(&context.env)? {
+        let what = match &identity.key {
+            Ok(_) => "in the agent".to_owned(),
+            Err(error) => format!("not usable: {error}"),
+        };
+        let comment = ui::escape(&identity.comment);
+        out.line(&format!("{}  {what}  {comment}", identity.id))?;
+    }
+    out.flush()?;
+    Ok(Exit::Success)
+}
+
 fn list(context: &Context, args: &List) -> Result<Exit, Failure> {
+    if args.agent {
+        return list_agent(context);
+    }
     let dir = context.env.resolve(&args.dir);
     let unreadable = |error: std::io::Error| {
         let name = ui::escape(&args.dir.display().to_string());

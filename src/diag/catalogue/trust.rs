@@ -22,7 +22,7 @@ codes! {
     THRESHOLD = "E-TRUST-009", Untrusted, "too few signatures",
         "The role that publishes needs more of its members to sign this very revision. Ask one of the missing members to run `ordain bundle sign`, then pull again. A signature by a revoked key, by a stranger, or twice by one person does not count.";
     NO_PUBLISHER = "E-TRUST-010", Untrusted, "the trust root has no publisher",
-        "No role of the trust root may sign bundles. Make a root with a publisher: `ordain trust init --namespace …`.";
+        "No role of the trust root may sign bundles. Make a root with a publisher: `ordain trust init --namespace …` or `ordain trust rotate --publisher …`.";
     PAYLOAD_TYPE = "E-TRUST-011", Untrusted, "the signed payload is of another type",
         "The signatures are valid, but for something that is no bundle statement. Someone may have moved an envelope from elsewhere.";
     STATEMENT_JSON = "E-TRUST-012", Untrusted, "the statement is not strict JSON",
@@ -68,7 +68,7 @@ codes! {
     KEY_FORMAT = "E-TRUST-032", Invalid, "not a public key",
         "Give an OpenSSH line (`ssh-ed25519 AAAA…`) or a PEM `PUBLIC KEY`.";
     KEY_ALGORITHM = "E-TRUST-033", Invalid, "a key of another algorithm",
-        "Only ed25519 keys are accepted. Make one with `ordain key generate`.";
+        "Only ed25519 keys are accepted: no RSA, ECDSA, DSA or FIDO (`sk-…`) key, and no certificate. Make one with `ordain key generate`.";
     KEY_WEAK = "E-TRUST-034", Untrusted, "a weak key",
         "A point of low order: anyone can forge signatures under it. Someone may have planted it.";
     KEY_NOT_A_POINT = "E-TRUST-035", Invalid, "not a point of the curve",
@@ -76,7 +76,7 @@ codes! {
     PRIVATE_KEY_FORMAT = "E-TRUST-036", Invalid, "not a private key",
         "Give an OpenSSH or PKCS#8 PEM private key, as `ordain key generate`, `ssh-keygen -t ed25519` or `openssl genpkey -algorithm ed25519` write it.";
     PASSPHRASE = "E-TRUST-037", Invalid, "the passphrase is missing or wrong",
-        "Set `ORDAIN_KEY_PASSPHRASE`, or run the command on a terminal to be asked.";
+        "Run the command on a terminal to be asked, set `ORDAIN_KEY_PASSPHRASE`, or name a program that asks in `ORDAIN_ASKPASS`. A key that ssh-agent holds needs none: `--key agent:…`.";
     RANDOM = "E-TRUST-038", Internal, "no random bytes",
         "The operating system gave no random bytes.";
     SIGN_EXPIRY = "E-TRUST-039", Invalid, "a new revision needs an expiry",
@@ -115,6 +115,34 @@ codes! {
         "A bundle was written against a newer revision of another one than is there. Pull again; if it stays, the other bundle's publisher is behind.";
     REQUIRES_CYCLE = "E-TRUST-056", Untrusted, "bundles require one another in a circle",
         "Their publishers must break the circle.";
+    KEY_VARIABLE = "E-TRUST-057", Invalid, "no key in the environment variable",
+        "`--key env:NAME` reads a private key from the variable NAME, which is not set, or is empty. Under CI, check that the job may see the secret.";
+    AGENT_MISSING = "E-TRUST-058", Invalid, "there is no ssh-agent",
+        "`--key agent:…` asks the agent at `SSH_AUTH_SOCK`. Start one (`eval \"$(ssh-agent)\"`), add the key with `ssh-add`, and run the command there.";
+    AGENT_KEY = "E-TRUST-059", Invalid, "ssh-agent does not hold the key",
+        "`ssh-add -l` and `ordain key list --agent` print what the agent holds; `ssh-add FILE` adds a key. Where several keys have one comment, name the key by its fingerprint. FIDO keys (`sk-…`) cannot sign bundles: they sign a counter of their own along with the bytes.";
+    AGENT_ANSWER = "E-TRUST-060", Unavailable, "ssh-agent gave no usable answer",
+        "It refused, was silent, or answered something that is no SSH agent's answer. A key added with `ssh-add -c` waits for a confirmation; `ORDAIN_KEY_TIMEOUT` says how long to wait.";
+    SIGNER_PROGRAM = "E-TRUST-061", Unavailable, "the external signer failed",
+        "The program of `--key command:…` could not be started, failed, took too long or answered too much. docs/keys.md says what it is asked and what it must answer.";
+    SIGNATURE_WRONG = "E-TRUST-062", Untrusted, "what came back is no signature by the key",
+        "Every signature is checked before it is kept. The agent or the signer holds another key than it says, signs something else, or is broken.";
+    ASKPASS = "E-TRUST-063", Invalid, "the askpass program gave no passphrase",
+        "`ORDAIN_ASKPASS`, or `SSH_ASKPASS` where there is no terminal, names a program that prints the passphrase. It could not be started, failed, took too long, or was cancelled.";
+    SSHSIG_FORMAT = "E-TRUST-064", Untrusted, "not an SSH signature",
+        "Give the armored file that `ordain bundle ssh-sign` or `ssh-keygen -Y sign` wrote.";
+    SSHSIG_NAMESPACE = "E-TRUST-065", Untrusted, "the SSH signature is for another namespace",
+        "A signature for one purpose counts for no other. A bundle's statement is signed in the namespace `bundle@ordain.dev`.";
+    SSHSIG_MISMATCH = "E-TRUST-066", Untrusted, "the SSH signature does not fit",
+        "The bytes are not those that were signed, or the signature was changed. Compare the digests, and get both files again.";
+    SSHSIG_SIGNER = "E-TRUST-067", Untrusted, "the SSH signature is by nobody who may sign",
+        "The key is nobody's in the trust root, or its owner is not a member of the role that speaks for the namespace.";
+    SSHSIG_REVOKED = "E-TRUST-068", Untrusted, "the SSH signature is by a revoked key",
+        "A revoked key's signatures do not count, whatever date they claim. Another member must sign.";
+    SSHSIG_KEY = "E-TRUST-069", Untrusted, "the SSH signature is by a key that is not accepted",
+        "Only ed25519 keys count: no RSA, ECDSA, DSA, FIDO (`sk-…`) or certificate.";
+    SIGN_CHANGED = "E-TRUST-070", Invalid, "the files are not those of the statement",
+        "The bundle changed after its last revision was signed. Run `ordain bundle sign` first, so that the statement says what the files are.";
     SIGN_ROLLBACK = "E-TRUST-080", Invalid, "the files are not those of the older revision",
         "`--rollback-to` signs the contents of an older revision again. Restore its files, all of them and no others, keep the newest `bundle.dsse.json`, \
          and give the older envelope with `--rollback-from` where this machine's store does not hold it.";

@@ -98,7 +98,10 @@ pub(super) fn upload_pack(path: &Path, meter: &Meter<'_>) -> Command {
         .arg(format!("--timeout={}", meter.stall().as_secs().max(1)))
         .arg("--")
         .arg(path)
-        .env("GIT_PROTOCOL", "version=2");
+        .env("GIT_PROTOCOL", "version=2")
+        // SECURITY: `uploadpack.packObjectsHook` of the user's or the system's configuration would run.
+        .env("GIT_CONFIG_NOSYSTEM", "1")
+        .env("GIT_CONFIG_GLOBAL", "/dev/null");
     command
 }
 

@@ -332,6 +332,14 @@ pub(super) fn translate(
             reason: shown(said),
         };
     }
+    // Git's own advice would be to configure what is not read here.
+    if said.contains("dubious ownership") {
+        let reason = "it belongs to another user; name it by its path, without `file://`, to have it read in place";
+        return FetchError::Unreachable {
+            url,
+            reason: reason.to_owned(),
+        };
+    }
     if is_challenge || error.is_unauthenticated() || whole.contains("Received HTTP status 401") {
         return FetchError::Authentication {
             url,

@@ -56,6 +56,21 @@ impl<'a> Bounded<'a> {
     fn metered(&self, reader: impl std::io::Read + Send + 'static) -> Reader<'a> {
         BufReader::new(Metered::new(reader, self.meter.clone()))
     }
+
+    /// Stops once a request was answered by another host.
+    ///
+    /// SECURITY: gix follows a first redirect to any host; what comes from there is not used, and nothing is sent there, not
+    /// even the credentials that it asks for.
+    fn stay(&self) -> gix::Result<()> {
+        match self.inner.redirected_base_url() {
+            Some(target) if authority(&target) != self.origin => {
+                let target = authority(&target).to_owned();
+                let error = self.meter.give_up(Stop::Redirect { target });
+                Err(gix::Error::from_error(error))
+            }
+            _ => Ok(()),
+        }
+    }
 }
 
 impl<'a> Http for Bounded<'a> {
@@ -69,6 +84,7 @@ impl<'a> Http for Bounded<'a> {
         base_url: &str,
         headers: impl IntoIterator<Item = impl AsRef<str>>,
     ) -> gix::Result<GetResponse<Self::Headers, Self::ResponseBody>> {
+        self.stay()?;
         let response = self.inner.get(url, base_url, headers)?;
         Ok(GetResponse {
             headers: self.metered(response.headers),
@@ -83,14 +99,7 @@ impl<'a> Http for Bounded<'a> {
         headers: impl IntoIterator<Item = impl AsRef<str>>,
         body: PostBodyDataKind,
     ) -> gix::Result<PostResponse<Self::Headers, Self::ResponseBody, Self::PostBody>> {
-        // SECURITY: gix follows a first redirect to any host; what comes from there is not used, and nothing is sent there.
-        if let Some(target) = self.inner.redirected_base_url()
-            && authority(&target) != self.origin
-        {
-            let target = authority(&target).to_owned();
-            let error = self.meter.give_up(Stop::Redirect { target });
-            return Err(gix::Error::from_error(error));
-        }
+        self.stay()?;
         let response = self.inner.post(url, base_url, headers, body)?;
         Ok(PostResponse {
             post_body: response.post_body,

@@ -98,7 +98,7 @@ fn every_other_form_is_refused() {
         // Paths that lead elsewhere, twins, and names that a file system takes for another.
         ("policies/x.yaml", "policies/../yam"),
         ("policies/x.yaml", "/olicies/x.yaml"),
-        ("policies/x.yaml", "bundle.dsse.json"[..15].trim_end()),
+        ("policies/x.yaml", "policies\\x.yaml"),
         ("\"policies/x.yaml\",0", "\"bundle.yaml\",    0"),
         // Bundles out of order, and one twice.
         ("\"name\":\"acme\"", "\"name\":\"zcme\""),
@@ -109,10 +109,7 @@ fn every_other_form_is_refused() {
         // What one root gains the other loses.
         ("\"roots\":[8,8]", "\"roots\":[9,8]"),
     ] {
-        if read(&edit(from, to), &limits).is_ok() {
-            // A name that happens to be a good one is another bundle, which its signature does not cover.
-            assert_eq!(to, "bundle.dsse.jso", "{from} became {to}");
-        }
+        refused(&edit(from, to), to);
     }
 }
 

@@ -132,7 +132,7 @@ pub(super) fn check_times(
     }
 }
 
-pub(super) fn check_revocation(
+pub(in crate::trust) fn check_revocation(
     predicate: &Predicate,
     payload: Sha256Digest,
     root: &TrustRoot,

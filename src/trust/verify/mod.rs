@@ -30,9 +30,8 @@ use crate::bundle::{FetchedBundle, Limits, Signer, Statement};
 use crate::digest::Sha256Digest;
 use crate::name::{BundleName, RoleName};
 
-use checks::{
-    check_authority, check_manifest, check_revision, check_revocation, check_times, satisfied_roles,
-};
+pub(super) use checks::check_revocation;
+use checks::{check_authority, check_manifest, check_revision, check_times, satisfied_roles};
 pub use error::VerifyError;
 use files::{check_files, while_hashing};
 
@@ -114,7 +113,7 @@ struct Signed {
     validity: Validity,
 }
 
-/// Steps 1 to 5: all that needs no file.
+/// Steps 1 to 6: all that needs no file of the statement's.
 fn check_statement(
     fetched: &FetchedBundle,
     root: &TrustRoot,

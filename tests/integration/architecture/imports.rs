@@ -148,7 +148,9 @@ fn paths(tokens: &[String]) -> Vec<Path> {
     let mut found = Vec::new();
     let mut at = 0;
     while at < tokens.len() {
-        if tokens[at] == "use" {
+        // `use<'a>` in a type says what it captures, and imports nothing.
+        let captures = tokens.get(at + 1).is_some_and(|token| token == "<");
+        if tokens[at] == "use" && !captures {
             at = use_tree(tokens, at + 1, &[], &mut found);
         } else if is_name(&tokens[at]) {
             let mut path = vec![tokens[at].clone()];

@@ -1,5 +1,6 @@
 //! What the tests stand on: a cleared environment, keys from fixed seeds, and output fit for snapshots.
 
+pub(crate) mod agent;
 pub(crate) mod disaster;
 pub(crate) mod env;
 pub(crate) mod keys;
@@ -8,7 +9,9 @@ pub(crate) mod organisation;
 pub(crate) mod output;
 pub(crate) mod policies;
 pub(crate) mod repo;
+pub(crate) mod roots;
 pub(crate) mod servers;
+pub(crate) mod wire;
 
 pub(crate) use env::TestEnv;
 pub(crate) use output::Output;

@@ -332,7 +332,7 @@ impl World {
         let published = &mut self.bundles[self.served];
         let bytes = published.fetched.envelope.as_deref().expect("an envelope");
         if let Ok(mut envelope) = Envelope::parse(bytes, &Limits::default())
-            && envelope.sign(&KEYS[who])
+            && envelope.sign(&KEYS[who]).unwrap()
         {
             published.facts.signers.push(who);
             published.fetched.envelope = Some(envelope.to_json().into_bytes());
@@ -438,7 +438,7 @@ impl World {
         };
         let mut envelope = Envelope::new(ROOT_PAYLOAD_TYPE, document.to_payload().unwrap());
         for who in masked(facts.signers) {
-            envelope.sign(&KEYS[who]);
+            envelope.sign(&KEYS[who]).unwrap();
         }
         envelope.to_json().into_bytes().into()
     }

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use ordain::bundle::Limits;
+use ordain::bundle::{FetchedBundle, Limits};
 use ordain::diag::Code;
 use ordain::digest::Sha256Digest;
 use ordain::pipeline::trust_root;
@@ -348,6 +348,17 @@ impl World {
         bundle.write(directory);
         let fetched = directory::read(directory, &self.limits)
             .map_err(|error| refusal("source", error.code(), &error))?;
+        self.verify_fetched(bundle, fetched, name, root)
+    }
+
+    /// The same for what was read elsewhere.
+    pub(super) fn verify_fetched(
+        &self,
+        bundle: &Bundle,
+        fetched: FetchedBundle,
+        name: &str,
+        root: &TrustRoot,
+    ) -> Result<VerifiedBundle, Refusal> {
         let this = Sha256Digest::of(&bundle.signed().payload());
         let mark = self.high_water.filter(|_| name == "acme");
         let name = name.parse().unwrap();

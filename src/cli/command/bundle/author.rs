@@ -9,7 +9,7 @@ use crate::atomic::{self, Access};
 use crate::bundle::{ENVELOPE_FILE, FetchedBundle, Limits, Manifest, Requirement, Statement};
 use crate::cli::command::Context;
 use crate::cli::exit::Exit;
-use crate::cli::keyfile;
+use crate::cli::keyfile::{self, KEY_HELP, KeyArg};
 use crate::cli::report::Failure;
 use crate::cli::ui::{Output, escape, note, printable_json};
 use crate::clock::Lifetime;
@@ -17,8 +17,7 @@ use crate::diag::Code;
 use crate::name::{BundleName, Namespace};
 use crate::pipeline::{self, read_directory};
 use crate::trust::{
-    Envelope, NextRevision, OlderRevision, RevisionName, SecretKey, Unchanged, manifest_of,
-    sign_bundle,
+    Envelope, NextRevision, OlderRevision, RevisionName, Unchanged, manifest_of, sign_bundle,
 };
 
 #[derive(Debug, Args)]
@@ -34,13 +33,14 @@ pub(crate) struct New {
 }
 
 #[derive(Debug, Args)]
+#[command(after_long_help = KEY_HELP)]
 pub(crate) struct Sign {
     /// The bundle's directory.
     #[arg(default_value = ".")]
     dir: PathBuf,
-    /// A private key, OpenSSH or PEM. Repeat for each.
-    #[arg(long = "key", value_name = "FILE", required = true)]
-    keys: Vec<PathBuf>,
+    /// A key to sign with. Repeat for each.
+    #[arg(long = "key", value_name = "KEY", required = true)]
+    keys: Vec<KeyArg>,
     /// How long a new revision counts, such as 90d.
     #[arg(long)]
     expires: Option<Lifetime>,
@@ -174,11 +174,7 @@ pub(super) fn sign(context: &Context, args: &Sign) -> Result<Exit, Failure> {
     let dir = context.env.resolve(&args.dir);
     let limits = Limits::default();
     let fetched = read_directory(&dir, &limits)?;
-    let keys: Vec<SecretKey> = args
-        .keys
-        .iter()
-        .map(|key| keyfile::private(&context.env, &context.env.resolve(key)))
-        .collect::<Result<_, _>>()?;
+    let keys = keyfile::signers(&context.env, &args.keys)?;
     refuse_keys_inside(&fetched)?;
     let now = context.env.clock.now();
     let next = NextRevision {

@@ -8,6 +8,7 @@ use clap::Args;
 
 use super::{Context, Members, People, SigningKeys};
 use crate::cli::exit::Exit;
+use crate::cli::keyfile::KEY_HELP;
 use crate::cli::report::Failure;
 use crate::cli::ui::Output;
 use crate::cli::{project, ui};
@@ -17,6 +18,7 @@ use crate::name::{Namespace, PrincipalName, RoleName};
 use crate::trust::{Principal, Revocations, Role, RootDocument, RootDraft, cosign_root};
 
 #[derive(Debug, Args)]
+#[command(after_long_help = KEY_HELP)]
 pub(crate) struct Init {
     /// Where the roots go.
     #[arg(long, value_name = "DIR", default_value = "trust")]
@@ -43,7 +45,7 @@ pub(super) fn run(context: &Context, args: &Init) -> Result<Exit, Failure> {
     let (people, mut keys) = args.people.load(context)?;
     if people.is_empty() {
         return Err(Failure::new(Code::USAGE, "nobody was named who signs")
-            .hint("give `--principal NAME=FILE` for each, or `--allowed-signers FILE`"));
+            .hint("give `--principal NAME=KEY` for each, or `--allowed-signers FILE`"));
     }
     keys.extend(args.signing.load(context)?);
     let mut principals: BTreeMap<PrincipalName, Principal> = BTreeMap::new();

@@ -11,6 +11,7 @@ use super::Context;
 use crate::atomic::{self, Access};
 use crate::bundle::Limits;
 use crate::cli::exit::Exit;
+use crate::cli::keyfile::KeyArg;
 use crate::cli::report::Failure;
 use crate::cli::session::{FetchFlags, with_pipeline};
 use crate::cli::ui::Output;
@@ -19,7 +20,7 @@ use crate::config::{FirstUse, TrustSource};
 use crate::diag::Code;
 use crate::digest::Sha256Digest;
 use crate::name::{Namespace, PrincipalName, RoleName};
-use crate::trust::{GitRequirement, PublicKey, RootDraft, RootStanding, SecretKey, root_drafts};
+use crate::trust::{GitRequirement, KeyHolder, PublicKey, RootDraft, RootStanding, root_drafts};
 
 mod allowed_signers;
 mod confirm;
@@ -69,25 +70,26 @@ pub(crate) fn run(context: &Context, command: &Command) -> Result<Exit, Failure>
 /// Whose keys sign.
 #[derive(Debug, Clone, Args)]
 struct SigningKeys {
-    /// A private key to sign with. Repeat for each.
-    #[arg(long = "key", value_name = "FILE")]
-    keys: Vec<PathBuf>,
+    /// A key to sign with. Repeat for each.
+    #[arg(long = "key", value_name = "KEY")]
+    keys: Vec<KeyArg>,
 }
 
 impl SigningKeys {
-    fn load(&self, context: &Context) -> Result<Vec<SecretKey>, Failure> {
-        let env = &context.env;
-        let keys = self.keys.iter();
-        keys.map(|file| keyfile::private(env, &env.resolve(file)))
-            .collect()
+    fn load(&self, context: &Context) -> Result<Holders, Failure> {
+        keyfile::signers(&context.env, &self.keys)
     }
 }
+
+/// Those who sign.
+type Holders = Vec<Box<dyn KeyHolder>>;
 
 /// The people of a root.
 #[derive(Debug, Clone, Args)]
 struct People {
-    /// Someone who signs, and their key: NAME=FILE, public or private (a private key also signs). Repeat for each.
-    #[arg(long = "principal", value_name = "NAME=FILE")]
+    /// Someone who signs, and their key: NAME=KEY, or NAME=FILE with a public key. Whoever can sign also signs the root.
+    /// Repeat for each.
+    #[arg(long = "principal", value_name = "NAME=KEY")]
     principals: Vec<NamedKey>,
     /// Take principals and their keys from an OpenSSH allowed_signers file.
     #[arg(long, value_name = "FILE")]
@@ -95,18 +97,17 @@ struct People {
 }
 
 impl People {
-    /// Every name with a key, and the private keys that came along.
-    #[allow(clippy::type_complexity, reason = "two lists that are used once")]
+    /// Every name with a key, and those of them that can sign here.
     fn load(
         &self,
         context: &Context,
-    ) -> Result<(Vec<(PrincipalName, PublicKey)>, Vec<SecretKey>), Failure> {
+    ) -> Result<(Vec<(PrincipalName, PublicKey)>, Holders), Failure> {
         let mut people = Vec::new();
         let mut keys = Vec::new();
-        for NamedKey { name, file } in &self.principals {
-            let (public, private) = keyfile::public(&context.env, &context.env.resolve(file))?;
+        for NamedKey { name, key } in &self.principals {
+            let (public, holder) = keyfile::public(&context.env, key)?;
             people.push((name.clone(), public));
-            keys.extend(private);
+            keys.extend(holder);
         }
         if let Some(file) = &self.allowed_signers {
             let signers = allowed_signers::read(context, file)?.taken;
@@ -116,22 +117,22 @@ impl People {
     }
 }
 
-/// `NAME=FILE`.
+/// `NAME=KEY`.
 #[derive(Debug, Clone)]
 struct NamedKey {
     name: PrincipalName,
-    file: PathBuf,
+    key: KeyArg,
 }
 
 impl FromStr for NamedKey {
     type Err = String;
     fn from_str(text: &str) -> Result<Self, String> {
-        let (name, file) = text
+        let (name, key) = text
             .split_once('=')
-            .ok_or("write it as NAME=FILE, such as alice=alice.pub")?;
+            .ok_or("write it as NAME=KEY, such as alice=alice.pub")?;
         Ok(Self {
             name: name.parse().map_err(|error| format!("{error}"))?,
-            file: PathBuf::from(file),
+            key: key.parse().map_err(|error| format!("{error}"))?,
         })
     }
 }

@@ -7,6 +7,7 @@ use clap::Args;
 use super::rotate::{self, parse_revisions};
 use super::{Context, SigningKeys};
 use crate::cli::exit::Exit;
+use crate::cli::keyfile::{KEY_HELP, KeyArg};
 use crate::cli::project;
 use crate::cli::report::Failure;
 use crate::clock::Lifetime;
@@ -15,10 +16,11 @@ use crate::digest::Sha256Digest;
 use crate::trust::{KeyId, Renewal, RevokedRevisions, RootChange};
 
 #[derive(Debug, Args)]
+#[command(after_long_help = KEY_HELP)]
 pub(crate) struct Revoke {
-    /// A fingerprint is the key to revoke: its signatures stop counting, whatever date they claim. A file is a private key
+    /// A fingerprint is the key to revoke: its signatures stop counting, whatever date they claim. Anything else is a key
     /// to sign with. Repeat for each.
-    #[arg(long = "key", value_name = "SHA256:…|FILE")]
+    #[arg(long = "key", value_name = "SHA256:…|KEY")]
     keys: Vec<String>,
     /// The statement to revoke, by its payload's digest.
     #[arg(long, value_name = "sha256:…")]
@@ -36,7 +38,7 @@ pub(crate) struct Revoke {
 
 /// Runs `ordain trust revoke`.
 pub(super) fn run(context: &Context, args: &Revoke) -> Result<Exit, Failure> {
-    let (revoked, files): (Vec<&String>, Vec<&String>) =
+    let (revoked, signing): (Vec<&String>, Vec<&String>) =
         args.keys.iter().partition(|key| key.starts_with("SHA256:"));
     let mut changes = Vec::new();
     for key in revoked {
@@ -56,9 +58,12 @@ pub(super) fn run(context: &Context, args: &Revoke) -> Result<Exit, Failure> {
             "give one of `--key SHA256:…`, `--payload sha256:…` and `--revisions BUNDLE@EPOCH.FROM-TO`; `ordain trust rotate` takes several",
         ));
     }
-    let signing = SigningKeys {
-        keys: files.into_iter().map(PathBuf::from).collect(),
-    };
+    let keys = signing
+        .into_iter()
+        .map(|key| key.parse::<KeyArg>())
+        .collect::<Result<_, _>>()
+        .map_err(|error| Failure::new(Code::USAGE, error.to_string()))?;
+    let signing = SigningKeys { keys };
     let now = context.env.clock.now();
     let expires = args
         .expires

@@ -10,6 +10,7 @@ use jiff::Timestamp;
 use super::{Context, Members, People, SigningKeys};
 use crate::bundle::Limits;
 use crate::cli::exit::Exit;
+use crate::cli::keyfile::KEY_HELP;
 use crate::cli::report::Failure;
 use crate::cli::ui::Output;
 use crate::cli::{project, ui};
@@ -18,11 +19,12 @@ use crate::diag::Code;
 use crate::digest::Sha256Digest;
 use crate::name::{Namespace, PrincipalName, RoleName};
 use crate::trust::{
-    KeyId, Renewal, RevokedRevisions, RootChain, RootChange, RootDraft, RootError, SecretKey,
+    KeyHolder, KeyId, Renewal, RevokedRevisions, RootChain, RootChange, RootDraft, RootError,
     cosign_root, diff_roots, next_root, root_drafts,
 };
 
 #[derive(Debug, Args)]
+#[command(after_long_help = KEY_HELP)]
 pub(crate) struct Rotate {
     /// The directory of the roots; that of the configuration where none is given.
     #[arg(long, value_name = "DIR")]
@@ -195,7 +197,7 @@ pub(super) fn write(
     changes: &[RootChange],
     expires: Option<Timestamp>,
     renewal: Renewal,
-    keys: &[SecretKey],
+    keys: &[Box<dyn KeyHolder>],
 ) -> Result<Exit, Failure> {
     let trust = super::place(context, dir, None)?;
     let dir = trust.dir.ok_or_else(|| {

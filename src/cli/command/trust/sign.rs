@@ -8,16 +8,20 @@ use super::{Context, SigningKeys};
 use crate::atomic::{self, Access};
 use crate::bundle::Limits;
 use crate::cli::exit::Exit;
+use crate::cli::keyfile::KEY_HELP;
 use crate::cli::report::Failure;
 use crate::cli::ui::Output;
 use crate::cli::{keyfile, ui};
 use crate::diag::Code;
 use crate::trust::{RootDraft, RootError, cosign_root, diff_roots};
 
-#[derive(Debug, Args)]
-#[command(after_help = "\
+/// How several people sign.
+const SEVERAL: &str = "\
 Several people on several machines: each signs a copy of the file, one of them joins the copies with --merge. Only
-signatures over the very same content are joined.")]
+signatures over the very same content are joined.";
+
+#[derive(Debug, Args)]
+#[command(after_help = SEVERAL, after_long_help = format!("{SEVERAL}\n\n{KEY_HELP}"))]
 pub(crate) struct Sign {
     /// The root, such as trust/2.root.json. The root before it lies beside it.
     file: PathBuf,
@@ -35,7 +39,7 @@ pub(crate) struct Sign {
 pub(super) fn run(context: &Context, args: &Sign) -> Result<Exit, Failure> {
     if args.signing.keys.is_empty() && args.copies.is_empty() {
         return Err(Failure::new(Code::USAGE, "there is nothing to add")
-            .hint("give `--key FILE` to sign, or `--merge COPY` to take over others' signatures"));
+            .hint("give `--key KEY` to sign, or `--merge COPY` to take over others' signatures"));
     }
     let file = context.env.resolve(&args.file);
     let mut draft = read(&file)?;
