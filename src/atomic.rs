@@ -4,7 +4,7 @@
 //! owner of a temporary file holds a lock on it, which the system takes from the dead.
 
 use std::fs::{File, Permissions};
-use std::io::{self, Write as _};
+use std::io::{self, BufWriter, Write};
 use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
 use std::path::Path;
 
@@ -12,6 +12,8 @@ use std::path::Path;
 const TEMPORARY: &str = ".ordain-tmp-";
 /// How often another process may take a fresh temporary file for a dead one's: each time takes its bad luck.
 const ATTEMPTS: u32 = 16;
+/// Bytes gathered before they are handed to the system.
+const BUFFER: usize = 256 << 10;
 
 /// Who may read a file that is written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -27,9 +29,29 @@ pub enum Access {
 /// # Errors
 /// The operating system's; the old file stands.
 pub fn replace(path: &Path, bytes: &[u8], access: Access) -> io::Result<()> {
+    replace_with(path, access, |out| out.write_all(bytes))
+}
+
+/// As [`replace`], for contents that are written piece by piece. The directory must be there.
+///
+/// # Errors
+/// The operating system's, and those of `write`; the old file stands.
+pub fn replace_with(
+    path: &Path,
+    access: Access,
+    write: impl FnOnce(&mut dyn Write) -> io::Result<()>,
+) -> io::Result<()> {
     let dir = directory(path);
-    let file = prepare(dir, bytes, access)?;
+    let file = prepare(dir, access, write)?;
     file.persist(path).map_err(|error| error.error)?;
+    sync_directory(dir)
+}
+
+/// Makes renames and removals in a directory last.
+///
+/// # Errors
+/// The operating system's.
+pub fn sync_directory(dir: &Path) -> io::Result<()> {
     File::open(dir)?.sync_all()
 }
 
@@ -39,9 +61,9 @@ pub fn replace(path: &Path, bytes: &[u8], access: Access) -> io::Result<()> {
 /// [`io::ErrorKind::AlreadyExists`], and the operating system's; nothing is written.
 pub fn create(path: &Path, bytes: &[u8], access: Access) -> io::Result<()> {
     let dir = directory(path);
-    let file = prepare(dir, bytes, access)?;
+    let file = prepare(dir, access, |out| out.write_all(bytes))?;
     file.persist_noclobber(path).map_err(|error| error.error)?;
-    File::open(dir)?.sync_all()
+    sync_directory(dir)
 }
 
 /// Removes a file, for good.
@@ -59,9 +81,16 @@ fn directory(path: &Path) -> &Path {
         .unwrap_or(Path::new("."))
 }
 
-fn prepare(dir: &Path, bytes: &[u8], access: Access) -> io::Result<tempfile::NamedTempFile> {
+fn prepare(
+    dir: &Path,
+    access: Access,
+    write: impl FnOnce(&mut dyn Write) -> io::Result<()>,
+) -> io::Result<tempfile::NamedTempFile> {
     let mut file = temporary(dir)?;
-    file.write_all(bytes)?;
+    let mut writer = BufWriter::with_capacity(BUFFER, file.as_file_mut());
+    write(&mut writer)?;
+    writer.flush()?;
+    drop(writer);
     let mode = match access {
         Access::Shared => 0o644,
         Access::Private => 0o600,
@@ -76,7 +105,7 @@ fn prepare(dir: &Path, bytes: &[u8], access: Access) -> io::Result<tempfile::Nam
 ///
 /// # Errors
 /// The operating system's.
-pub(crate) fn temporary(dir: &Path) -> io::Result<tempfile::NamedTempFile> {
+fn temporary(dir: &Path) -> io::Result<tempfile::NamedTempFile> {
     remove_leftovers(dir);
     for _ in 0..ATTEMPTS {
         let file = tempfile::Builder::new()

@@ -68,6 +68,17 @@ impl Lifetime {
     }
 }
 
+/// A length of time for people, in the greatest unit that it fills twice: `45 days`, `3 hours`; `0 seconds` for less than none.
+#[must_use]
+pub fn roughly(length: SignedDuration) -> String {
+    let seconds = length.as_secs().max(0);
+    let units = [("day", 86_400), ("hour", 3600), ("minute", 60)];
+    let fitting = units.into_iter().find(|(_, unit)| seconds >= 2 * unit);
+    let (name, unit) = fitting.unwrap_or(("second", 1));
+    let plural = if seconds / unit == 1 { "" } else { "s" };
+    format!("{} {name}{plural}", seconds / unit)
+}
+
 impl FromStr for Lifetime {
     type Err = LifetimeError;
     fn from_str(text: &str) -> Result<Self, LifetimeError> {
@@ -115,6 +126,21 @@ impl From<Lifetime> for String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn lengths_are_told_in_the_unit_that_fits() {
+        for (seconds, told) in [
+            (-5, "0 seconds"),
+            (1, "1 second"),
+            (119, "119 seconds"),
+            (120, "2 minutes"),
+            (7200, "2 hours"),
+            (47 * 3600, "47 hours"),
+            (90 * 86_400, "90 days"),
+        ] {
+            assert_eq!(roughly(SignedDuration::from_secs(seconds)), told);
+        }
+    }
 
     #[test]
     fn lifetimes_round_trip_and_refuse_the_rest() {

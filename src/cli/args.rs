@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::{CommandFactory as _, Parser, Subcommand};
 
-use super::command::{bundle, eval, explain, key, log, policy, request, trust};
+use super::command::{bundle, doctor, eval, explain, key, log, policy, request, trust};
 
 /// Signed policy bundles from Git: verified, inherited, evaluated, and logged so that tampering shows.
 #[derive(Debug, Parser)]
@@ -51,6 +51,8 @@ pub(crate) enum Command {
     /// Check the decision log.
     #[command(subcommand)]
     Log(log::Command),
+    /// Say what is live here and why: configuration, trust root, bundles, clock, permissions, log.
+    Doctor(doctor::Arguments),
     /// Explain a diagnostic code such as `E-TRUST-009`.
     Explain(explain::Arguments),
 }

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use super::env::Environment;
 
 pub(crate) mod bundle;
+pub(crate) mod doctor;
 pub(crate) mod eval;
 pub(crate) mod explain;
 pub(crate) mod key;

@@ -12,6 +12,53 @@ use zeroize::Zeroizing;
 use super::report::Failure;
 use crate::clock::{Clock, Lifetime};
 use crate::diag::Code;
+use crate::pipeline::doctor::Variable;
+
+/// A variable that changes what the program does.
+struct Influence {
+    name: &'static str,
+    changes: &'static str,
+    is_secret: bool,
+}
+
+const fn influence(name: &'static str, changes: &'static str) -> Influence {
+    Influence {
+        name,
+        changes,
+        is_secret: false,
+    }
+}
+
+const fn secret(name: &'static str, changes: &'static str) -> Influence {
+    Influence {
+        name,
+        changes,
+        is_secret: true,
+    }
+}
+
+/// Every variable that is read, but for `CI` and those that say where programs and the home are.
+const INFLUENCES: &[Influence] = &[
+    influence("ORDAIN_ASKPASS", "asks for passphrases"),
+    influence("ORDAIN_CACHE_DIR", "where the cache is"),
+    influence("ORDAIN_CONFIG", "which configuration counts"),
+    influence("ORDAIN_CONFIG_DIR", "where the user's configuration is"),
+    secret("ORDAIN_GIT_PASSWORD", "the password for https"),
+    influence("ORDAIN_GIT_USERNAME", "the user name for https"),
+    secret("ORDAIN_KEY_PASSPHRASE", "opens private keys without asking"),
+    influence(
+        "ORDAIN_KEY_TIMEOUT",
+        "how long an agent or a signer may take",
+    ),
+    influence("ORDAIN_NOW", "fixes the time"),
+    influence("ORDAIN_SSH_COMMAND", "is run instead of `ssh`"),
+    influence("ORDAIN_STATE_DIR", "where this machine's memory is"),
+    influence("SSH_ASKPASS", "asks for passphrases"),
+    influence("SSH_AUTH_SOCK", "the agent that signs and that ssh asks"),
+    influence("XDG_CACHE_HOME", "where the cache is"),
+    influence("XDG_CONFIG_HOME", "where the user's configuration is"),
+    influence("XDG_STATE_HOME", "where this machine's memory is"),
+];
 
 /// How long a person may take to confirm, to touch a token, or to type.
 const DEFAULT_KEY_TIMEOUT: Duration = Duration::from_secs(120);
@@ -103,6 +150,13 @@ impl std::fmt::Debug for Environment {
 impl Environment {
     /// Reads the environment.
     pub(crate) fn read() -> Result<Self, Failure> {
+        let (env, problems) = Self::read_what_there_is();
+        problems.into_iter().next().map_or(Ok(env), Err)
+    }
+
+    /// Reads the environment, for a command that tells what is wrong with it: what is missing is empty.
+    pub(crate) fn read_what_there_is() -> (Self, Vec<Failure>) {
+        let mut problems = Vec::new();
         #[allow(
             clippy::disallowed_methods,
             reason = "the one home of environment variables"
@@ -115,7 +169,7 @@ impl Environment {
                 .filter(|path| path.is_absolute())
         };
         let home = path("HOME");
-        let directory = |general: &str, own: &str, fallback: &str| {
+        let find = |general: &str, own: &str, fallback: &str| {
             if variable(own).is_some() && path(own).is_none() {
                 return Err(Failure::new(
                     Code::HOME,
@@ -132,36 +186,49 @@ impl Environment {
         };
         let clock = match text("ORDAIN_NOW") {
             None => Clock::System,
-            Some(now) => Clock::Fixed(now.parse::<Timestamp>().map_err(|_| {
-                Failure::new(
-                    Code::USAGE,
-                    format!("`ORDAIN_NOW` is `{}`, not a time", now.escape_debug()),
-                )
-                .hint("write it as `2026-11-22T12:00:00Z`, or unset it")
-            })?),
+            Some(now) => now.parse::<Timestamp>().map_or_else(
+                |_| {
+                    let message = format!("`ORDAIN_NOW` is `{}`, not a time", now.escape_debug());
+                    problems.push(
+                        Failure::new(Code::USAGE, message)
+                            .hint("write it as `2026-11-22T12:00:00Z`, or unset it"),
+                    );
+                    Clock::System
+                },
+                Clock::Fixed,
+            ),
         };
-        let current = std::env::current_dir().map_err(|error| {
-            Failure::new(
-                Code::HOME,
-                format!("the current directory cannot be read: {error}"),
-            )
-        })?;
+        let current = std::env::current_dir().unwrap_or_else(|error| {
+            let message = format!("the current directory cannot be read: {error}");
+            problems.push(Failure::new(Code::HOME, message));
+            PathBuf::new()
+        });
+        let mut directory = |general: &str, own: &str, fallback: &str| {
+            find(general, own, fallback).unwrap_or_else(|problem| {
+                problems.push(problem);
+                PathBuf::new()
+            })
+        };
+        let cache = directory("XDG_CACHE_HOME", "ORDAIN_CACHE_DIR", ".cache");
+        let state = directory("XDG_STATE_HOME", "ORDAIN_STATE_DIR", ".local/state");
+        let config = directory("XDG_CONFIG_HOME", "ORDAIN_CONFIG_DIR", ".config");
         let key_timeout = match text("ORDAIN_KEY_TIMEOUT") {
             None => DEFAULT_KEY_TIMEOUT,
-            Some(timeout) => timeout
-                .parse::<Lifetime>()
-                .map_err(|error| {
-                    Failure::new(Code::USAGE, format!("`ORDAIN_KEY_TIMEOUT`: {error}"))
-                        .hint("write it as `30s` or `5m`, or unset it")
-                })?
-                .duration()
-                .unsigned_abs(),
+            Some(timeout) => timeout.parse::<Lifetime>().map_or_else(
+                |error| {
+                    let message = format!("`ORDAIN_KEY_TIMEOUT`: {error}");
+                    let failure = Failure::new(Code::USAGE, message);
+                    problems.push(failure.hint("write it as `30s` or `5m`, or unset it"));
+                    DEFAULT_KEY_TIMEOUT
+                },
+                |timeout| timeout.duration().unsigned_abs(),
+            ),
         };
         let ci = text("CI").is_some_and(|value| !matches!(value.as_str(), "0" | "false"));
-        Ok(Self {
-            cache: directory("XDG_CACHE_HOME", "ORDAIN_CACHE_DIR", ".cache")?,
-            state: directory("XDG_STATE_HOME", "ORDAIN_STATE_DIR", ".local/state")?,
-            config: directory("XDG_CONFIG_HOME", "ORDAIN_CONFIG_DIR", ".config")?,
+        let env = Self {
+            cache,
+            state,
+            config,
             current,
             ci,
             terminal: !ci && std::io::stderr().is_terminal(),
@@ -179,7 +246,44 @@ impl Environment {
             git_username: text("ORDAIN_GIT_USERNAME"),
             git_password: text("ORDAIN_GIT_PASSWORD"),
             ssh_command: text("ORDAIN_SSH_COMMAND"),
-        })
+        };
+        (env, problems)
+    }
+
+    /// The variables that are set and change what the program does, and those that look as if they did.
+    pub(crate) fn variables() -> Vec<Variable> {
+        #[allow(
+            clippy::disallowed_methods,
+            reason = "the one home of environment variables"
+        )]
+        let set = std::env::vars_os();
+        let mut variables: Vec<Variable> = set
+            .filter(|(_, value)| !value.is_empty())
+            .filter_map(|(name, value)| {
+                let name = name.to_string_lossy().into_owned();
+                let known = INFLUENCES.iter().find(|known| known.name == name);
+                if known.is_none() && !name.starts_with("ORDAIN_") {
+                    return None;
+                }
+                let is_secret = known.is_none_or(|known| known.is_secret);
+                Some(Variable {
+                    shown: (!is_secret).then(|| value.to_string_lossy().into_owned()),
+                    changes: known.map(|known| known.changes),
+                    name,
+                })
+            })
+            .collect();
+        variables.sort_by(|a, b| a.name.cmp(&b.name));
+        variables
+    }
+
+    /// Where programs are looked for.
+    pub(crate) fn search_path() -> Option<std::ffi::OsString> {
+        #[allow(
+            clippy::disallowed_methods,
+            reason = "the one home of environment variables"
+        )]
+        std::env::var_os("PATH")
     }
 
     /// The text of a variable that the command line names; `None` where it is unset, empty, or no text.
@@ -205,5 +309,27 @@ impl Environment {
     /// `path`, from the current directory.
     pub(crate) fn resolve(&self, path: &Path) -> PathBuf {
         self.current.join(path)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::INFLUENCES;
+
+    #[test]
+    fn every_variable_that_is_read_is_told_of() {
+        let source = include_str!("env.rs");
+        let quoted = source.split('"').skip(1).step_by(2);
+        let read = quoted.filter(|text| {
+            let is_name = |b: u8| b.is_ascii_uppercase() || b == b'_';
+            text.len() > 7 && text.starts_with("ORDAIN_") && text.bytes().all(is_name)
+        });
+        for name in read {
+            let known = INFLUENCES.iter().any(|known| known.name == name);
+            assert!(
+                known,
+                "{name} is read, and INFLUENCES does not say what it changes"
+            );
+        }
     }
 }

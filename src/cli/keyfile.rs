@@ -81,10 +81,7 @@ pub(crate) fn signer(env: &Environment, key: &KeyArg) -> Result<Box<dyn KeyHolde
             }
         })?),
         KeySource::Pasted => {
-            let message = "a private key itself stands on the command line";
-            return Err(Failure::new(Code::USAGE, message).hint(
-                "others can read it there: make a new key; keep it in a file, or in a variable that `--key env:NAME` names",
-            ));
+            return Err(pasted());
         }
         KeySource::Variable(name) => {
             let text = Environment::secret(name).ok_or_else(|| {
@@ -101,7 +98,15 @@ pub(crate) fn signer(env: &Environment, key: &KeyArg) -> Result<Box<dyn KeyHolde
     })
 }
 
-/// The same for several keys, in their order.
+/// What is said to someone who gave the key itself. It does not repeat it.
+pub(crate) fn pasted() -> Failure {
+    let message = "a private key itself stands on the command line";
+    Failure::new(Code::USAGE, message).hint(
+        "others can read it there: make a new key; keep it in a file, or in a variable that `--key env:NAME` names",
+    )
+}
+
+/// [`signer`] for several keys, in their order.
 pub(crate) fn signers(
     env: &Environment,
     keys: &[KeyArg],

@@ -39,6 +39,12 @@ pub fn main() -> ExitCode {
     }
     let arguments = match Arguments::try_parse() {
         Ok(arguments) => arguments,
+        // SECURITY: the parser repeats words that it does not understand.
+        Err(error) if error.to_string().contains("PRIVATE KEY-----") => {
+            let failure = keyfile::pasted();
+            failure.print();
+            return failure.exit().into();
+        }
         Err(error) => {
             let exit = if error.use_stderr() {
                 Exit::Invalid
@@ -70,6 +76,10 @@ fn print_version() -> Result<(), Failure> {
 }
 
 fn run(arguments: &Arguments) -> Result<Exit, Failure> {
+    // What is wrong with the environment is what it is asked for.
+    if let Command::Doctor(command) = &arguments.command {
+        return command::doctor::run(arguments.config.clone(), command);
+    }
     let env = Environment::read()?;
     if env.clock != crate::clock::Clock::System {
         ui::note("note: the clock is fixed by `ORDAIN_NOW`");
@@ -86,6 +96,7 @@ fn run(arguments: &Arguments) -> Result<Exit, Failure> {
         Command::Request(command) => command::request::run(&context, command),
         Command::Eval(command) => command::eval::run(&context, command),
         Command::Log(command) => command::log::run(&context, command),
+        Command::Doctor(command) => command::doctor::run(arguments.config.clone(), command),
         Command::Explain(command) => command::explain::run(command),
     }
 }

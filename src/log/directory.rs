@@ -39,6 +39,20 @@ impl Directory {
         self.0.join("decisions.jsonl")
     }
 
+    /// Whether any file of a log is there; the lock alone is none.
+    pub(super) fn has_traces(&self) -> Result<bool, LogError> {
+        let entries = match fs::read_dir(&self.0) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(false),
+            entries => entries.map_err(io_error("read", &self.0))?,
+        };
+        let is_trace = |name: &str| {
+            matches!(name, "checkpoint" | "decisions.jsonl" | "frontier" | "tile")
+                || name.starts_with("torn-")
+        };
+        let mut names = entries.flatten().map(|entry| entry.file_name());
+        Ok(names.any(|name| name.to_str().is_some_and(is_trace)))
+    }
+
     /// Makes the directory, and its parents.
     pub(super) fn create(&self) -> Result<(), LogError> {
         make_directory(&self.0)

@@ -34,6 +34,12 @@ pub enum LogError {
     /// The checkpoint cannot be signed.
     #[error("cannot sign a checkpoint: {0}")]
     Sign(NoteError),
+    /// No file of a log.
+    #[error("there is no log in `{}`", directory.display().to_string().escape_debug())]
+    None {
+        /// Where it was looked for.
+        directory: PathBuf,
+    },
     /// The log is not what was signed.
     #[error("the log in `{}` cannot be trusted: {problem}", directory.display().to_string().escape_debug())]
     Tampered {
@@ -54,6 +60,7 @@ impl LogError {
                 RecordError::TooLarge { .. } => Code::LOG_RECORD_TOO_LARGE,
                 RecordError::NotAnObject(_) | RecordError::Reserved => Code::LOG_RECORD_SHAPE,
             },
+            Self::None { .. } => Code::LOG_NONE,
             Self::Tampered { problem, .. } => problem.code(),
         }
     }

@@ -23,6 +23,7 @@
 mod checkpoint;
 mod directory;
 mod error;
+mod glance;
 mod note;
 mod options;
 mod record;
@@ -33,6 +34,7 @@ mod writer;
 
 pub use checkpoint::Checkpoint;
 pub use error::{LogError, Problem};
+pub use glance::{Glance, expect_log, glance};
 pub use note::{KeyName, MAX_NOTE, MAX_SIGNATURES, Note, NoteError, Signer, VerifierKey};
 pub use options::{Options, Salts, SyncMode, system_salts};
 pub use record::{LineDefect, MAX_LINE, RECORD_VERSION, RecordError};

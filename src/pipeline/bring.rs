@@ -253,7 +253,7 @@ impl Pipeline<'_> {
         })
     }
 
-    fn ask<T>(
+    pub(super) fn ask<T>(
         &self,
         base: &Path,
         repository: &Repository,

@@ -17,11 +17,15 @@
 
 mod anchor;
 mod bring;
+pub mod doctor;
 mod error;
+mod explain;
 mod project;
 mod pull;
 mod roots;
+mod step;
 mod transfer;
+mod verify;
 mod walk;
 
 use std::path::{Path, PathBuf};
@@ -38,18 +42,18 @@ use crate::resolve::{EffectivePolicy, LoadedBundle, resolve};
 use crate::source::directory;
 use crate::source::state::State;
 use crate::source::store::Store;
-use crate::trust::{
-    Expectation, Held, OlderRevision, RevisionName, TrustRoot, VerifiedBundle, verify,
-};
+use crate::trust::{OlderRevision, RevisionName, TrustRoot, VerifiedBundle};
 
 pub use crate::source::InsecureHttp;
 pub use crate::source::git::{Credentials, Movement, Network, Progress, Transfer, Watch};
 pub use crate::source::state::{Equivocated, Equivocation};
 pub use anchor::Anchored;
 pub use error::PipelineError;
+pub use explain::{Explained, ExplainedBundle, Explanation, Outcome, StepFact, Subject};
 pub use project::project_identity;
 pub use pull::{Locking, Pulled, PulledBundle};
 pub use roots::{Confirmation, Trusted, root_files, trust_root};
+pub use step::{Part, Step};
 pub use transfer::{Exported, Imported, Provenance, TransferError};
 
 /// Where this machine keeps things.
@@ -110,31 +114,6 @@ impl Pipeline<'_> {
             }
             _ => Ok(now),
         }
-    }
-
-    /// Verifies a directory of this machine without activating anything.
-    ///
-    /// # Errors
-    /// [`PipelineError`].
-    pub fn verify_directory(
-        &self,
-        dir: &Path,
-        name: Option<&BundleName>,
-        root: &TrustRoot,
-    ) -> Result<VerifiedBundle, PipelineError> {
-        let fetched = read_directory(dir, self.limits)?;
-        let state = State::load(&self.directories.state)?;
-        let expected = Expectation {
-            name,
-            now: self.now(&state)?,
-            high_water: None,
-            max_age: None,
-            held: Held::Fetched,
-        };
-        verify(fetched, root, &expected, self.limits).map_err(|error| PipelineError::Verify {
-            bundle: dir.display().to_string(),
-            error: Box::new(error),
-        })
     }
 }
 

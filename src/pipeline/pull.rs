@@ -5,21 +5,19 @@ use std::path::{Path, PathBuf};
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::bring::{high_water, parse_ref};
 use super::error::PipelineError;
 use super::roots::{Confirmation, Trusted};
 use super::walk::{Keeping, Reach};
 use super::{Network, Pipeline, effective};
 use crate::bundle::Origin;
-use crate::clock::Lifetime;
 use crate::config::{BundleSource, Config, Repository, TrustSource};
 use crate::lockfile::{LOCK_FILE, LockedBundle, Lockfile};
 use crate::name::BundleName;
 use crate::resolve::EffectivePolicy;
-use crate::source::git::{Fetched, Movement, Progress, Transfer};
+use crate::source::git::{Movement, Progress, Transfer};
 use crate::source::state::{self, Advance, Mark, State};
 use crate::source::store::Store;
-use crate::trust::{Expectation, Held, TrustRoot, VerifiedBundle};
+use crate::trust::{TrustRoot, VerifiedBundle};
 
 /// How far the clock may lag behind a time seen before: clocks are corrected by little.
 pub(super) const CLOCK_TOLERANCE: SignedDuration = SignedDuration::from_mins(5);
@@ -212,62 +210,6 @@ impl Pipeline<'_> {
             (_, Locking::Prefer) if !config.bundles.iter().all(is_locked) => Reach::Newest,
             (_, Locking::Prefer | Locking::Locked) => Reach::WhereNeeded,
         }
-    }
-
-    /// Fetches and verifies one bundle, and activates nothing.
-    ///
-    /// # Errors
-    /// [`PipelineError`].
-    pub fn verify_repository(
-        &self,
-        base: &Path,
-        repository: &Repository,
-        configured: Option<(&BundleSource, Option<&LockedBundle>)>,
-        root: &TrustRoot,
-    ) -> Result<PulledBundle, PipelineError> {
-        let (configured, locked) = configured.unzip();
-        let locked = locked.flatten();
-        let state = State::load(&self.directories.state)?;
-        let now = self.now(&state)?;
-        // SECURITY: a URL that was not checked yet may hold a password, and whatever steers a terminal.
-        let label = configured.map_or("unnamed", |source| source.name.as_str());
-        let Fetched {
-            bundle,
-            transfer,
-            movement,
-        } = self.fetch(base, repository, label, &parse_ref(repository, label)?)?;
-        let expected = Expectation {
-            name: configured.map(|source| &source.name),
-            now,
-            high_water: configured
-                .and_then(|source| high_water(&state, root, &source.name, locked)),
-            max_age: configured
-                .and_then(|source| source.max_age)
-                .map(Lifetime::duration),
-            held: Held::Fetched,
-        };
-        let mut bundle = self.verified(bundle, label, root, &expected)?;
-        // Without a name to go by, the mark is that of the name which the signers gave.
-        if configured.is_none() {
-            let name = &bundle.predicate().bundle;
-            let high_water = high_water(&state, root, name, None);
-            bundle = self.verified(
-                bundle.fetched().clone(),
-                label,
-                root,
-                &Expectation {
-                    name: Some(name),
-                    high_water,
-                    ..expected
-                },
-            )?;
-        }
-        Ok(PulledBundle {
-            bundle,
-            transfer,
-            movement,
-            before: None,
-        })
     }
 
     /// Fetches and verifies one bundle without a configuration, keeps its bytes and raises the high-water mark.

@@ -19,4 +19,4 @@ mod url;
 
 pub use content::ContentError;
 pub use reference::{GitRef, RefError};
-pub use url::{GitUrl, InsecureHttp, UrlError};
+pub use url::{GitUrl, InsecureHttp, Need, UrlError};

@@ -36,6 +36,28 @@ pub struct GitUrl {
     location: Location,
 }
 
+/// What a transport needs besides this program.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Need {
+    /// `ssh`.
+    Ssh,
+    /// `git`, which serves the repository.
+    Git,
+    /// `git`, where the server asks for credentials and none are given.
+    CredentialHelper,
+}
+
+impl Need {
+    /// The program's name.
+    #[must_use]
+    pub fn program(self) -> &'static str {
+        match self {
+            Self::Ssh => "ssh",
+            Self::Git | Self::CredentialHelper => "git",
+        }
+    }
+}
+
 /// The parts of a URL, decoded.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(super) enum Location {
@@ -177,6 +199,17 @@ impl GitUrl {
         match &self.location {
             Location::Local(path) => Some(path),
             _ => None,
+        }
+    }
+
+    /// The program that fetching from it starts, or asks for credentials.
+    #[must_use]
+    pub fn need(&self) -> Option<Need> {
+        match &self.location {
+            Location::Ssh { .. } => Some(Need::Ssh),
+            Location::File(_) => Some(Need::Git),
+            Location::Http => Some(Need::CredentialHelper),
+            Location::Local(_) | Location::Git { .. } => None,
         }
     }
 

@@ -5,7 +5,9 @@
 
 mod agent;
 mod allowed_signers;
+mod check;
 mod envelope;
+mod explain;
 mod git_object;
 mod git_signature;
 mod key_holder;
@@ -30,7 +32,9 @@ pub use allowed_signers::{
     MAX_ALLOWED_SIGNERS_BYTES, SignatureNamespaces, SkippedSigner, read_allowed_signers,
     write_allowed_signers,
 };
+pub use check::Check;
 pub use envelope::{Envelope, EnvelopeError, ROOT_PAYLOAD_TYPE, STATEMENT_PAYLOAD_TYPE};
+pub use explain::{Contrast, Fact, Fixer, Tally, facts};
 pub use git_object::{GitCommit, GitObjectError, GitTag};
 pub use git_signature::{GitObject, GitSignatureError, GitSigned, git_signatures};
 pub use key_holder::{KeyHolder, SIGNATURE_BYTES, SigningError};
@@ -48,9 +52,7 @@ pub use sign::{
     NextRevision, OlderRevision, RevisionName, RevisionNameError, SignError, Signed, SshSigned,
     Unchanged, cosign_root, manifest_of, sign_bundle, sign_root, ssh_sign_statement,
 };
-pub use sshsig::{
-    STATEMENT_NAMESPACE, SshSigError, SshSignature, check_statement_signature, enrolled,
-};
+pub use sshsig::{SshSigError, SshSignature, check_statement_signature, enrolled};
 pub use threshold::Shortfall;
 pub use validity::{Freshness, Held, Validity};
 pub use verified::VerifiedBundle;

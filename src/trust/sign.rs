@@ -8,11 +8,12 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 
+use super::allowed_signers::BUNDLE_SIGNATURE_NAMESPACE;
 use super::envelope::{Envelope, EnvelopeError, STATEMENT_PAYLOAD_TYPE};
 use super::key_holder::{KeyHolder, SigningError};
 use super::root_document::RootDocument;
 use super::root_standing::{DraftError, RootDraft};
-use super::sshsig::{STATEMENT_NAMESPACE, SshSignature};
+use super::sshsig::SshSignature;
 use crate::bundle::{
     BundlePath, FetchedBundle, Limits, MANIFEST_FILE, Manifest, Predicate, Requirement, Statement,
     StatementError,
@@ -219,7 +220,7 @@ pub struct SshSigned {
     pub payload: Vec<u8>,
     /// What they say.
     pub statement: Statement,
-    /// The signature, in [`STATEMENT_NAMESPACE`].
+    /// The signature, in [`BUNDLE_SIGNATURE_NAMESPACE`].
     pub signature: SshSignature,
 }
 
@@ -249,7 +250,7 @@ pub fn ssh_sign_statement<H: KeyHolder + ?Sized>(
     if expires <= now {
         return Err(SignError::Expired { expires });
     }
-    let signature = SshSignature::sign(holder, STATEMENT_NAMESPACE, envelope.payload())?;
+    let signature = SshSignature::sign(holder, BUNDLE_SIGNATURE_NAMESPACE, envelope.payload())?;
     Ok(SshSigned {
         payload: envelope.payload().to_vec(),
         statement,
@@ -364,7 +365,7 @@ pub fn sign_root<H: KeyHolder>(
 /// Adds signatures to a trust root, all or none; how many were new. `previous` is the root before it, whose principals sign too.
 ///
 /// # Errors
-/// [`DraftError`] for the first key whose signature could not count, or that gives none.
+/// [`DraftError`] for the first key whose signature could not count, or whose holder gives none.
 pub fn cosign_root<H: KeyHolder>(
     draft: &mut RootDraft,
     previous: Option<&RootDocument>,

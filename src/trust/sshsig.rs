@@ -12,6 +12,7 @@ use ssh_key::encoding::{Decode as _, Encode as _, Reader as _};
 use ssh_key::public::{Ed25519PublicKey, KeyData};
 use ssh_key::{Algorithm, HashAlg, LineEnding, Signature, SshSig};
 
+use super::allowed_signers::BUNDLE_SIGNATURE_NAMESPACE;
 use super::key_holder::{KeyHolder, SIGNATURE_BYTES, SigningError, signature};
 use super::keys::{KeyError, KeyId, PublicKey};
 use super::root::TrustRoot;
@@ -21,8 +22,6 @@ use crate::diag::Code;
 use crate::digest::Sha256Digest;
 use crate::name::{Namespace, PrincipalName, RoleName};
 
-/// The SSH namespace of signatures over a bundle's statement.
-pub const STATEMENT_NAMESPACE: &str = "bundle@ordain.dev";
 const BEGIN: &str = "-----BEGIN SSH SIGNATURE-----";
 const END: &str = "-----END SSH SIGNATURE-----";
 
@@ -300,7 +299,7 @@ pub fn check_statement_signature(
     root: &TrustRoot,
 ) -> Result<(Statement, Signer), SshSigError> {
     let signature = SshSignature::parse(armored)?;
-    let key = signature.verify(STATEMENT_NAMESPACE, payload)?;
+    let key = signature.verify(BUNDLE_SIGNATURE_NAMESPACE, payload)?;
     let signer = enrolled(root, key)?;
     let statement = Statement::parse(payload)?;
     let predicate = &statement.predicate;

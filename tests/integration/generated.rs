@@ -91,3 +91,28 @@ fn describe(page: &mut String, command: &clap::Command, name: &str) {
         describe(page, below, &format!("{name} {}", below.get_name()));
     }
 }
+
+#[test]
+fn the_order_of_verification_is_current() {
+    use ordain::pipeline::{Part, Step};
+    let page = std::fs::read_to_string(checkout().join("docs/bundle-format.md")).unwrap();
+    let (begin, end) = (
+        "<!-- steps: made from the program -->\n",
+        "<!-- end of steps -->",
+    );
+    let (before, rest) = page.split_once(begin).unwrap();
+    let (_, after) = rest.split_once(end).unwrap();
+    let mut table = String::from("\n| step | of | passes when |\n| --- | --- | --- |\n");
+    for step in Step::all() {
+        let part = match step.part() {
+            Part::Before => "the machine",
+            Part::Bundle => "each bundle",
+            Part::Together => "all bundles",
+        };
+        writeln!(table, "| `{step}` | {part} | {} |", step.question()).unwrap();
+    }
+    hold(
+        "docs/bundle-format.md",
+        &format!("{before}{begin}{table}\n{end}{after}"),
+    );
+}

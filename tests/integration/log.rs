@@ -247,3 +247,29 @@ fn writers_in_one_process_see_each_other() {
     two.finish(now()).unwrap();
     assert_eq!(assert_whole(directory.path(), &BTreeMap::new()), 601);
 }
+
+#[test]
+fn where_there_is_no_log_it_is_said_so() {
+    let env = crate::support::TestEnv::new();
+    for arguments in [
+        &["log", "verify", "nowhere"][..],
+        &["log", "verify", "nowhere", "--structure"],
+    ] {
+        let output = env.ordain(arguments);
+        assert_eq!(output.status, Some(3), "{output}");
+        assert!(
+            output
+                .stderr
+                .contains("error[E-LOG-015]: there is no log in"),
+            "{output}"
+        );
+        assert!(
+            output.stderr.contains("the first `ordain eval` makes it"),
+            "{output}"
+        );
+    }
+    // What is left of a log is not nothing.
+    env.write("left/frontier", "{}");
+    let output = env.ordain(["log", "verify", "left", "--structure"]);
+    assert!(output.stderr.contains("E-LOG-005"), "{output}");
+}

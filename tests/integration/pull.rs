@@ -3,7 +3,7 @@
 mod crash;
 mod direct;
 mod eval;
-mod first_use;
+pub(crate) mod first_use;
 mod full_disk;
 mod grace;
 mod keys;

@@ -7,6 +7,7 @@
 
 mod defect;
 pub(crate) mod machine;
+pub(crate) mod order;
 mod repository;
 mod signature;
 mod signed;

@@ -27,14 +27,14 @@ pub(crate) enum Command {
     Inspect(author::Inspect),
     /// List the active bundles.
     List(consumer::List),
-    /// Write the active bundles and every trust root to one file, for a machine without a network.
-    Export(transfer::Export),
-    /// Verify and activate what such a file holds, exactly as a pull does. No connection is opened.
-    Import(transfer::Import),
     /// Write the signed statement and an SSH signature of it, for `ssh-keygen -Y verify`.
     SshSign(ssh::SshSign),
     /// Check an SSH signature of a statement against the trust root.
     SshVerify(ssh::SshVerify),
+    /// Write the active bundles and every trust root to one file, for a machine without a network.
+    Export(transfer::Export),
+    /// Verify and activate what such a file holds, exactly as a pull does. No connection is opened.
+    Import(transfer::Import),
 }
 
 /// Runs `ordain bundle …`.
@@ -46,9 +46,9 @@ pub(crate) fn run(context: &Context, command: &Command) -> Result<Exit, Failure>
         Command::Verify(args) => consumer::verify(context, args),
         Command::Inspect(args) => author::inspect(context, args),
         Command::List(args) => consumer::list(context, args),
-        Command::Export(args) => transfer::export(context, args),
-        Command::Import(args) => transfer::import(context, args),
         Command::SshSign(args) => ssh::sign(context, args),
         Command::SshVerify(args) => ssh::verify(context, args),
+        Command::Export(args) => transfer::export(context, args),
+        Command::Import(args) => transfer::import(context, args),
     }
 }

@@ -10,7 +10,7 @@ use crate::cli::report::Failure;
 use crate::cli::ui::{Output, escape, note};
 use crate::cli::{logs, project};
 use crate::diag::Code;
-use crate::log::{Damage, Problem, Report, Trust, VerifierKey, verify_directory};
+use crate::log::{Damage, Problem, Report, Trust, VerifierKey, expect_log, verify_directory};
 
 /// `ordain log …`
 #[derive(Debug, Subcommand)]
@@ -79,6 +79,8 @@ fn verify(context: &Context, args: &Verify) -> Result<Exit, Failure> {
         Some(dir) => context.env.resolve(dir),
         None => project::config(context)?.log.path,
     };
+    // Without a log there is nothing that a key could be missing for.
+    expect_log(&dir)?;
     let mut keys = Vec::new();
     for text in &args.keys {
         let key = text.parse();

@@ -32,4 +32,7 @@ codes! {
     LOG_KEY_MISSING = "E-LOG-014", Invalid, "this machine has no key for the log",
         "The key is made by the first `ordain eval` and kept in the state directory. If it was lost, the log goes on under a new \
          one once `log.earlier_keys` in `ordain.yaml` names the verifier key of the old one.";
+    LOG_NONE = "E-LOG-015", Untrusted, "there is no log",
+        "The directory holds no trace of one. Check the path, or `log.path` in `ordain.yaml`; the first `ordain eval` makes it. If there was one, \
+         it was deleted or moved away: compare with a backup or an anchored checkpoint.";
 }

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use gix::ObjectId;
 
 use super::meter::Stop;
+use crate::bundle::PathError;
 use crate::diag::Code;
 use crate::source::content::ContentError;
 
@@ -17,6 +18,9 @@ pub enum FetchError {
         /// The path.
         url: String,
     },
+    /// The bundle's directory, as written, is not a path within a repository.
+    #[error(transparent)]
+    BundlePath(PathError),
     /// The network is forbidden and the cache does not have it.
     #[error("`{reference}` of `{}` is not in the cache, and the network is forbidden", url.escape_debug())]
     Offline {
@@ -180,6 +184,7 @@ impl FetchError {
     pub fn code(&self) -> Code {
         match self {
             Self::RelativePath { .. } => Code::SOURCE_URL_MALFORMED,
+            Self::BundlePath(error) => ContentError::Path(error.clone()).code(),
             Self::Offline { .. } => Code::SOURCE_OFFLINE,
             Self::Unreachable { .. } => Code::SOURCE_UNREACHABLE,
             Self::Stalled { .. } | Self::TooSlow { .. } => Code::SOURCE_TIMEOUT,

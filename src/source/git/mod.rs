@@ -200,7 +200,7 @@ fn seek(
         request
             .path
             .parse::<crate::bundle::BundlePath>()
-            .map_err(|error| FetchError::Content(error.into()))?;
+            .map_err(FetchError::BundlePath)?;
     }
     let reference = request.reference.to_string();
     let wanted = Wanted {

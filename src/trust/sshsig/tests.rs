@@ -87,10 +87,10 @@ fn a_signature_of_openssh_is_read_and_written_as_it_was() {
 #[test]
 fn what_we_sign_reads_back() {
     let alice = SecretKey::from_seed(&[1; 32]);
-    let signature = SshSignature::sign(&alice, STATEMENT_NAMESPACE, b"statement").unwrap();
+    let signature = SshSignature::sign(&alice, BUNDLE_SIGNATURE_NAMESPACE, b"statement").unwrap();
     let again = SshSignature::parse(signature.to_armored().as_bytes()).unwrap();
     assert_eq!(again, signature);
-    let key = again.verify(STATEMENT_NAMESPACE, b"statement");
+    let key = again.verify(BUNDLE_SIGNATURE_NAMESPACE, b"statement");
     assert_eq!(key, Ok(&alice.public()));
 }
 

@@ -15,9 +15,8 @@ use crate::trust::validity::Validity;
 
 /// How far in the future a statement may be issued: clocks differ.
 const CLOCK_SKEW: SignedDuration = SignedDuration::from_mins(5);
-
 /// The publisher roles whose thresholds are met, with their signers. Nothing of the payload is known yet.
-pub(super) fn satisfied_roles(
+pub(in crate::trust) fn satisfied_roles(
     envelope: &Envelope,
     root: &TrustRoot,
 ) -> Result<Vec<(RoleName, Vec<Signer>)>, VerifyError> {

@@ -30,8 +30,8 @@ use crate::bundle::{FetchedBundle, Limits, Signer, Statement};
 use crate::digest::Sha256Digest;
 use crate::name::{BundleName, RoleName};
 
-pub(super) use checks::check_revocation;
-use checks::{check_authority, check_manifest, check_revision, check_times, satisfied_roles};
+use checks::{check_authority, check_manifest, check_revision, check_times};
+pub(super) use checks::{check_revocation, satisfied_roles};
 pub use error::VerifyError;
 use files::{check_files, while_hashing};
 

@@ -148,9 +148,8 @@ fn paths(tokens: &[String]) -> Vec<Path> {
     let mut found = Vec::new();
     let mut at = 0;
     while at < tokens.len() {
-        // `use<'a>` in a type says what it captures, and imports nothing.
-        let captures = tokens.get(at + 1).is_some_and(|token| token == "<");
-        if tokens[at] == "use" && !captures {
+        // `use<…>` is a bound of what is captured, not an import.
+        if tokens[at] == "use" && tokens.get(at + 1).is_none_or(|next| next != "<") {
             at = use_tree(tokens, at + 1, &[], &mut found);
         } else if is_name(&tokens[at]) {
             let mut path = vec![tokens[at].clone()];

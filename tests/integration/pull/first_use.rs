@@ -8,7 +8,7 @@ use crate::support::roots::{self, members, push, rotate};
 const UNCONFIRMED: &str = "root: unconfirmed (trusted on first use)";
 
 /// A consumer whose configuration names the roots' repository and no fingerprint.
-fn world() -> Organisation {
+pub(crate) fn world() -> Organisation {
     let world = Organisation::new();
     world.publish("ONE");
     roots::repository(&world);
@@ -18,7 +18,7 @@ fn world() -> Organisation {
 }
 
 /// `ordain` with a terminal for its output; both streams are one.
-fn on_a_terminal(world: &Organisation, directory: &str, arguments: &str) -> Output {
+pub(crate) fn on_a_terminal(world: &Organisation, directory: &str, arguments: &str) -> Output {
     let mut command = world.env.command("script");
     let line = format!("{} {arguments}", binary().display());
     command.args(["--quiet", "--return", "--command", &line, "/dev/null"]);

@@ -7,6 +7,7 @@ use super::target::{self, SourceFlags, Target};
 use crate::bundle::{Limits, Origin};
 use crate::cli::command::Context;
 use crate::cli::exit::Exit;
+use crate::cli::output::explanation;
 use crate::cli::project;
 use crate::cli::report::Failure;
 use crate::cli::session::{FetchFlags, with_pipeline};
@@ -14,7 +15,9 @@ use crate::cli::ui::{Output, escape, note};
 use crate::config::{BundleSource, FirstUse, TrustSource};
 use crate::diag::Code;
 use crate::lockfile::{LOCK_FILE, Lockfile};
-use crate::pipeline::{Confirmation, Locking, PipelineError, PulledBundle, Transfer};
+use crate::pipeline::{
+    Confirmation, Locking, PipelineError, PulledBundle, Subject, Transfer, effective,
+};
 use crate::trust::{GitObject, GitSigned, TrustRoot, VerifiedBundle, VerifyError, git_signatures};
 
 #[derive(Debug, Args)]
@@ -37,6 +40,12 @@ pub(crate) struct Pull {
 pub(crate) struct Verify {
     /// A configured bundle, a directory, or a repository's URL; every configured bundle where none is given.
     target: Option<String>,
+    /// Tell every check in order: what passed and why, what failed and who can mend it, what was not reached.
+    #[arg(long)]
+    explain: bool,
+    /// Print the explanation as JSON.
+    #[arg(long, requires = "explain")]
+    json: bool,
     #[command(flatten)]
     source: SourceFlags,
     #[command(flatten)]
@@ -89,6 +98,40 @@ pub(super) fn pull(context: &Context, args: &Pull) -> Result<Exit, Failure> {
     })?;
     out.flush()?;
     Ok(Exit::Success)
+}
+
+/// Runs `ordain bundle verify --explain`. Whatever is wrong ends the command as it does without the flag.
+fn explain(context: &Context, args: &Verify) -> Result<Exit, Failure> {
+    let explanation = with_pipeline(context, &args.fetch, |pipeline| {
+        let trust = || args.source.trust(context);
+        Ok(
+            match target::find(context, args.target.as_deref(), &args.source)? {
+                Target::Configured(config, bundles) => pipeline.explain(&Subject::Configured {
+                    config: &config,
+                    bundles: &bundles,
+                }),
+                Target::Repository(repository) => pipeline.explain(&Subject::Repository {
+                    base: &context.env.current,
+                    repository: &repository,
+                    trust: &trust()?,
+                }),
+                Target::Directory(dir) => pipeline.explain(&Subject::Directory {
+                    dir: &dir,
+                    trust: &trust()?,
+                }),
+            },
+        )
+    })?;
+    let mut out = Output::stdout();
+    if args.json {
+        explanation::json(&mut out, &explanation)?;
+    } else {
+        explanation::text(&mut out, &explanation)?;
+    }
+    out.flush()?;
+    explanation
+        .error
+        .map_or(Ok(Exit::Success), |error| Err(error.into()))
 }
 
 /// Whether the first root found may be trusted. Someone must see which one it is.
@@ -156,6 +199,9 @@ fn late(error: PipelineError, source: &BundleSource) -> Failure {
 
 /// Runs `ordain bundle verify`.
 pub(super) fn verify(context: &Context, args: &Verify) -> Result<Exit, Failure> {
+    if args.explain {
+        return explain(context, args);
+    }
     let mut out = Output::stdout();
     with_pipeline(context, &args.fetch, |pipeline| {
         match target::find(context, args.target.as_deref(), &args.source)? {
@@ -163,6 +209,7 @@ pub(super) fn verify(context: &Context, args: &Verify) -> Result<Exit, Failure> 
                 let trusted = pipeline.newest_root(&config.trust)?;
                 let root = &trusted.root;
                 let lock = Lockfile::load(&config.base().join(LOCK_FILE))?.unwrap_or_default();
+                let mut together = Vec::new();
                 for source in &bundles {
                     let verified = pipeline.verify_repository(
                         config.base(),
@@ -179,6 +226,16 @@ pub(super) fn verify(context: &Context, args: &Verify) -> Result<Exit, Failure> 
                             "  grace      {grace}: active, it decides until {until}"
                         ))?;
                     }
+                    together.push(verified.bundle);
+                }
+                // Bundles that a pull would refuse are not verified.
+                if together.len() == config.bundles.len() {
+                    effective(
+                        &together.iter().collect::<Vec<_>>(),
+                        &config.scope,
+                        context.env.clock.now(),
+                        config.mode,
+                    )?;
                 }
                 warn(&mut out, trusted.confirmation)
             }

@@ -17,7 +17,7 @@ use crate::diag::Code;
 use crate::digest::Sha256Digest;
 use crate::pipeline::read_directory;
 use crate::trust::{
-    STATEMENT_NAMESPACE, SshSignature, check_statement_signature, ssh_sign_statement,
+    BUNDLE_SIGNATURE_NAMESPACE, SshSignature, check_statement_signature, ssh_sign_statement,
 };
 
 #[derive(Debug, Args)]
@@ -67,7 +67,7 @@ pub(super) fn sign(context: &Context, args: &SshSign) -> Result<Exit, Failure> {
     out.flush()?;
     let predicate = &signed.statement.predicate;
     note(&format!(
-        "signed the statement of bundle {} revision {}.{} with {}, in the namespace `{STATEMENT_NAMESPACE}`",
+        "signed the statement of bundle {} revision {}.{} with {}, in the namespace `{BUNDLE_SIGNATURE_NAMESPACE}`",
         predicate.bundle,
         predicate.epoch,
         predicate.revision,

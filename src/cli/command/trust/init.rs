@@ -8,7 +8,6 @@ use clap::Args;
 
 use super::{Context, Members, People, SigningKeys};
 use crate::cli::exit::Exit;
-use crate::cli::keyfile::KEY_HELP;
 use crate::cli::report::Failure;
 use crate::cli::ui::Output;
 use crate::cli::{project, ui};
@@ -18,7 +17,6 @@ use crate::name::{Namespace, PrincipalName, RoleName};
 use crate::trust::{Principal, Revocations, Role, RootDocument, RootDraft, cosign_root};
 
 #[derive(Debug, Args)]
-#[command(after_long_help = KEY_HELP)]
 pub(crate) struct Init {
     /// Where the roots go.
     #[arg(long, value_name = "DIR", default_value = "trust")]

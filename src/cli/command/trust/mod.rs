@@ -11,7 +11,7 @@ use super::Context;
 use crate::atomic::{self, Access};
 use crate::bundle::Limits;
 use crate::cli::exit::Exit;
-use crate::cli::keyfile::KeyArg;
+use crate::cli::keyfile::{KEY_HELP, KeyArg};
 use crate::cli::report::Failure;
 use crate::cli::session::{FetchFlags, with_pipeline};
 use crate::cli::ui::Output;
@@ -71,7 +71,7 @@ pub(crate) fn run(context: &Context, command: &Command) -> Result<Exit, Failure>
 #[derive(Debug, Clone, Args)]
 struct SigningKeys {
     /// A key to sign with. Repeat for each.
-    #[arg(long = "key", value_name = "KEY")]
+    #[arg(long = "key", value_name = "KEY", long_help = format!("A key to sign with. Repeat for each. {KEY_HELP}"))]
     keys: Vec<KeyArg>,
 }
 
@@ -87,7 +87,7 @@ type Holders = Vec<Box<dyn KeyHolder>>;
 /// The people of a root.
 #[derive(Debug, Clone, Args)]
 struct People {
-    /// Someone who signs, and their key: NAME=KEY, or NAME=FILE with a public key. Whoever can sign also signs the root.
+    /// Someone who signs, and their key: NAME=KEY, or NAME=FILE with a public key. A key that can sign also signs the root.
     /// Repeat for each.
     #[arg(long = "principal", value_name = "NAME=KEY")]
     principals: Vec<NamedKey>,

@@ -7,7 +7,7 @@ use clap::Args;
 use super::rotate::{self, parse_revisions};
 use super::{Context, SigningKeys};
 use crate::cli::exit::Exit;
-use crate::cli::keyfile::{KEY_HELP, KeyArg};
+use crate::cli::keyfile::KeyArg;
 use crate::cli::project;
 use crate::cli::report::Failure;
 use crate::clock::Lifetime;
@@ -16,10 +16,9 @@ use crate::digest::Sha256Digest;
 use crate::trust::{KeyId, Renewal, RevokedRevisions, RootChange};
 
 #[derive(Debug, Args)]
-#[command(after_long_help = KEY_HELP)]
 pub(crate) struct Revoke {
-    /// A fingerprint is the key to revoke: its signatures stop counting, whatever date they claim. Anything else is a key
-    /// to sign with. Repeat for each.
+    /// A fingerprint is the key to revoke: its signatures stop counting, whatever date they claim. Anything else is
+    /// a key to sign with, as `trust sign` takes it. Repeat for each.
     #[arg(long = "key", value_name = "SHA256:…|KEY")]
     keys: Vec<String>,
     /// The statement to revoke, by its payload's digest.
@@ -58,12 +57,10 @@ pub(super) fn run(context: &Context, args: &Revoke) -> Result<Exit, Failure> {
             "give one of `--key SHA256:…`, `--payload sha256:…` and `--revisions BUNDLE@EPOCH.FROM-TO`; `ordain trust rotate` takes several",
         ));
     }
-    let keys = signing
-        .into_iter()
-        .map(|key| key.parse::<KeyArg>())
-        .collect::<Result<_, _>>()
-        .map_err(|error| Failure::new(Code::USAGE, error.to_string()))?;
-    let signing = SigningKeys { keys };
+    let signing: Result<Vec<KeyArg>, _> = signing.into_iter().map(|key| key.parse()).collect();
+    let signing = SigningKeys {
+        keys: signing.map_err(|error| Failure::new(Code::USAGE, format!("`--key`: {error}")))?,
+    };
     let now = context.env.clock.now();
     let expires = args
         .expires

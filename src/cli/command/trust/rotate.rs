@@ -10,7 +10,6 @@ use jiff::Timestamp;
 use super::{Context, Members, People, SigningKeys};
 use crate::bundle::Limits;
 use crate::cli::exit::Exit;
-use crate::cli::keyfile::KEY_HELP;
 use crate::cli::report::Failure;
 use crate::cli::ui::Output;
 use crate::cli::{project, ui};
@@ -24,7 +23,6 @@ use crate::trust::{
 };
 
 #[derive(Debug, Args)]
-#[command(after_long_help = KEY_HELP)]
 pub(crate) struct Rotate {
     /// The directory of the roots; that of the configuration where none is given.
     #[arg(long, value_name = "DIR")]

@@ -8,7 +8,6 @@ use super::{Context, SigningKeys};
 use crate::atomic::{self, Access};
 use crate::bundle::Limits;
 use crate::cli::exit::Exit;
-use crate::cli::keyfile::KEY_HELP;
 use crate::cli::report::Failure;
 use crate::cli::ui::Output;
 use crate::cli::{keyfile, ui};
@@ -21,7 +20,7 @@ Several people on several machines: each signs a copy of the file, one of them j
 signatures over the very same content are joined.";
 
 #[derive(Debug, Args)]
-#[command(after_help = SEVERAL, after_long_help = format!("{SEVERAL}\n\n{KEY_HELP}"))]
+#[command(after_help = SEVERAL)]
 pub(crate) struct Sign {
     /// The root, such as trust/2.root.json. The root before it lies beside it.
     file: PathBuf,
