@@ -100,7 +100,9 @@ fn a_consumer_without_a_directory_takes_every_root_from_the_repository() {
     let refused = world.pull("app", &[]);
     fails(&refused, 3, "E-TRUST-042");
     assert!(
-        refused.stderr.contains("`trust/1.root.json` of `../roots`"),
+        refused
+            .stderr
+            .contains("`1.root.json` of `../roots`, directory `trust`"),
         "{refused}"
     );
 }
@@ -153,7 +155,9 @@ fn a_bad_root_leaves_the_one_before_it_in_force_and_activates_nothing() {
         let refused = world.pull("app", &[]);
         fails(&refused, 3, "E-TRUST-047");
         assert!(
-            refused.stderr.contains("`trust/5.root.json` of `../roots`"),
+            refused
+                .stderr
+                .contains("`5.root.json` of `../roots`, directory `trust`"),
             "{refused}"
         );
         assert_eq!(world.lockfile("app"), lock);
@@ -193,7 +197,10 @@ fn a_gap_a_wrong_version_and_no_root_at_all_are_refused() {
     fs::write(roots::file(&published, 2), "{").unwrap();
     push(&world);
     let refused = world.pull("app", &[]);
-    assert!(refused.stderr.contains("`trust/2.root.json`"), "{refused}");
+    assert!(
+        refused.stderr.contains("`2.root.json` of `../roots`"),
+        "{refused}"
+    );
     assert_eq!(refused.status, Some(3));
     // And in the trust directory, which says so too.
     world.env.write("trust/2.root.json", "{");
@@ -236,7 +243,9 @@ fn two_roots_of_one_version_are_refused_and_both_written_down() {
     let refused = world.pull("app", &[]);
     fails(&refused, 3, "E-TRUST-081");
     assert!(
-        refused.stderr.contains("`trust/2.root.json` of `../roots`"),
+        refused
+            .stderr
+            .contains("`2.root.json` of `../roots`, directory `trust`"),
         "{refused}"
     );
     assert_eq!(world.lockfile("app"), lock);
