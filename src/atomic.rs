@@ -66,6 +66,15 @@ pub fn create(path: &Path, bytes: &[u8], access: Access) -> io::Result<()> {
     sync_directory(dir)
 }
 
+/// Removes a file, for good.
+///
+/// # Errors
+/// The operating system's.
+pub fn remove(path: &Path) -> io::Result<()> {
+    std::fs::remove_file(path)?;
+    File::open(directory(path))?.sync_all()
+}
+
 fn directory(path: &Path) -> &Path {
     path.parent()
         .filter(|dir| !dir.as_os_str().is_empty())

@@ -194,6 +194,21 @@ impl Lockfile {
         }
         atomic::replace(path, text.as_bytes(), Access::Shared).map_err(io)
     }
+
+    /// Undoes a [`Self::store`] of another one: this is what was there before, and an empty one was no file.
+    ///
+    /// # Errors
+    /// [`LockError::Io`]; the other one stands.
+    pub fn put_back(&self, path: &Path) -> Result<(), LockError> {
+        if !self.bundles.is_empty() {
+            return self.store(path);
+        }
+        atomic::remove(path).map_err(|source| LockError::Io {
+            action: "write",
+            path: path.to_owned(),
+            source,
+        })
+    }
 }
 
 #[cfg(test)]

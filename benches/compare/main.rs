@@ -12,6 +12,7 @@
 mod fixture;
 mod log;
 mod server;
+mod verify;
 
 use std::process::Command;
 use std::time::{Duration, Instant};
@@ -28,9 +29,14 @@ fn main() {
     let rounds = |rounds: usize| if is_measured { rounds } else { 1 };
     let sizes: &[usize] = if is_measured { &[20, 9_990] } else { &[20] };
     println!(
-        "{:<44} {:>10} {:>10} {:>7} {:>6}",
+        "{:<56} {:>10} {:>10} {:>7} {:>6}",
         "ours beside theirs (medians)", "ours", "theirs", "ratio", "goal"
     );
+    // `cargo bench --bench compare -- verify` measures this part alone.
+    verify::verification(rounds, is_measured);
+    if std::env::args().any(|argument| argument == "verify") {
+        return;
+    }
     start(rounds(101));
     for &files in sizes {
         let fixture = Fixture::new(files);
@@ -52,7 +58,7 @@ fn main() {
             );
             warm_eval(&label("warm eval / git --version"), many, &consumer);
         }
-        verify(files, many, &fixture);
+        verify_directory(files, many, &fixture);
     }
     log::append(rounds(21));
 }
@@ -102,7 +108,7 @@ fn warm_eval(label: &str, rounds: usize, consumer: &Consumer) {
     timing.print(label, None);
 }
 
-fn verify(files: usize, rounds: usize, fixture: &Fixture) {
+fn verify_directory(files: usize, rounds: usize, fixture: &Fixture) {
     let names = fixture.files();
     let timing = interleaved(
         rounds,
@@ -130,7 +136,7 @@ impl Timing {
         let ratio = self.ours.as_secs_f64() / self.theirs.as_secs_f64();
         let goal = goal.map_or_else(|| "-".to_owned(), |goal| format!("≤ {goal}"));
         println!(
-            "{label:<44} {:>7.2} ms {:>7.2} ms {ratio:>7.2} {goal:>6}",
+            "{label:<56} {:>7.2} ms {:>7.2} ms {ratio:>7.2} {goal:>6}",
             self.ours.as_secs_f64() * 1e3,
             self.theirs.as_secs_f64() * 1e3,
         );

@@ -7,7 +7,7 @@
 //! 3. What the bundles require of one another is met, and their policy resolves for the consumer's scope.
 //! 4. The verified bytes enter the store. Nothing refers to them yet.
 //! 5. The lockfile is replaced: from here on the new bundles are active, all at once.
-//! 6. The high-water marks rise.
+//! 6. The high-water marks rise. Where they cannot be written, the lockfile goes back to what it was.
 //!
 //! Where the lockfile says what to take, all of it is in the store, and the lockfile stays as it is, nothing is fetched and
 //! nobody is waited for: a pull that hangs does not keep others from deciding.

@@ -116,7 +116,14 @@ impl Pipeline<'_> {
         if locking != Locking::Locked {
             next_lockfile(config, &gathered.pulled.bundles).store(&lock_path(config))?;
         }
-        self.raise_marks_of(&gathered)?;
+        if let Err(error) = self.raise_marks_of(&gathered) {
+            // What is active without a mark would be refused by every later step that cannot write one either: a full disk
+            // must not take the old bundles away as well. Where even this fails, the next pull ends what this one began.
+            if locking != Locking::Locked {
+                let _ = gathered.lock.put_back(&lock_path(config));
+            }
+            return Err(error);
+        }
         Ok(gathered.pulled)
     }
 

@@ -4,6 +4,7 @@ mod crash;
 mod direct;
 mod eval;
 pub(crate) mod first_use;
+mod full_disk;
 mod grace;
 mod keys;
 mod locking;

@@ -364,6 +364,33 @@ pub(super) fn translate(
     FetchError::Unreachable { url, reason }
 }
 
+/// What the system said where this machine's own disk refused a write: it has no room, or may not be written. A socket never
+/// says so.
+pub(super) fn disk(error: &gix::Error) -> Option<String> {
+    use std::io::ErrorKind;
+    let is_of_a_disk = |error: &(dyn std::error::Error + 'static)| {
+        error.downcast_ref::<std::io::Error>().is_some_and(|error| {
+            matches!(
+                error.kind(),
+                ErrorKind::StorageFull
+                    | ErrorKind::QuotaExceeded
+                    | ErrorKind::FileTooLarge
+                    | ErrorKind::ReadOnlyFilesystem
+            )
+        })
+    };
+    error.iter_errors().find_map(|cause| {
+        let mut next: Option<&(dyn std::error::Error + 'static)> = Some(cause);
+        while let Some(cause) = next {
+            if is_of_a_disk(cause) {
+                return Some(shown(&cause.to_string()));
+            }
+            next = cause.source();
+        }
+        None
+    })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

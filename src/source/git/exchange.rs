@@ -10,7 +10,7 @@ use gix::remote::fetch::refmap::Source;
 use gix::remote::fetch::refs::update::Mode;
 use gix::remote::fetch::{RefLogMessage, RefMap, Shallow, Status, Tags};
 
-use super::error::{Fault, FetchError, shown, translate};
+use super::error::{Fault, FetchError, disk, shown, translate};
 use super::meter::Meter;
 use super::transport::{self, Owner};
 use super::walk::{Walk, Wanted};
@@ -69,6 +69,11 @@ pub(super) fn run(
     let owner = wire.owner;
     let commit = request.reference.commit().map(ToString::to_string);
     let explain = |owner: &Owner, error: &gix::Error| {
+        // The server did nothing wrong, and asking it again would not help.
+        if let Some(reason) = disk(error) {
+            let path = repo.git_dir().to_owned();
+            return FetchError::Cache { path, reason };
+        }
         let stop = meter.stopped();
         let said = if stop.is_some() {
             String::new()

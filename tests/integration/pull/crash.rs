@@ -1,8 +1,9 @@
 //! A pull that is killed leaves the old bundle active or the new one, never a mixture, and nothing that piles up.
 
-use std::os::unix::process::ExitStatusExt as _;
+use std::cell::RefCell;
 use std::time::{Duration, Instant};
 
+use crate::support::disaster::{End, kill_at_random_moments};
 use crate::support::organisation::{Organisation, files_below};
 
 /// Pulls of each of two machines that work side by side. Four of five are killed before they end by themselves.
@@ -33,19 +34,6 @@ impl Landed {
     }
 }
 
-/// Numbers below one, the same every time.
-struct Dice(u64);
-
-impl Dice {
-    fn roll(&mut self) -> f64 {
-        self.0 = self
-            .0
-            .wrapping_mul(6364136223846793005)
-            .wrapping_add(1442695040888963407);
-        (self.0 >> 40) as f64 / (1u64 << 24) as f64
-    }
-}
-
 fn machine(seed: u64) -> Landed {
     let world = Organisation::new();
     let commits: Vec<String> = (0..=PULLS + 3)
@@ -65,24 +53,21 @@ fn machine(seed: u64) -> Landed {
             took.max(started.elapsed())
         };
     }
-    let mut dice = Dice(seed);
     let mut landed = Landed::default();
-    for index in 4..commits.len() {
-        let (old_lock, old_mark) = (world.lockfile("app"), world.mark());
-        let stored = || {
-            files_below(&world.cache().join("store/v1"))
-                .iter()
-                .filter(|file| file.extension().is_some_and(|end| end == "bundle"))
-                .count()
-        };
-        let old_stored = stored();
+    let stored = || {
+        files_below(&world.cache().join("store/v1"))
+            .iter()
+            .filter(|file| file.extension().is_some_and(|end| end == "bundle"))
+            .count()
+    };
+    let old = RefCell::new((String::new(), None, 0));
+    let start = |index: usize| {
+        *old.borrow_mut() = (world.lockfile("app"), world.mark(), stored());
         point_to(index);
-        let mut child = world.silent("app", &["bundle", "pull"]).spawn().unwrap();
-        // Most of what a pull does first is waiting for Git, and what matters most comes last.
-        std::thread::sleep(took.mul_f64(1.1 * dice.roll().sqrt()));
-        child.kill().unwrap();
-        let was_killed = child.wait().unwrap().signal() == Some(9);
-
+        world.silent("app", &["bundle", "pull"])
+    };
+    let check = |index: usize, end: End| {
+        let (old_lock, old_mark, old_stored) = old.borrow().clone();
         let (lock, mark) = (world.lockfile("app"), world.mark());
         assert!(
             mark >= old_mark,
@@ -106,20 +91,15 @@ fn machine(seed: u64) -> Landed {
             );
             assert_eq!(decided_by, format!("REV_{index}"));
         }
-        *match (was_killed, lock == old_lock, kept, mark == old_mark) {
-            (false, ..) => &mut landed.missed,
-            (true, true, false, _) => &mut landed.before_the_store,
-            (true, true, true, _) => &mut landed.before_the_lockfile,
-            (true, false, _, true) => &mut landed.before_the_mark,
-            (true, false, _, false) => &mut landed.after_all,
+        *match (end, lock == old_lock, kept, mark == old_mark) {
+            (End::ByItself, ..) => &mut landed.missed,
+            (End::Killed, true, false, _) => &mut landed.before_the_store,
+            (End::Killed, true, true, _) => &mut landed.before_the_lockfile,
+            (End::Killed, false, _, true) => &mut landed.before_the_mark,
+            (End::Killed, false, _, false) => &mut landed.after_all,
         } += 1;
-        // Kills land where the pull is now, however busy the machine became.
-        took = if was_killed {
-            took.mul_f64(1.02)
-        } else {
-            took.mul_f64(0.93)
-        };
-    }
+    };
+    kill_at_random_moments(seed, 4..commits.len(), took, start, check);
     let places = [world.cache(), world.state(), world.env.work().join("app")];
     let files: Vec<_> = places.iter().flat_map(|place| files_below(place)).collect();
     let left: Vec<_> = files

@@ -2,12 +2,28 @@
 
 use std::path::{Path, PathBuf};
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use ed25519_dalek::pkcs8::EncodePublicKey as _;
 use ed25519_dalek::pkcs8::spki::der::pem::LineEnding as PemLineEnding;
 use ed25519_dalek::{Signer as _, SigningKey};
 use sha2::{Digest as _, Sha256};
 use ssh_key::private::{Ed25519Keypair, KeypairData};
 use ssh_key::{HashAlg, LineEnding, PrivateKey};
+
+/// The OpenSSH line of 32 bytes, whatever they are.
+pub(crate) fn openssh_line(point: &[u8]) -> String {
+    let mut blob = Vec::new();
+    for part in [&b"ssh-ed25519"[..], point] {
+        blob.extend_from_slice(
+            &u32::try_from(part.len())
+                .expect("a few bytes")
+                .to_be_bytes(),
+        );
+        blob.extend_from_slice(part);
+    }
+    format!("ssh-ed25519 {}", STANDARD.encode(blob))
+}
 
 /// A key pair that everyone knows: its seed is `sha256("ordain snakeoil <name>")`.
 #[derive(Debug)]

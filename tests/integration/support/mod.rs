@@ -1,6 +1,7 @@
 //! What the tests stand on: a cleared environment, keys from fixed seeds, and output fit for snapshots.
 
 pub(crate) mod agent;
+pub(crate) mod disaster;
 pub(crate) mod env;
 pub(crate) mod keys;
 pub(crate) mod naive;

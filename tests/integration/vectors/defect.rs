@@ -2,8 +2,6 @@
 
 use std::path::Path;
 
-use base64::Engine as _;
-use base64::engine::general_purpose::{STANDARD, STANDARD_NO_PAD};
 use ordain::bundle::Limits;
 use ordain::diag::Code;
 use ordain::digest::Sha256Digest;
@@ -11,8 +9,10 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::repository::Made;
+use super::signature::Signature;
 use super::world::{Bundle, Document, Edit, World, set};
 use crate::source::refusal;
+use crate::support::keys::openssh_line;
 use crate::support::repo::Repo;
 
 /// One change. JSON pointers say where; `to` left out removes.
@@ -184,30 +184,6 @@ impl Entry {
     }
 }
 
-/// What happens to the signatures after they were made.
-#[derive(Debug, Clone, Copy, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub(super) enum Signature {
-    /// Alice's, twice.
-    Twice,
-    /// Alice's, twice, under two keyids.
-    TwiceUnderTwoNames,
-    /// Alice's under bob's keyid, and nobody else's.
-    UnderAnotherName,
-    /// Bob's with S + L.
-    Malleated,
-    /// Bob's with one bit changed.
-    BitFlipped,
-    /// Bob's with a trailing bit set in its base64.
-    TrailingBits,
-    NoPadding,
-    Newline,
-    /// 65 of them.
-    Many,
-    /// R = identity, S = 0: what weak keys accept.
-    Universal,
-}
-
 /// What a file system can hold and a bundle cannot.
 #[derive(Debug, Clone, Copy, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -239,17 +215,7 @@ pub(super) fn unhex(hex: &str) -> Vec<u8> {
         .collect()
 }
 
-/// The OpenSSH line of 32 bytes, whatever they are.
-fn openssh(point: &[u8]) -> String {
-    let mut blob = Vec::new();
-    for part in [&b"ssh-ed25519"[..], point] {
-        blob.extend_from_slice(&u32::try_from(part.len()).unwrap().to_be_bytes());
-        blob.extend_from_slice(part);
-    }
-    format!("ssh-ed25519 {}", STANDARD.encode(blob))
-}
-
-fn public_key(name: &str) -> String {
+pub(super) fn public_key(name: &str) -> String {
     let line = crate::support::keys::snakeoil(name).public_openssh();
     line.split_whitespace()
         .take(2)
@@ -271,7 +237,7 @@ impl Defect {
                 set(
                     &mut world.roots[0].value,
                     &at,
-                    Some(openssh(&unhex(point)).into()),
+                    Some(openssh_line(&unhex(point)).into()),
                 );
             }
             Self::RootAfterPin(change) => {
@@ -496,87 +462,4 @@ impl Disk {
             },
         }
     }
-}
-
-/// The order of the group, little endian: S and S + L satisfy the same equation.
-const ORDER: [u8; 32] = [
-    0xed, 0xd3, 0xf5, 0x5c, 0x1a, 0x63, 0x12, 0x58, 0xd6, 0x9c, 0xf7, 0xa2, 0xde, 0xf9, 0xde, 0x14,
-    0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0x10,
-];
-
-/// S + L instead of S.
-pub(super) fn add_order(scalar: &mut [u8]) {
-    let mut carry = 0;
-    for (byte, more) in scalar.iter_mut().zip(ORDER) {
-        let sum = u16::from(*byte) + u16::from(more) + carry;
-        *byte = sum.to_le_bytes()[0];
-        carry = sum >> 8;
-    }
-}
-
-fn second(envelope: &mut Value, change: impl FnOnce(Vec<u8>) -> String) {
-    let sig = &mut envelope["signatures"][1]["sig"];
-    let bytes = STANDARD.decode(sig.as_str().unwrap()).unwrap();
-    *sig = change(bytes).into();
-}
-
-impl Signature {
-    fn change(self) -> fn(&mut Value) {
-        match self {
-            Self::Twice => |envelope| repeat(envelope, None),
-            Self::TwiceUnderTwoNames => |envelope| repeat(envelope, Some("bob")),
-            Self::UnderAnotherName => |envelope| {
-                let keyid = crate::support::keys::snakeoil("bob").fingerprint();
-                envelope["signatures"][0]["keyid"] = keyid.into();
-            },
-            Self::Malleated => |envelope| {
-                second(envelope, |mut bytes| {
-                    add_order(&mut bytes[32..]);
-                    STANDARD.encode(bytes)
-                });
-            },
-            Self::BitFlipped => |envelope| {
-                second(envelope, |mut bytes| {
-                    bytes[0] ^= 1;
-                    STANDARD.encode(bytes)
-                });
-            },
-            Self::TrailingBits => |envelope| {
-                second(envelope, |bytes| {
-                    let text = STANDARD.encode(bytes);
-                    let (head, last) = text.trim_end_matches('=').split_at(85);
-                    let next = char::from(last.as_bytes()[0] + 1);
-                    format!("{head}{next}==")
-                });
-            },
-            Self::NoPadding => |envelope| second(envelope, |bytes| STANDARD_NO_PAD.encode(bytes)),
-            Self::Newline => |envelope| {
-                second(envelope, |bytes| {
-                    let text = STANDARD.encode(bytes);
-                    format!("{}\n{}", &text[..64], &text[64..])
-                });
-            },
-            Self::Many => |envelope| {
-                for _ in 0..63 {
-                    let last = envelope["signatures"][1].clone();
-                    envelope["signatures"].as_array_mut().unwrap().push(last);
-                }
-            },
-            Self::Universal => |envelope| {
-                second(envelope, |_| {
-                    let mut bytes = [0; 64];
-                    bytes[0] = 1;
-                    STANDARD.encode(bytes)
-                });
-            },
-        }
-    }
-}
-
-fn repeat(envelope: &mut Value, name: Option<&str>) {
-    let mut again = envelope["signatures"][0].clone();
-    if let Some(name) = name {
-        again["keyid"] = crate::support::keys::snakeoil(name).fingerprint().into();
-    }
-    envelope["signatures"].as_array_mut().unwrap().push(again);
 }

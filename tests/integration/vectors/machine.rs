@@ -203,6 +203,14 @@ fn tamper(site: &mut Site, what: &str) -> Output {
             )
             .unwrap();
         }
+        "lockfile_duplicate_key" => {
+            let text = String::from_utf8(old).unwrap();
+            let text = text.replacen("\"revision\"", "\"revision\": 9, \"revision\"", 1);
+            std::fs::write(&lock, text).unwrap();
+        }
+        "lockfile_of_another_version" => {
+            site.edit_json(&lock, |lock| lock["version"] = 2.into());
+        }
         "lockfile_missing" => {
             std::fs::remove_file(&lock).unwrap();
             return site.ordain(&["bundle", "pull", "--locked"]);
@@ -228,6 +236,16 @@ fn tamper(site: &mut Site, what: &str) -> Output {
             return site
                 .env
                 .ordain_in("consumer", ["bundle", "pull", "--frozen"]);
+        }
+        "store_swapped" => {
+            let store = site.env.home().join(".cache/ordain/store/v1");
+            let entries = std::fs::read_dir(store).unwrap();
+            let paths: Vec<PathBuf> = entries.map(|entry| entry.unwrap().path()).collect();
+            std::fs::copy(&paths[0], &paths[1]).unwrap();
+            return site.ordain(&["bundle", "pull", "--frozen"]);
+        }
+        "state_of_another_format" => {
+            site.edit_json(&state, |state| state["format"] = "ordain-state/v9".into());
         }
         "state_overwritten" => std::fs::write(&state, "{}").unwrap(),
         "state_cut" => {

@@ -243,7 +243,7 @@ fn of_commit(word: &str, tree: &str) -> Option<GitEvidence> {
         "malleated" => with(SshSig {
             signature: Box::new(|message| {
                 let mut bytes = snakeoil("alice").sign(message).to_vec();
-                super::defect::add_order(&mut bytes[32..]);
+                super::signature::add_order(&mut bytes[32..]);
                 bytes
             }),
             ..sound()

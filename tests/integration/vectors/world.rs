@@ -228,7 +228,7 @@ impl Bundle {
 /// Who refused, and with which code.
 #[derive(Debug)]
 #[allow(dead_code, reason = "what it said is for a failing test")]
-pub(super) struct Refusal {
+pub(crate) struct Refusal {
     pub(crate) layer: &'static str,
     pub(crate) code: Code,
     said: String,
@@ -314,7 +314,7 @@ impl World {
     }
 
     /// Walks every layer, as a consumer does; the first refusal ends it.
-    pub(super) fn run(&self) -> Result<(), Refusal> {
+    pub(crate) fn run(&self) -> Result<(), Refusal> {
         let directory = tempfile::tempdir().unwrap();
         let now = self.now.parse().unwrap();
         let keys = directory.path().join("keys");
