@@ -2,6 +2,7 @@
 
 mod crash;
 mod defects;
+mod full_disk;
 
 use serde_json::Value;
 

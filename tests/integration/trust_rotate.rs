@@ -1,5 +1,7 @@
 //! The life of a trust root: rotated, signed on several machines, revoked, compared.
 
+mod disaster;
+
 use std::path::PathBuf;
 
 use super::support::keys::snakeoil;
