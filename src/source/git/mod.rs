@@ -25,6 +25,8 @@ mod walk;
 
 use std::path::Path;
 use std::sync::atomic::AtomicBool;
+use std::sync::mpsc;
+use std::time::Duration;
 
 use gix::ObjectId;
 
@@ -39,6 +41,9 @@ use super::reference::{Form, GitRef};
 use super::url::{GitUrl, Location};
 use crate::bundle::{FetchedBundle, Limits};
 use crate::digest::CommitId;
+
+/// How long a repository on this machine may take to say where a ref stands, before a server is asked.
+const LOCAL_PATIENCE: Duration = Duration::from_secs(2);
 
 /// Whether a fetch may open connections. A repository on this machine is read either way.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -145,7 +150,7 @@ pub fn fetch_unless_at(
     let known = ObjectId::from_hex(known.as_str().as_bytes()).ok();
     if let (Location::File(path), Some(known)) = (request.url.location(), known)
         && Cache::is_begun(cache, request.url.as_str())
-        && stands_at(request, path, known, interrupt)
+        && stands_at(request, path, known)
     {
         return Ok(Sought::Known);
     }
@@ -154,15 +159,27 @@ pub fn fetch_unless_at(
 
 /// Whether the ref of a repository on this machine stands at `known`, read without a server between. Whatever hinders that is
 /// for the server to find and to tell.
-fn stands_at(request: &Request<'_>, path: &Path, known: ObjectId, interrupt: &AtomicBool) -> bool {
-    let wanted = Wanted {
-        url: request.url.as_str(),
-        reference: &request.reference.to_string(),
-        path: request.path,
-        limits: request.limits,
-        interrupt,
-    };
-    local::locate(path, request.reference, wanted).is_ok_and(|id| id == known)
+///
+/// SECURITY: opening a file can wait for ever, when it is a pipe. So another thread opens it, and is not waited for long.
+fn stands_at(request: &Request<'_>, path: &Path, known: ObjectId) -> bool {
+    let (sender, receiver) = mpsc::channel();
+    let (path, url) = (path.to_owned(), request.url.as_str().to_owned());
+    let (reference, limits) = (request.reference.clone(), request.limits.clone());
+    std::thread::spawn(move || {
+        let wanted = Wanted {
+            url: &url,
+            reference: &reference.to_string(),
+            path: "",
+            limits: &limits,
+            interrupt: &AtomicBool::new(false),
+        };
+        // Whoever asked may have gone on.
+        let _ = sender.send(local::locate(&path, &reference, wanted).ok());
+    });
+    let patience = request.limits.stall.min(LOCAL_PATIENCE);
+    receiver
+        .recv_timeout(patience)
+        .is_ok_and(|id| id == Some(known))
 }
 
 /// Fetches what `request` asks for into `cache`, and reads the bundle.

@@ -2,11 +2,13 @@
 
 use std::path::Path;
 use std::sync::atomic::AtomicBool;
+use std::time::{Duration, Instant};
 
+use ordain::bundle::Limits;
 use ordain::source::git::{FetchError, Request, Sought, fetch_unless_at};
 
 use super::{Asked, asked, commit};
-use crate::support::repo::Repo;
+use crate::support::repo::{Repo, command, run};
 use crate::support::servers::Server;
 
 impl Asked<'_> {
@@ -81,4 +83,27 @@ fn a_file_url_that_has_not_moved_starts_no_server() {
     assert!(matches!(error, FetchError::RefNotFound { .. }), "{error:?}");
     let sought = main.unless_at(&first, cache.path()).unwrap();
     assert!(matches!(sought, Sought::Known), "{sought:?}");
+}
+
+#[test]
+fn a_pipe_in_place_of_the_refs_holds_nobody_up() {
+    let (repo, first) = repository();
+    let url = format!("file://{}", repo.path().display());
+    let cache = tempfile::tempdir().unwrap();
+    let main = Asked {
+        limits: Limits {
+            stall: Duration::from_secs(1),
+            ..Limits::default()
+        },
+        ..asked(&url, "main")
+    };
+    main.fetch(cache.path()).unwrap();
+    let packed = repo.path().join(".git/packed-refs");
+    let mut mkfifo = command("mkfifo");
+    mkfifo.arg(&packed);
+    run(mkfifo, b"");
+    let asked = Instant::now();
+    let error = main.unless_at(&first, cache.path()).unwrap_err();
+    assert!(matches!(error, FetchError::Stalled { .. }), "{error:?}");
+    assert!(asked.elapsed() < Duration::from_secs(20));
 }
