@@ -113,10 +113,14 @@ pub enum VerifyError {
         max_age: SignedDuration,
     },
     /// Revoked by the trust root.
-    #[error("revision {revision} of the bundle is revoked by the trust root")]
+    #[error("{} of the bundle is revoked by the trust root", revoked(*.epoch, *.revision, .payload.as_ref()))]
     Revoked {
-        /// The revision.
+        /// The statement's epoch.
+        epoch: u64,
+        /// The statement's revision.
         revision: u64,
+        /// The payload, where the trust root names that; else it names the revision.
+        payload: Option<Sha256Digest>,
     },
     /// Without the signature of Git's own that its role requires.
     #[error("role `{role}` requires a Git signature: {error}")]
@@ -161,6 +165,13 @@ pub enum VerifyError {
         /// What the statement says.
         statement: String,
     },
+}
+
+fn revoked(epoch: u64, revision: u64, payload: Option<&Sha256Digest>) -> String {
+    match payload {
+        Some(payload) => format!("payload {payload}, revision {epoch}.{revision},"),
+        None => format!("revision {epoch}.{revision}"),
+    }
 }
 
 impl VerifyError {
