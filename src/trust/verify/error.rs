@@ -205,18 +205,23 @@ impl VerifyError {
 }
 
 impl VerifyError {
-    /// Whether the bytes at hand are damaged, so that fetching them again may help; all else is what the signers said.
+    /// Whether the bytes at hand are not those that were signed.
     #[must_use]
-    pub fn is_about_bytes(&self) -> bool {
+    pub fn is_damage(&self) -> bool {
         matches!(
             self,
             Self::EnvelopeMissing
                 | Self::Envelope(_)
-                | Self::Threshold(_)
-                | Self::GitSignature { .. }
                 | Self::Unlisted { .. }
                 | Self::MissingFile { .. }
                 | Self::FileDigest { .. }
         )
+    }
+
+    /// Whether fetching the bytes again may help: they are damaged, or lack signatures that others may have joined since. A
+    /// signature that is missing may as well be one that the trust root no longer counts.
+    #[must_use]
+    pub fn may_heal(&self) -> bool {
+        self.is_damage() || matches!(self, Self::Threshold(_) | Self::GitSignature { .. })
     }
 }
