@@ -45,7 +45,13 @@ impl Pipeline<'_> {
             max_age: source.max_age.map(Lifetime::duration),
             held: Held::Fetched,
         };
-        let check = |fetched: FetchedBundle| self.verified(fetched, name.as_str(), root, &expected);
+        let verified = |fetched, expected: &Expectation<'_>| match purpose {
+            Purpose::Examine => self.checked(fetched, name.as_str(), root, expected),
+            Purpose::Activate | Purpose::Decide => {
+                self.verified(fetched, name.as_str(), root, expected)
+            }
+        };
+        let check = |fetched: FetchedBundle| verified(fetched, &expected);
         let is_same_source = |locked: &&LockedBundle| locked.is_from(&source.repository);
         let usable = match (locking, locked) {
             (Locking::Update, _) => None,
@@ -78,7 +84,7 @@ impl Pipeline<'_> {
             held: held(source, locked, purpose, root, state),
             ..expected.clone()
         };
-        let check_active = |fetched| self.verified(fetched, name.as_str(), root, &active);
+        let check_active = |fetched| verified(fetched, &active);
         if let Some(bundle) = self.stored(locked, check_active)? {
             return Ok(PulledBundle {
                 bundle,
@@ -205,7 +211,7 @@ impl Pipeline<'_> {
         match check(fetched) {
             Ok(bundle) => Ok(Some(bundle)),
             // What the signers said is final.
-            Err(PipelineError::Verify { bundle, error }) if error.is_about_bytes() => {
+            Err(PipelineError::Verify { bundle, error }) if error.may_heal() => {
                 self.heal(PipelineError::Verify { bundle, error })
             }
             Err(error) => Err(error),
@@ -282,6 +288,7 @@ impl Pipeline<'_> {
         })
     }
 
+    /// Verifies, and keeps the evidence of two contents under one revision.
     pub(super) fn verified(
         &self,
         fetched: FetchedBundle,
@@ -289,12 +296,24 @@ impl Pipeline<'_> {
         root: &TrustRoot,
         expected: &Expectation<'_>,
     ) -> Result<VerifiedBundle, PipelineError> {
-        verify(fetched, root, expected, self.limits).map_err(|error| {
-            self.write_down(&error, root, expected);
-            PipelineError::Verify {
-                bundle: label.to_owned(),
-                error: Box::new(error),
-            }
+        let result = self.checked(fetched, label, root, expected);
+        if let Err(PipelineError::Verify { error, .. }) = &result {
+            self.write_down(error, root, expected);
+        }
+        result
+    }
+
+    /// Verifies, and writes nothing.
+    fn checked(
+        &self,
+        fetched: FetchedBundle,
+        label: &str,
+        root: &TrustRoot,
+        expected: &Expectation<'_>,
+    ) -> Result<VerifiedBundle, PipelineError> {
+        verify(fetched, root, expected, self.limits).map_err(|error| PipelineError::Verify {
+            bundle: label.to_owned(),
+            error: Box::new(error),
         })
     }
 
@@ -346,7 +365,7 @@ fn held(
     let mark = state.mark(&root.fingerprint(), &source.name);
     let is_active = mark.is_some_and(|mark| mark.payload == locked.payload);
     match source.grace {
-        Some(grace) if is_active && purpose == Purpose::Decide => Held::Active {
+        Some(grace) if is_active && purpose != Purpose::Activate => Held::Active {
             grace: grace.duration(),
         },
         _ => Held::Fetched,

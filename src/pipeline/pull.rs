@@ -68,6 +68,8 @@ pub(super) enum Purpose {
     Activate,
     /// To decide with: what is active already may be late by its grace.
     Decide,
+    /// To tell how it would be decided: nothing is written down.
+    Examine,
 }
 
 /// What is known before anything is written.

@@ -46,7 +46,7 @@ pub(super) enum Reach {
 pub(super) enum Keeping {
     /// They are in force on this machine from now on.
     Keep,
-    /// They are looked at.
+    /// They are looked at, and nothing is written.
     Look,
 }
 
@@ -273,7 +273,7 @@ impl Pipeline<'_> {
                     walk.step(bytes, limits)
                         .map_err(in_directory(dir, version))?;
                     if let Some(kept) = &kept {
-                        self.refuse_twins(walk, before, version, kept, now)
+                        self.refuse_twins(walk, before, version, kept, keeping, now)
                             .map_err(in_directory(dir, version))?;
                     }
                     if keeping == Keeping::Keep && kept.as_ref() != Some(bytes) {
@@ -293,6 +293,7 @@ impl Pipeline<'_> {
         mut before: RootChain,
         version: u64,
         kept: &[u8],
+        keeping: Keeping,
         now: Timestamp,
     ) -> Result<(), RootError> {
         let found = walk.last().payload();
@@ -300,16 +301,17 @@ impl Pipeline<'_> {
             return Ok(());
         }
         let seen = before.last().payload();
-        Err(self.equivocation(walk, version, seen, found, now))
+        Err(self.equivocation(walk, version, seen, found, keeping, now))
     }
 
-    /// The error, after it was written down. That it cannot be written down is no reason to hide it.
+    /// The error; whoever keeps roots writes it down before. That it cannot be written down is no reason to hide it.
     fn equivocation(
         &self,
         walk: &Walk,
         version: u64,
         seen: Sha256Digest,
         found: Sha256Digest,
+        keeping: Keeping,
         time: Timestamp,
     ) -> RootError {
         let evidence = Equivocation {
@@ -319,7 +321,9 @@ impl Pipeline<'_> {
             found,
             time,
         };
-        let _ = state::record(&self.directories.state, &evidence);
+        if keeping == Keeping::Keep {
+            let _ = state::record(&self.directories.state, &evidence);
+        }
         RootError::Equivocation {
             version,
             seen,
@@ -375,7 +379,7 @@ impl Pipeline<'_> {
                 .payload_digest();
             if let Some(seen) = walk.payload(*version).filter(|seen| *seen != found) {
                 return Err(label(*version)(
-                    self.equivocation(walk, *version, seen, found, now),
+                    self.equivocation(walk, *version, seen, found, keeping, now),
                 ));
             }
         }

@@ -22,12 +22,17 @@ pub struct Shortfall {
     pub signed: Vec<Signer>,
     /// Members who did not.
     pub missing: Vec<PrincipalName>,
+    /// Those of them who have signed by a revoked key, or have no other.
+    pub revoked: Vec<Signer>,
 }
 
 /// The keys whose signatures over an envelope are valid: at most one per principal.
 #[derive(Debug)]
 pub(super) struct ValidSignatures {
     by_principal: BTreeMap<PrincipalName, PublicKey>,
+    /// Of those without a valid signature: the revoked key that they have signed by, or one where all of theirs are. It only
+    /// explains.
+    revoked: BTreeMap<PrincipalName, PublicKey>,
 }
 
 impl ValidSignatures {
@@ -35,22 +40,31 @@ impl ValidSignatures {
     pub(super) fn check(envelope: &Envelope, document: &RootDocument) -> Self {
         let pae = envelope.pae();
         let mut by_principal = BTreeMap::new();
+        let mut revoked = BTreeMap::new();
         for (name, principal) in &document.principals {
-            let mut usable = principal
+            let (gone, usable): (Vec<&PublicKey>, Vec<&PublicKey>) = principal
                 .keys
                 .iter()
-                .filter(|key| !document.revoked.keys.contains(&key.id()));
-            let signed = usable.find(|key| {
+                .partition(|key| document.revoked.keys.contains(&key.id()));
+            let has_signed = |key: &&&PublicKey| {
                 envelope
                     .signatures()
                     .iter()
                     .any(|s| key.verify(&pae, &s.sig))
-            });
-            if let Some(key) = signed {
-                by_principal.insert(name.clone(), key.clone());
+            };
+            if let Some(key) = usable.iter().find(has_signed) {
+                by_principal.insert(name.clone(), (*key).clone());
+                continue;
+            }
+            let any = gone.first().filter(|_| usable.is_empty());
+            if let Some(key) = gone.iter().find(has_signed).or(any) {
+                revoked.insert(name.clone(), (*key).clone());
             }
         }
-        Self { by_principal }
+        Self {
+            by_principal,
+            revoked,
+        }
     }
 
     /// Counts the members of `role` who signed.
@@ -75,10 +89,17 @@ impl ValidSignatures {
         }
         let threshold = role.threshold.get();
         if u32::try_from(signed.len()).is_ok_and(|count| count < threshold) {
+            let revoked = missing.iter().filter_map(|principal| {
+                Some(Signer {
+                    principal: principal.clone(),
+                    keyid: self.revoked.get(principal)?.id().as_str().to_owned(),
+                })
+            });
             return Err(Shortfall {
                 role: name.clone(),
                 threshold,
                 signed,
+                revoked: revoked.collect(),
                 missing,
             });
         }

@@ -1,6 +1,7 @@
 //! `ordain doctor`: each finding is made to happen. Level, code and exit code first; nothing on the disk moves.
 
 mod machine;
+mod roots;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::os::unix::fs::PermissionsExt as _;
@@ -13,7 +14,7 @@ use serde_json::Value;
 
 use super::generated::hold;
 use super::support::env::binary;
-use super::support::organisation::{BUNDLE, Organisation};
+use super::support::organisation::{BUNDLE, Organisation, fails};
 use super::support::{Output, TestEnv};
 
 /// Published by Alice, pulled by a consumer, who has decided once.
@@ -132,6 +133,7 @@ fn every_finding_happens_and_nothing_on_the_disk_moves() {
     lockfile();
     bundles();
     online();
+    roots::online();
     machine::clock_and_machine();
     machine::log();
     machine::environment();

@@ -1,6 +1,9 @@
 //! `ordain bundle verify --explain`: every check in order, and who can mend the one that failed.
 
+use ordain::trust::RevokedRevisions;
+
 use super::support::organisation::{BUNDLE, Organisation, fails};
+use super::support::roots;
 use super::vectors::order::told;
 
 /// Published once with both signatures, and pulled.
@@ -145,4 +148,74 @@ fn json_without_an_explanation_is_refused() {
         .env
         .ordain_in("consumer", ["bundle", "verify", "--json"]);
     assert_eq!(output.status, Some(2), "{output}");
+}
+
+#[test]
+fn a_signature_by_a_revoked_key_is_told_as_such() {
+    let organisation = pulled();
+    let bob = roots::key("bob").public().id();
+    let directory = organisation.env.work().join("trust");
+    // Bob leaves the root role before his key is revoked.
+    roots::rotate(&directory, 1, &["alice", "bob", "carol"], |root| {
+        let carol = "carol".parse().unwrap();
+        root.principals.insert(carol, roots::principal("carol"));
+        roots::members(root, "publisher/acme", &["alice", "bob", "carol"], 2);
+        roots::members(root, "root", &["alice", "carol"], 2);
+    });
+    roots::rotate(&directory, 2, &["alice", "carol"], |root| {
+        root.revoked.keys.insert(bob.clone());
+    });
+    let output = organisation.env.ordain_in("consumer", EXPLAIN);
+    fails(&output, 3, "E-TRUST-009");
+    let found = format!("1: alice; bob's key {} is revoked", bob.as_str());
+    assert!(output.stdout.contains(&found), "{output}");
+}
+
+#[test]
+fn what_is_revoked_is_named_as_the_trust_root_names_it() {
+    let organisation = pulled();
+    let directory = organisation.env.work().join("trust");
+    let payload = organisation.locked("consumer")["payload"].clone();
+    let payload = payload.as_str().unwrap();
+    roots::rotate(&directory, 1, &["alice", "bob"], |root| {
+        root.revoked.payloads.insert(payload.parse().unwrap());
+    });
+    let output = organisation.env.ordain_in("consumer", EXPLAIN);
+    fails(&output, 3, "E-TRUST-025");
+    for told in ["a payload that", &format!("payload {payload}, revoked")] {
+        assert!(output.stdout.contains(told), "no {told} in {output}");
+    }
+    let one = 1.try_into().unwrap();
+    roots::rotate(&directory, 1, &["alice", "bob"], |root| {
+        root.revoked.revisions.insert(RevokedRevisions {
+            bundle: "acme".parse().unwrap(),
+            epoch: one,
+            from: one,
+            to: one,
+        });
+    });
+    let output = organisation.env.ordain_in("consumer", EXPLAIN);
+    fails(&output, 3, "E-TRUST-025");
+    assert!(output.stdout.contains("revision 1.1, revoked"), "{output}");
+}
+
+#[test]
+fn a_step_back_says_where_to() {
+    let organisation = pulled();
+    organisation.edit("TWO");
+    organisation.sign(&["alice", "bob"], &[]).success();
+    organisation.commit();
+    organisation.pull("consumer", &[]).success();
+    organisation.edit("ONE");
+    let back = organisation.sign(&["alice", "bob"], &["--rollback-to=1.1"]);
+    back.success();
+    organisation.commit();
+    let output = organisation.env.ordain_in("consumer", EXPLAIN);
+    output.success();
+    let told = "1.3, which rolls back to 1.1";
+    assert!(output.stdout.contains(told), "{output}");
+    let output = organisation
+        .env
+        .ordain_in("consumer", EXPLAIN.iter().chain(&["--json"]));
+    assert!(output.stdout.contains("\"rolls_back\""), "{output}");
 }

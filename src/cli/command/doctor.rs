@@ -1,6 +1,6 @@
 //! `ordain doctor`: what is live here, and why.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::Args;
 
@@ -42,6 +42,8 @@ pub(crate) fn run(config: Option<PathBuf>, args: &Arguments) -> Result<Exit, Fai
     let context = Context { env, config };
     let config = match project::find(&context) {
         Err(looked) => FoundConfig::Missing { looked },
+        // One that was named.
+        Ok((file, _)) if is_missing(&file) => FoundConfig::Missing { looked: vec![file] },
         Ok((file, how)) => match Config::load(&file) {
             Ok(config) => FoundConfig::Valid {
                 config: Box::new(config),
@@ -92,4 +94,9 @@ pub(crate) fn run(config: Option<PathBuf>, args: &Arguments) -> Result<Exit, Fai
         Verdict::Problems => Exit::Denied,
         Verdict::Untrusted => Exit::Untrusted,
     })
+}
+
+fn is_missing(file: &Path) -> bool {
+    file.metadata()
+        .is_err_and(|error| error.kind() == std::io::ErrorKind::NotFound)
 }

@@ -235,12 +235,17 @@ fn check(fact: &Fact) -> String {
             epoch,
             revision,
             high_water,
-        } => match high_water {
-            Some((seen_epoch, seen)) => {
-                format!("{epoch}.{revision}; the high-water mark is {seen_epoch}.{seen}")
-            }
-            None => format!("{epoch}.{revision}; there is no high-water mark to hold it against"),
-        },
+            rolls_back,
+        } => {
+            let back = rolls_back.as_ref().map_or_else(String::new, |older| {
+                format!(", which rolls back to {}.{}", older.epoch, older.revision)
+            });
+            let mark = match high_water {
+                Some((epoch, revision)) => format!("the high-water mark is {epoch}.{revision}"),
+                None => "there is no high-water mark to hold it against".to_owned(),
+            };
+            format!("{epoch}.{revision}{back}; {mark}")
+        }
         Fact::Times {
             issued,
             expires,

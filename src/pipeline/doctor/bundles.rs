@@ -102,7 +102,7 @@ impl Pipeline<'_> {
             source,
             Some(locked),
             Locking::Locked,
-            Purpose::Decide,
+            Purpose::Examine,
             root,
             state,
             now,
@@ -234,12 +234,7 @@ impl Pipeline<'_> {
     fn stands_at(&self, config: &Config, source: &BundleSource) -> Result<String, PipelineError> {
         let label = source.name.as_str();
         let reference = parse_ref(&source.repository, label)?;
-        let elsewhere = tempfile::tempdir().map_err(|source| {
-            PipelineError::Store(crate::source::store::StoreError::Io {
-                path: std::env::temp_dir(),
-                source,
-            })
-        })?;
+        let elsewhere = elsewhere()?;
         let directories = Directories {
             cache: elsewhere.path().to_owned(),
             state: self.directories.state.clone(),
@@ -261,6 +256,16 @@ impl Pipeline<'_> {
     }
 }
 
+/// Where what is received goes, until it is dropped.
+pub(super) fn elsewhere() -> Result<tempfile::TempDir, PipelineError> {
+    tempfile::tempdir().map_err(|source| {
+        PipelineError::Store(crate::source::store::StoreError::Io {
+            path: std::env::temp_dir(),
+            source,
+        })
+    })
+}
+
 pub(super) fn origin(repository: &Repository) -> String {
     // SECURITY: a URL that is refused may hold a password.
     let git =
@@ -280,7 +285,7 @@ fn refused(source: &BundleSource, locked: &LockedBundle, error: &PipelineError) 
     let id = match error {
         PipelineError::Offline { .. } => Id::BUNDLE_NOT_HERE,
         PipelineError::Store(_) => Id::BUNDLE_DAMAGED,
-        PipelineError::Verify { error, .. } if error.is_about_bytes() => Id::BUNDLE_DAMAGED,
+        PipelineError::Verify { error, .. } if error.is_damage() => Id::BUNDLE_DAMAGED,
         _ => Id::BUNDLE_UNTRUSTED,
     };
     let text = match error {

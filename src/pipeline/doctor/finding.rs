@@ -101,6 +101,10 @@ ids! {
     ROOT_PINNED = "root-pinned", Trust, Ok, "where the fingerprint of the first trust root is pinned";
     ROOT_CONFIRMED = "root-confirmed", Trust, Ok, "the fingerprint was held against that of a second channel on this machine";
     ROOT_UNCONFIRMED = "root-unconfirmed", Trust, Warning, "the first trust root was trusted on first use, and nobody has confirmed it";
+    ROOT_NEWEST = "root-newest", Trust, Ok, "its repository holds no newer trust root (asked with `--online`)";
+    ROOT_NEWER = "root-newer", Trust, Warning, "its repository holds a newer trust root, which is not in force here yet (asked with `--online`)";
+    ROOT_NEXT_REFUSED = "root-next-refused", Trust, Problem, "its repository holds trust roots that a pull refuses, such as one without all its signatures (asked with `--online`)";
+    ROOT_UNREACHABLE = "root-unreachable", Trust, Warning, "the trust root's repository could not be asked (with `--online`)";
     ROOT_REVOKES = "root-revokes", Trust, Note, "the trust root revokes keys, payloads or revisions";
     LOCKFILE_MISSING = "lockfile-missing", Bundles, Warning, "nothing was pulled for this configuration yet";
     LOCKFILE_DAMAGED = "lockfile-damaged", Bundles, Problem, "`ordain.lock` cannot be read";

@@ -25,12 +25,12 @@ pub use finding::{Area, Finding, Id, Level};
 /// How long before its expiry something is told of.
 const SOON: SignedDuration = SignedDuration::from_hours(30 * 24);
 
-/// Whether the refs of the bundles are asked for.
+/// Whether the repositories of trust root and bundles are asked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Online {
     /// No connection is opened.
     Never,
-    /// Each repository is asked where its ref stands.
+    /// Each repository is asked where its ref stands, and that of the trust root for newer ones.
     Ask,
 }
 
@@ -112,6 +112,8 @@ impl Report {
     pub fn verdict(&self) -> Verdict {
         let verdict = |finding: &Finding| match finding {
             Finding { level, .. } if *level < Level::Problem => Verdict::Sound,
+            // What a pull would refuse is not in force.
+            Finding { id, .. } if *id == Id::ROOT_NEXT_REFUSED => Verdict::Problems,
             // A log that was tampered with says nothing about the policy.
             Finding {
                 code: Some(code),
@@ -151,6 +153,10 @@ impl Pipeline<'_> {
             findings.extend(told);
             findings.extend(here.bundle_findings(config, root.as_ref(), state.as_ref()));
             if surroundings.online == Online::Ask {
+                let next = self.next_root(config, root.as_ref(), state.as_ref());
+                // What is wrong with the roots here is told already.
+                let is_told = |next: &Finding| findings.iter().any(|told| told.text == next.text);
+                findings.extend(next.filter(|next| !is_told(next)));
                 findings.extend(self.ref_findings(config));
             }
             findings.extend(log::findings(config, &here.directories.state));

@@ -90,7 +90,12 @@ impl VerifyError {
                 let role = &shortfall.role;
                 Contrast::new(
                     format!("{} distinct signers of role `{role}`", shortfall.threshold),
-                    format!("{}: {}", shortfall.signed.len(), signers(&shortfall.signed)),
+                    format!(
+                        "{}: {}{}",
+                        shortfall.signed.len(),
+                        signers(&shortfall.signed),
+                        revoked(&shortfall.revoked)
+                    ),
                     Fixer::Members {
                         role: role.clone(),
                         missing: shortfall.missing.clone(),
@@ -189,9 +194,19 @@ impl VerifyError {
                 Publisher,
                 RENEW,
             ),
-            Self::Revoked { revision } => Contrast::new(
-                "a revision that the trust root does not revoke",
-                format!("revision {revision}, revoked"),
+            Self::Revoked {
+                epoch,
+                revision,
+                payload,
+            } => Contrast::new(
+                match payload {
+                    Some(_) => "a payload that the trust root does not revoke",
+                    None => "a revision that the trust root does not revoke",
+                },
+                match payload {
+                    Some(payload) => format!("payload {payload}, revoked"),
+                    None => format!("revision {epoch}.{revision}, revoked"),
+                },
                 Publisher,
                 "publish a new revision; `ordain trust show` lists what is revoked",
             ),
@@ -254,6 +269,12 @@ fn signers(signed: &[Signer]) -> String {
     }
     let names: Vec<&str> = signed.iter().map(|s| s.principal.as_str()).collect();
     names.join(", ")
+}
+
+fn revoked(keys: &[Signer]) -> String {
+    keys.iter()
+        .map(|key| format!("; {}'s key {} is revoked", key.principal, key.keyid))
+        .collect()
 }
 
 fn roles(names: &[RoleName]) -> String {

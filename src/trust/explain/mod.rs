@@ -12,7 +12,7 @@ use super::check::Check;
 use super::envelope::Envelope;
 use super::root::TrustRoot;
 use super::verify::{Expectation, satisfied_roles};
-use crate::bundle::{FetchedBundle, Limits, Signer, Statement};
+use crate::bundle::{FetchedBundle, Limits, RollsBack, Signer, Statement};
 use crate::digest::Sha256Digest;
 use crate::name::{BundleName, Namespace, RoleName};
 
@@ -72,6 +72,9 @@ pub enum Fact {
         revision: u64,
         /// The highest one accepted before, as epoch and revision.
         high_water: Option<(u64, u64)>,
+        /// The older revision that it returns to, where it does.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        rolls_back: Option<RollsBack>,
     },
     /// Of [`Check::Times`].
     Times {
@@ -219,6 +222,7 @@ impl Seen<'_> {
                     .expected
                     .high_water
                     .map(|mark| (mark.epoch, mark.revision)),
+                rolls_back: predicate()?.rolls_back.clone(),
             },
             Check::Times => {
                 let (predicate, now) = (predicate()?, self.expected.now);

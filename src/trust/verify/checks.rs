@@ -142,9 +142,12 @@ pub(in crate::trust) fn check_revocation(
             && range.epoch == predicate.epoch
             && (range.from..=range.to).contains(&predicate.revision)
     });
-    if in_range || revoked.payloads.contains(&payload) {
+    let by_payload = revoked.payloads.contains(&payload);
+    if in_range || by_payload {
         return Err(VerifyError::Revoked {
+            epoch: predicate.epoch.get(),
             revision: predicate.revision.get(),
+            payload: by_payload.then_some(payload),
         });
     }
     Ok(())

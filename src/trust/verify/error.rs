@@ -113,10 +113,14 @@ pub enum VerifyError {
         max_age: SignedDuration,
     },
     /// Revoked by the trust root.
-    #[error("revision {revision} of the bundle is revoked by the trust root")]
+    #[error("{} of the bundle is revoked by the trust root", revoked(*.epoch, *.revision, .payload.as_ref()))]
     Revoked {
-        /// The revision.
+        /// The statement's epoch.
+        epoch: u64,
+        /// The statement's revision.
         revision: u64,
+        /// The payload, where the trust root names that; else it names the revision.
+        payload: Option<Sha256Digest>,
     },
     /// Without the signature of Git's own that its role requires.
     #[error("role `{role}` requires a Git signature: {error}")]
@@ -163,6 +167,13 @@ pub enum VerifyError {
     },
 }
 
+fn revoked(epoch: u64, revision: u64, payload: Option<&Sha256Digest>) -> String {
+    match payload {
+        Some(payload) => format!("payload {payload}, revision {epoch}.{revision},"),
+        None => format!("revision {epoch}.{revision}"),
+    }
+}
+
 impl VerifyError {
     /// The diagnostic code.
     #[must_use]
@@ -194,18 +205,23 @@ impl VerifyError {
 }
 
 impl VerifyError {
-    /// Whether the bytes at hand are damaged, so that fetching them again may help; all else is what the signers said.
+    /// Whether the bytes at hand are not those that were signed.
     #[must_use]
-    pub fn is_about_bytes(&self) -> bool {
+    pub fn is_damage(&self) -> bool {
         matches!(
             self,
             Self::EnvelopeMissing
                 | Self::Envelope(_)
-                | Self::Threshold(_)
-                | Self::GitSignature { .. }
                 | Self::Unlisted { .. }
                 | Self::MissingFile { .. }
                 | Self::FileDigest { .. }
         )
+    }
+
+    /// Whether fetching the bytes again may help: they are damaged, or lack signatures that others may have joined since. A
+    /// signature that is missing may as well be one that the trust root no longer counts.
+    #[must_use]
+    pub fn may_heal(&self) -> bool {
+        self.is_damage() || matches!(self, Self::Threshold(_) | Self::GitSignature { .. })
     }
 }
