@@ -262,6 +262,12 @@ impl From<VerifyError> for Failure {
             VerifyError::Manifest(diagnostic) => (*diagnostic).into(),
             VerifyError::Threshold(shortfall) => who_signed(failure, &shortfall)
                 .hint("ask a missing member to run `ordain bundle sign` on this revision, then pull again"),
+            // `bundle sign` knows the last statement, not the trust root: by itself it goes on in the old epoch.
+            VerifyError::Epoch {
+                expected, found, ..
+            } if expected > found => failure.hint(format!(
+                "its signers begin the new epoch: `ordain bundle sign --renew --epoch {expected} --expires 90d`"
+            )),
             VerifyError::Namespace { signed_by, .. } => {
                 let roles: Vec<String> = signed_by.iter().map(ToString::to_string).collect();
                 failure.detail(format!("signed as  {}", roles.join(", ")))

@@ -12,9 +12,12 @@ use super::report::Failure;
 use super::ui;
 use crate::bundle::Limits;
 use crate::diag::Code;
+use crate::digest::Sha256Digest;
+use crate::engine::Freshness;
 use crate::pipeline::{
-    Credentials, Directories, InsecureHttp, Locking, Network, Pipeline, Progress,
+    Credentials, Directories, InsecureHttp, Locking, Network, Pipeline, Progress, Pulled,
 };
+use crate::trust::whole_second;
 
 /// Flags of every command that may fetch.
 #[derive(Debug, Clone, Default, Args)]
@@ -65,7 +68,13 @@ pub(crate) fn with_pipeline<T>(
     } else {
         ProgressBar::hidden()
     };
+    ui::show(&bar);
     let watch = |progress: &Progress| bar.set_message(describe(progress));
+    let first_use = |fingerprint: &Sha256Digest| {
+        ui::note(&format!(
+            "the trust root {fingerprint} is trusted from now on, and nobody has confirmed it"
+        ));
+    };
     let directories = Directories {
         cache: context.env.cache.clone(),
         state: context.env.state.clone(),
@@ -98,15 +107,35 @@ pub(crate) fn with_pipeline<T>(
         credentials: credentials.as_ref(),
         ssh: context.env.ssh_command.as_deref(),
         watch: &watch,
+        first_use: &first_use,
         interrupt: &interrupt,
     };
     let result = work(&pipeline);
-    bar.finish_and_clear();
+    ui::hide();
     let was_interrupted = interrupt.swap(true, Ordering::Relaxed);
     if was_interrupted {
         return Err(Failure::new(Code::INTERRUPTED, "interrupted"));
     }
     result
+}
+
+/// What the caller should know of a policy that decides, or is shown.
+pub(crate) fn tell_policy(context: &Context, pulled: &Pulled) {
+    if let Some(warning) = pulled.confirmation.warning() {
+        ui::note(&format!("warning: {warning}"));
+    }
+    let now = context.env.clock.now();
+    for bundle in pulled.bundles.iter().map(|pulled| &pulled.bundle) {
+        let validity = bundle.validity();
+        if validity.at(now) != Some(Freshness::Fresh) {
+            ui::note(&format!(
+                "warning: bundle `{}` is past its time since {}; it decides until {}, each decision marked stale",
+                bundle.predicate().bundle,
+                whole_second(validity.fresh_until()),
+                whole_second(validity.serves_until())
+            ));
+        }
+    }
 }
 
 fn spinner() -> ProgressBar {

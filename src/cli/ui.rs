@@ -1,9 +1,36 @@
 //! Where text goes: standard output is data, standard error everything else. A closed pipe ends quietly.
 
 use std::io::{self, Write};
+use std::sync::{Mutex, PoisonError};
+
+use indicatif::ProgressBar;
 
 use super::report::Failure;
 use crate::diag::Code;
+
+/// The progress that a terminal shows: there is one terminal, so there is one of it. Whatever is written makes it step aside.
+static SHOWN: Mutex<Option<ProgressBar>> = Mutex::new(None);
+
+/// Shows progress until [`hide`].
+pub(crate) fn show(bar: &ProgressBar) {
+    *SHOWN.lock().unwrap_or_else(PoisonError::into_inner) = Some(bar.clone());
+}
+
+/// Takes the progress away.
+pub(crate) fn hide() {
+    let shown = SHOWN.lock().unwrap_or_else(PoisonError::into_inner).take();
+    if let Some(bar) = shown {
+        bar.finish_and_clear();
+    }
+}
+
+fn aside<T>(write: impl FnOnce() -> T) -> T {
+    let shown = SHOWN.lock().unwrap_or_else(PoisonError::into_inner).clone();
+    match shown {
+        Some(bar) => bar.suspend(write),
+        None => write(),
+    }
+}
 
 /// Buffered standard output.
 #[derive(Debug)]
@@ -33,7 +60,14 @@ impl Output {
 
     /// Hands everything to the system.
     pub(crate) fn flush(&mut self) -> Result<(), Failure> {
-        self.stdout.flush().map_err(|error| output_failure(&error))
+        aside(|| self.stdout.flush()).map_err(|error| output_failure(&error))
+    }
+
+    /// [`note`], after what was written before: on a terminal the two streams are one.
+    pub(crate) fn note(&mut self, text: &str) -> Result<(), Failure> {
+        self.flush()?;
+        note(text);
+        Ok(())
     }
 }
 
@@ -50,7 +84,7 @@ fn output_failure(error: &io::Error) -> Failure {
 
 /// Writes one line to standard error; if that is closed there is nobody to tell.
 pub(crate) fn note(text: &str) {
-    let _ = writeln!(anstream::stderr().lock(), "{text}");
+    let _ = aside(|| writeln!(anstream::stderr().lock(), "{text}"));
 }
 
 /// Text from outside, with control and invisible characters escaped, so that it cannot steer a terminal.

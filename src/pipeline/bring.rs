@@ -176,7 +176,7 @@ impl Pipeline<'_> {
     }
 
     /// The locked bundle from the store, verified again. A damaged entry is as good as none: it is fetched anew.
-    fn stored(
+    pub(super) fn stored(
         &self,
         locked: &LockedBundle,
         check: impl FnOnce(FetchedBundle) -> Result<VerifiedBundle, PipelineError>,

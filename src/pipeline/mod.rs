@@ -36,6 +36,7 @@ use jiff::Timestamp;
 use crate::bundle::{FetchedBundle, Limits};
 use crate::clock::Clock;
 use crate::config::TrustSource;
+use crate::digest::Sha256Digest;
 use crate::name::{BundleName, Scope};
 use crate::policy::Mode;
 use crate::resolve::{EffectivePolicy, LoadedBundle, resolve};
@@ -84,6 +85,8 @@ pub struct Pipeline<'a> {
     pub ssh: Option<&'a str>,
     /// Told how far a fetch is.
     pub watch: Watch<'a>,
+    /// Told the fingerprint of a root that is trusted on first use, as soon as it is: whatever comes after may fail.
+    pub first_use: &'a dyn Fn(&Sha256Digest),
     /// Ends a fetch when it becomes true.
     pub interrupt: &'a AtomicBool,
 }

@@ -7,13 +7,13 @@ use jiff::Timestamp;
 use super::bring::{high_water, parse_ref};
 use super::error::PipelineError;
 use super::pull::PulledBundle;
-use super::{Pipeline, read_directory};
+use super::{Network, Pipeline, read_directory};
 use crate::bundle::FetchedBundle;
 use crate::clock::Lifetime;
 use crate::config::{BundleSource, Repository};
 use crate::lockfile::LockedBundle;
 use crate::name::BundleName;
-use crate::source::git::{Fetched, Transfer};
+use crate::source::git::{Fetched, Movement, Transfer};
 use crate::source::state::State;
 use crate::trust::{Expectation, Held, HighWater, TrustRoot, VerifiedBundle};
 
@@ -28,7 +28,8 @@ pub(super) enum Noted<'a> {
 }
 
 impl Pipeline<'_> {
-    /// Fetches and verifies one bundle, and activates nothing.
+    /// Fetches and verifies one bundle, and activates nothing. Where nothing may be fetched, a configured bundle that is locked
+    /// is taken from the store, if it is there.
     ///
     /// # Errors
     /// [`PipelineError`].
@@ -57,12 +58,6 @@ impl Pipeline<'_> {
         note(Noted::Clock(now));
         // SECURITY: a URL that was not checked yet may hold a password, and whatever steers a terminal.
         let label = configured.map_or("unnamed", |source| source.name.as_str());
-        let Fetched {
-            bundle,
-            transfer,
-            movement,
-        } = self.fetch(base, repository, label, &parse_ref(repository, label)?)?;
-        note(Noted::Fetched(&bundle, transfer));
         let expected = Expectation {
             name: configured.map(|source| &source.name),
             now,
@@ -73,6 +68,29 @@ impl Pipeline<'_> {
                 .map(Lifetime::duration),
             held: Held::Fetched,
         };
+        let kept = locked
+            .filter(|locked| self.network == Network::Forbidden && locked.is_from(repository));
+        if let Some(locked) = kept {
+            let stored = self.stored(locked, |bundle| {
+                note(Noted::Fetched(&bundle, Transfer::UpToDate));
+                note(Noted::HighWater(expected.high_water));
+                self.verified(bundle, label, root, &expected)
+            })?;
+            if let Some(bundle) = stored {
+                return Ok(PulledBundle {
+                    bundle,
+                    transfer: Transfer::UpToDate,
+                    movement: Movement::Unmoved,
+                    before: None,
+                });
+            }
+        }
+        let Fetched {
+            bundle,
+            transfer,
+            movement,
+        } = self.fetch(base, repository, label, &parse_ref(repository, label)?)?;
+        note(Noted::Fetched(&bundle, transfer));
         note(Noted::HighWater(expected.high_water));
         let mut bundle = self.verified(bundle, label, root, &expected)?;
         // Without a name to go by, the mark is that of the name which the signers gave.

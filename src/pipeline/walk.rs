@@ -209,6 +209,7 @@ impl Pipeline<'_> {
         if pinned.is_none() && keeping == Keeping::Keep {
             let source = anchor_name(trust)?;
             state::first_use(&self.directories.state, &source, fingerprint, now)?;
+            (self.first_use)(&fingerprint);
         }
         let known = known.unwrap_or(found);
         let before = state.root_version(&fingerprint).unwrap_or(known).min(known);

@@ -54,6 +54,6 @@ pub use sign::{
 };
 pub use sshsig::{SshSigError, SshSignature, check_statement_signature, enrolled};
 pub use threshold::Shortfall;
-pub use validity::{Freshness, Held, Validity};
+pub use validity::{Freshness, Held, Validity, whole_second};
 pub use verified::VerifiedBundle;
 pub use verify::{Expectation, HighWater, VerifyError, verify};

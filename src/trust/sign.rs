@@ -14,6 +14,7 @@ use super::key_holder::{KeyHolder, SigningError};
 use super::root_document::RootDocument;
 use super::root_standing::{DraftError, RootDraft};
 use super::sshsig::SshSignature;
+use super::validity::whole_second;
 use crate::bundle::{
     BundlePath, FetchedBundle, Limits, MANIFEST_FILE, Manifest, Predicate, Requirement, Statement,
     StatementError,
@@ -342,11 +343,6 @@ fn next_statement(
         older.check(&manifest, &statement, last, next.revision)?;
     }
     Ok(statement)
-}
-
-/// Signed times are whole seconds, so that people can read and repeat them.
-fn whole_second(time: Timestamp) -> Timestamp {
-    Timestamp::from_second(time.as_second()).unwrap_or(time)
 }
 
 /// Makes the first trust root's envelope and signs it.

@@ -102,9 +102,36 @@ impl Validity {
     }
 }
 
+/// A moment without its fraction of a second: signed times are whole seconds, and so are those that people are told, so that
+/// they can read and repeat them.
+#[must_use]
+pub fn whole_second(time: Timestamp) -> Timestamp {
+    Timestamp::from_second(time.as_second()).unwrap_or(time)
+}
+
+/// A length of time in the greatest unit that divides it, as a configuration writes one: `20d`, `36h`.
+pub(super) fn exactly(length: SignedDuration) -> String {
+    let seconds = length.as_secs();
+    let units = [("d", 86_400), ("h", 3600), ("m", 60)];
+    let fitting = units.into_iter().find(|(_, unit)| seconds % unit == 0);
+    let (name, unit) = fitting.unwrap_or(("s", 1));
+    format!("{}{name}", seconds / unit)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn lengths_and_times_are_written_as_people_write_them() {
+        for (hours, written) in [(480, "20d"), (36, "36h"), (24, "1d")] {
+            assert_eq!(exactly(SignedDuration::from_hours(hours)), written);
+        }
+        assert_eq!(exactly(SignedDuration::from_secs(5400)), "90m");
+        assert_eq!(exactly(SignedDuration::from_secs(61)), "61s");
+        let late: Timestamp = "2026-01-01T00:00:10.000000001Z".parse().unwrap();
+        assert_eq!(whole_second(late).to_string(), "2026-01-01T00:00:10Z");
+    }
 
     fn second(second: i64) -> Timestamp {
         Timestamp::from_second(second).unwrap()

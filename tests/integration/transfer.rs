@@ -259,3 +259,29 @@ fn a_bundle_that_the_file_lacks_is_the_one_that_is_active() {
     island.env.write("app/ordain.yaml", &config);
     island.import(export(&world), &[]).success();
 }
+
+#[test]
+fn what_was_imported_is_verified_where_it_is_kept() {
+    let world = world();
+    let island = Island::of(&world);
+    island.import(export(&world), &[]).success();
+    for arguments in [&["--offline"][..], &["--frozen"], &["acme", "--frozen"]] {
+        let arguments = ["bundle", "verify"].iter().chain(arguments);
+        let verified = island.env.ordain_in("app", arguments);
+        assert!(verified.success().contains("kept here"), "{verified}");
+    }
+    let explain = ["bundle", "verify", "--offline", "--explain"];
+    island.env.ordain_in("app", explain).success();
+    // What is not here, or not sound, is no less refused than elsewhere.
+    let verify = ["bundle", "verify", "--frozen"];
+    let store = island.env.home().join(".cache/ordain/store");
+    for file in files_below(&store) {
+        let mut bytes = std::fs::read(&file).unwrap();
+        let last = bytes.len() - 1;
+        bytes[last] ^= 1;
+        std::fs::write(&file, bytes).unwrap();
+    }
+    fails(&island.env.ordain_in("app", verify), 3, "E-TRUST-028");
+    std::fs::remove_dir_all(store).unwrap();
+    fails(&island.env.ordain_in("app", verify), 4, "E-SOURCE-016");
+}

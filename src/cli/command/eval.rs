@@ -19,7 +19,7 @@ use crate::bundle::Limits;
 use crate::cli::exit::Exit;
 use crate::cli::output::{Format, Writer};
 use crate::cli::report::Failure;
-use crate::cli::session::{FetchFlags, with_pipeline};
+use crate::cli::session::{FetchFlags, tell_policy, with_pipeline};
 use crate::cli::ui::{Output, note};
 use crate::cli::{input, logs, project};
 use crate::config::{Config, LogConfig};
@@ -30,8 +30,9 @@ use crate::engine::request::{Request, RequestError, RequestLimits};
 use crate::engine::{Cause, Decision, Engine, Freshness, Occasion, Record};
 use crate::log::{Log, LogError};
 use crate::name::Scope;
-use crate::pipeline::{self, Locking, Pulled, project_identity};
+use crate::pipeline::{self, Locking, project_identity};
 use crate::policy::Mode;
+use crate::trust::whole_second;
 
 use tally::Tally;
 
@@ -180,7 +181,7 @@ fn load(context: &Context, args: &Arguments, config: Option<&Config>) -> Result<
             let locking = args.fetch.locking(context, Locking::Prefer);
             with_pipeline(context, &args.fetch, |pipeline| {
                 let pulled = pipeline.serve(config, locking)?;
-                tell(context, &pulled);
+                tell_policy(context, &pulled);
                 Ok(pulled.policy)
             })?
         }
@@ -202,25 +203,6 @@ fn load(context: &Context, args: &Arguments, config: Option<&Config>) -> Result<
         }
     };
     Ok(Engine::new(policy))
-}
-
-/// What the caller should know of the policy before it decides.
-fn tell(context: &Context, pulled: &Pulled) {
-    if let Some(warning) = pulled.confirmation.warning() {
-        note(&format!("warning: {warning}"));
-    }
-    let now = context.env.clock.now();
-    for bundle in pulled.bundles.iter().map(|pulled| &pulled.bundle) {
-        let validity = bundle.validity();
-        if validity.at(now) != Some(Freshness::Fresh) {
-            note(&format!(
-                "warning: bundle `{}` is past its time since {}; it decides until {}, each decision marked stale",
-                bundle.predicate().bundle,
-                validity.fresh_until(),
-                validity.serves_until()
-            ));
-        }
-    }
 }
 
 /// Why decisions are made without a policy; none when there is nobody to decide for.
@@ -341,7 +323,10 @@ impl Session<'_> {
         if validity.at(time).is_some() {
             return;
         }
-        let message = format!("the policy's time ended at {}", validity.serves_until());
+        let message = format!(
+            "the policy's time ended at {}",
+            whole_second(validity.serves_until())
+        );
         let failure = Failure::new(Code::EXPIRED, message)
             .hint("run `ordain bundle pull`; if it stays, its signers must renew it");
         failure.print();

@@ -10,13 +10,15 @@ use crate::bundle::Limits;
 use crate::cli::exit::Exit;
 use crate::cli::project;
 use crate::cli::report::{Failure, print_diagnostic};
-use crate::cli::session::{FetchFlags, with_pipeline};
+use crate::cli::session::{FetchFlags, tell_policy, with_pipeline};
 use crate::cli::ui::{Output, escape, note, printable_json};
 use crate::diag::Severity;
+use crate::engine::Freshness;
 use crate::name::Scope;
 use crate::pipeline::{self, Locking};
 use crate::policy::Effect;
 use crate::resolve::{EffectivePolicy, LayerView, OverrideView, RuleView, Source, lint, resolve};
+use crate::trust::whole_second;
 
 /// `ordain policy …`
 #[derive(Debug, Subcommand)]
@@ -144,18 +146,29 @@ fn resolve_scope(context: &Context, args: &Resolve) -> Result<Exit, Failure> {
             }
             let locking = args.fetch.locking(context, Locking::Prefer);
             with_pipeline(context, &args.fetch, |pipeline| {
-                Ok(pipeline.pull(&config, locking)?.policy)
+                let pulled = pipeline.serve(&config, locking)?;
+                tell_policy(context, &pulled);
+                Ok(pulled.policy)
             })?
         }
     };
     let mut out = Output::stdout();
     let view = policy.view();
+    let validity = policy.validity();
+    let is_stale = validity.at(now) != Some(Freshness::Fresh);
     if args.json {
-        let value = serde_json::json!({"format_version": 1, "policy": view});
+        let value = serde_json::json!({"format_version": 1, "stale": is_stale, "policy": view});
         out.line(&printable_json(
             serde_json::to_string_pretty(&value).unwrap_or_default(),
         ))?;
     } else {
+        if is_stale {
+            out.line(&format!(
+                "stale   since {}; decides until {}",
+                whole_second(validity.fresh_until()),
+                whole_second(validity.serves_until())
+            ))?;
+        }
         print(&mut out, &policy, args.explain)?;
     }
     out.flush()?;

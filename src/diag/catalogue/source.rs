@@ -42,7 +42,7 @@ codes! {
     SOURCE_CACHE = "E-SOURCE-019", Internal, "the cache cannot be used",
         "Check that the cache directory exists, belongs to you, and has space left. It may be deleted at any time.";
     SOURCE_NOT_A_REPOSITORY = "E-SOURCE-020", Invalid, "there is no Git repository at the path",
-        "Name the directory of a repository, bare or not. Use `--unsigned-dir` for a plain directory.";
+        "Name the directory of a repository, bare or not. `bundle verify` also takes a plain directory that holds a bundle; `eval` and `policy resolve` try one out with `--unsigned-dir`.";
     SOURCE_CORRUPT = "E-SOURCE-021", Untrusted, "an object of the repository is not what its id says",
         "The repository on this machine is damaged or was tampered with: run `git fsck` in it.";
     SOURCE_SYMLINK = "E-SOURCE-030", Untrusted, "the bundle holds a symbolic link",

@@ -40,9 +40,9 @@ codes! {
     WRONG_NAMESPACE = "E-TRUST-018", Untrusted, "the signers do not speak for the namespace",
         "A signer speaks only for what the trust root delegates to them. The role that owns the namespace must sign.";
     WRONG_EPOCH = "E-TRUST-019", Untrusted, "the statement is of another epoch",
-        "The trust root raised the role's epoch, so older statements no longer count. Sign a revision of the new epoch, or update the trust root.";
+        "The trust root raised the role's epoch, so older statements no longer count. Sign a revision of the new epoch, `ordain bundle sign --epoch N`, or update the trust root.";
     ROLLBACK = "E-TRUST-020", Untrusted, "an older revision than one accepted before",
-        "Policy never goes back. The repository or its mirror may serve old content; if the step back is meant, its signers must sign it as a new revision.";
+        "Policy never goes back. The repository or its mirror may serve old content; if the step back is meant, its signers sign the older contents as a new revision: `ordain bundle sign --rollback-to EPOCH.REVISION`.";
     EQUIVOCATION = "E-TRUST-021", Untrusted, "two statements under one revision",
         "The signers signed two different contents under one revision, or a key was stolen. Both digests are named; ask the signers, and sign a new revision.";
     FUTURE_DATED = "E-TRUST-022", Untrusted, "the statement is issued in the future",

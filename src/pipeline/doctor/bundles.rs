@@ -10,7 +10,7 @@ use crate::pipeline::pull::Purpose;
 use crate::pipeline::{Directories, Locking, Network, Pipeline, effective};
 use crate::source::git;
 use crate::source::state::State;
-use crate::trust::{Freshness, TrustRoot, VerifiedBundle};
+use crate::trust::{Freshness, TrustRoot, VerifiedBundle, whole_second};
 
 impl Pipeline<'_> {
     /// Every bundle of the configuration, and the policy that they make.
@@ -156,8 +156,8 @@ impl Pipeline<'_> {
         if validity.at(now) == Some(Freshness::Stale) {
             let text = format!(
                 "is past its time since {}, and decides until {}",
-                validity.fresh_until(),
-                validity.serves_until()
+                whole_second(validity.fresh_until()),
+                whole_second(validity.serves_until())
             );
             findings.push(Finding::new(Id::BUNDLE_STALE, &name, text).remedy(renew));
             return findings;

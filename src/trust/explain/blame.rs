@@ -5,6 +5,7 @@ use serde::Serialize;
 use crate::bundle::{PREDICATE_TYPE, STATEMENT_TYPE, Signer, StatementError};
 use crate::name::{PrincipalName, RoleName};
 use crate::trust::envelope::STATEMENT_PAYLOAD_TYPE;
+use crate::trust::validity::exactly;
 use crate::trust::verify::VerifyError;
 
 /// Who can mend what is wrong.
@@ -152,7 +153,7 @@ impl VerifyError {
                 format!("epoch {expected}, which role `{role}` is in"),
                 format!("epoch {found}"),
                 Publisher,
-                "get the newest trust root, and sign again under it",
+                "get the newest trust root, and sign again in its epoch: `ordain bundle sign --epoch N`",
             ),
             Self::Rollback {
                 found_epoch,
@@ -189,7 +190,10 @@ impl VerifyError {
                 RENEW,
             ),
             Self::TooOld { issued, max_age } => Contrast::new(
-                format!("issued at most {max_age:#} ago, the `max_age` of this bundle"),
+                format!(
+                    "issued at most {} ago, the `max_age` of this bundle",
+                    exactly(*max_age)
+                ),
                 format!("issued at {issued}"),
                 Publisher,
                 RENEW,

@@ -9,6 +9,7 @@ use crate::name::{BundleName, Namespace, RoleName};
 use crate::trust::envelope::{EnvelopeError, STATEMENT_PAYLOAD_TYPE};
 use crate::trust::git_signature::GitSignatureError;
 use crate::trust::threshold::Shortfall;
+use crate::trust::validity::exactly;
 
 /// Why a bundle is not trusted.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -105,7 +106,7 @@ pub enum VerifyError {
         expires: Timestamp,
     },
     /// Older than the consumer accepts.
-    #[error("the statement was issued at {issued}, longer ago than the `max_age` of {max_age:#}")]
+    #[error("the statement was issued at {issued}, longer ago than the `max_age` of {}", exactly(*.max_age))]
     TooOld {
         /// When it was issued.
         issued: Timestamp,

@@ -209,3 +209,60 @@ fn a_bundle_of_a_url_may_be_the_first_use() {
     let pulled = world.pull("app", &[]);
     assert!(!pulled.success().contains("unconfirmed"), "{pulled}");
 }
+
+#[test]
+fn what_is_trusted_is_named_though_the_pull_fails() {
+    let world = world();
+    let text = world.env.read("app/ordain.yaml");
+    let text = text.replace("path: bundles/acme", "path: bundles/nowhere");
+    world.env.write("app/ordain.yaml", text);
+    let failed = on_a_terminal(&world, "app", "bundle pull --tofu");
+    assert_eq!(failed.status, Some(2), "{failed}");
+    assert!(failed.stdout.contains("[E-SOURCE-009]"), "{failed}");
+    let named = format!(
+        "the trust root {} is trusted from now on, and nobody has confirmed it",
+        world.fingerprint
+    );
+    assert!(failed.stdout.contains(&named), "{failed}");
+    fails(&ordain(&world, &["trust", "confirm"]), 1, "E-CONFIG-031");
+    // It is said once.
+    let again = on_a_terminal(&world, "app", "bundle pull --tofu");
+    assert!(!again.stdout.contains(&named), "{again}");
+}
+
+#[test]
+fn lines_on_a_terminal_stand_in_order_beside_the_progress() {
+    let world = world();
+    let first = on_a_terminal(&world, "app", "bundle pull --tofu");
+    let confirm = format!("trust confirm {}", world.fingerprint);
+    let confirmed = on_a_terminal(&world, "app", &confirm);
+    let in_order = |output: &Output, lines: &[&str]| {
+        let mut rest = output.success();
+        for line in lines {
+            let at = rest.find(line);
+            let at = at.unwrap_or_else(|| panic!("{line} is not in its place in {output}"));
+            // Nothing of the progress is left in front of it.
+            let before = rest[..at].rsplit(['\n', '\r']).next().unwrap();
+            assert!(
+                before.is_empty() || before.ends_with("\u{1b}[2K"),
+                "{output:?}"
+            );
+            rest = &rest[at..];
+        }
+    };
+    in_order(
+        &first,
+        &[
+            "the trust root",
+            "fingerprint",
+            "hint: ask",
+            "bundle acme",
+            "  signed by",
+            "policy of",
+        ],
+    );
+    in_order(
+        &confirmed,
+        &["root: confirmed", "on this machine only", "fingerprint: "],
+    );
+}

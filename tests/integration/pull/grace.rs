@@ -248,3 +248,50 @@ fn a_run_that_lasts_does_not_outlive_its_policy() {
     assert_eq!(said.matches("[E-TRUST-023]").count(), 1, "{said}");
     assert_eq!(output.status.code(), Some(3), "{said}");
 }
+
+#[test]
+fn the_policy_that_decides_is_shown_and_marked_stale() {
+    let mut world = world();
+    let resolve = |world: &Organisation, flags: &[&str]| {
+        let arguments = ["policy", "resolve"].iter().chain(flags);
+        world.env.ordain_in("app", arguments)
+    };
+    let fresh = resolve(&world, &["--json"]);
+    assert_eq!(fresh.json()["stale"], false, "{fresh}");
+    assert!(!resolve(&world, &[]).success().contains("stale"));
+    let lock = world.lockfile("app");
+    world.env.set("ORDAIN_NOW", LATE);
+    for flags in [&[][..], &["--locked"], &["--frozen"]] {
+        let shown = resolve(&world, flags);
+        let line = "stale   since 2027-02-20T12:00:00Z; decides until 2027-02-27T12:00:00Z";
+        assert!(shown.success().contains(line), "{shown}");
+        assert!(shown.stderr.contains("is past its time since"), "{shown}");
+    }
+    let shown = resolve(&world, &["--json", "--frozen"]);
+    assert_eq!(shown.json()["stale"], true, "{shown}");
+    assert_eq!(world.lockfile("app"), lock);
+    // What leaves this machine is fresh.
+    let export = ["bundle", "export", "--output=out", "--frozen"];
+    fails(&world.env.ordain_in("app", export), 3, "E-TRUST-023");
+    world.env.set("ORDAIN_NOW", TOO_LATE);
+    for flags in [&[][..], &["--locked"], &["--frozen"]] {
+        fails(&resolve(&world, flags), 3, "E-TRUST-023");
+    }
+}
+
+#[test]
+fn lengths_and_times_are_told_as_people_write_them() {
+    let mut world = world();
+    times(&world, ", max_age: 20d, grace: 7d");
+    world.env.set("ORDAIN_NOW", "2026-12-12T12:00:01Z");
+    let stale = world.eval("app", &[]);
+    let said = "past its time since 2026-12-12T12:00:00Z; it decides until 2026-12-19T12:00:00Z";
+    stale.success();
+    assert!(stale.stderr.contains(said), "{stale}");
+    let verify = ["bundle", "verify", "--explain"];
+    for refused in [world.pull("app", &[]), world.env.ordain_in("app", verify)] {
+        fails(&refused, 3, "E-TRUST-024");
+        assert!(refused.stderr.contains("`max_age` of 20d"), "{refused}");
+        assert!(!refused.to_string().contains("480h"), "{refused}");
+    }
+}

@@ -58,7 +58,18 @@ fn a_burnt_revision_is_recovered_from_by_a_new_epoch_and_never_comes_back() {
     world.edit("OLD_EPOCH");
     world.sign(&["bob"], &["--epoch=1"]).success();
     world.commit();
-    fails(&world.pull("app", &[]), 3, "E-TRUST-019");
+    let refused = world.pull("app", &[]);
+    fails(&refused, 3, "E-TRUST-019");
+    let hint = "`ordain bundle sign --renew --epoch 2 --expires 90d`";
+    assert!(refused.stderr.contains(hint), "{refused}");
+    // As the hint says, it counts.
+    let sign = ["bundle", "sign", BUNDLE, "--key=keys/bob", "--renew"];
+    let sign = sign
+        .into_iter()
+        .chain(["--epoch=2", "--revision=2", "--expires=90d"]);
+    world.env.ordain(sign).success();
+    world.commit();
+    world.env.ordain_in("app", ["bundle", "verify"]).success();
     world.force(&good);
     world.publish_as("EVIL", &[]);
     fails(&world.pull("app", &[]), 3, "E-TRUST-009");

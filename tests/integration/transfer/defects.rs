@@ -123,11 +123,12 @@ fn names_that_lead_elsewhere() {
 #[test]
 fn bytes_that_were_not_signed() {
     let (_world, island, file) = ready();
-    refused(
-        &island,
-        &replaced(&file, b"reason: never", b"reason: maybe"),
-        3,
-        "E-TRUST-028",
+    let changed = replaced(&file, b"reason: never", b"reason: maybe");
+    refused(&island, &changed, 3, "E-TRUST-028");
+    let output = island.import(&changed, &[]);
+    assert!(
+        output.stderr.contains("carry the file over again"),
+        "{output}"
     );
     refused(
         &island,

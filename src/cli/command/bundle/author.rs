@@ -47,7 +47,7 @@ pub(crate) struct Sign {
     /// Begin a new revision though the files are unchanged.
     #[arg(long)]
     renew: bool,
-    /// The epoch, after the trust root raised the role's.
+    /// The epoch, after the trust root raised the role's; by itself that of the last revision, since the root is not read.
     #[arg(long)]
     epoch: Option<NonZeroU64>,
     /// The revision; by itself the next one.

@@ -11,14 +11,16 @@ use crate::cli::output::explanation;
 use crate::cli::project;
 use crate::cli::report::Failure;
 use crate::cli::session::{FetchFlags, with_pipeline};
-use crate::cli::ui::{Output, escape, note};
+use crate::cli::ui::{Output, escape};
 use crate::config::{BundleSource, FirstUse, TrustSource};
 use crate::diag::Code;
 use crate::lockfile::{LOCK_FILE, Lockfile};
 use crate::pipeline::{
     Confirmation, Locking, PipelineError, PulledBundle, Subject, Transfer, effective,
 };
-use crate::trust::{GitObject, GitSigned, TrustRoot, VerifiedBundle, VerifyError, git_signatures};
+use crate::trust::{
+    GitObject, GitSigned, TrustRoot, VerifiedBundle, VerifyError, git_signatures, whole_second,
+};
 
 #[derive(Debug, Args)]
 pub(crate) struct Pull {
@@ -78,8 +80,7 @@ pub(super) fn pull(context: &Context, args: &Pull) -> Result<Exit, Failure> {
                 out.line(&change(bundle))?;
                 print(&mut out, &bundle.bundle, &pulled.root)?;
             }
-            note(&format!("policy of `{}`: {}", pulled.policy.scope(), pulled.policy.digest()));
-            Ok(())
+            out.note(&format!("policy of `{}`: {}", pulled.policy.scope(), pulled.policy.digest()))
         }
         Target::Repository(repository) => {
             let trust = TrustSource { first_use, ..args.source.trust(context)? };
@@ -87,8 +88,7 @@ pub(super) fn pull(context: &Context, args: &Pull) -> Result<Exit, Failure> {
             tell_root(&mut out, &trusted.root, trusted.advanced_from, trusted.confirmation)?;
             out.line(&change(&pulled))?;
             print(&mut out, &pulled.bundle, &trusted.root)?;
-            note("the bundle was verified and kept; name it in `ordain.yaml` to decide with it");
-            Ok(())
+            out.note("the bundle was verified and kept; name it in `ordain.yaml` to decide with it")
         }
         Target::Configured(..) | Target::Directory(_) => {
             Err(Failure::new(Code::USAGE, "`bundle pull` takes a repository's URL, or nothing")
@@ -162,9 +162,9 @@ pub(super) fn tell_root(
     }
     if confirmation == Confirmation::FirstUse {
         out.line(&format!("fingerprint {}", root.fingerprint()))?;
-        note(
+        out.note(
             "hint: ask the root's owners for the fingerprint by another way, and run `ordain trust confirm sha256:…` with it",
-        );
+        )?;
     }
     warn(out, confirmation)
 }
@@ -221,7 +221,7 @@ pub(super) fn verify(context: &Context, args: &Verify) -> Result<Exit, Failure> 
                     report(&mut out, &verified.bundle, root)?;
                     if let Some(grace) = source.grace {
                         let until = grace.after(verified.bundle.validity().fresh_until());
-                        let until = until.min(root.document().expires);
+                        let until = whole_second(until.min(root.document().expires));
                         out.line(&format!(
                             "  grace      {grace}: active, it decides until {until}"
                         ))?;
@@ -323,7 +323,7 @@ pub(super) fn print(
         Origin::Store {
             commit: Some(commit),
         } => out.line(&format!("  from       commit {commit}, kept here")),
-        Origin::Store { commit: None } => Ok(()),
+        Origin::Store { commit: None } => out.line("  from       the store, kept here"),
         Origin::Directory { path } => out.line(&format!("  from       {}", escape(path))),
     }
 }

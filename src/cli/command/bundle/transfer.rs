@@ -10,10 +10,10 @@ use crate::cli::exit::Exit;
 use crate::cli::project;
 use crate::cli::report::Failure;
 use crate::cli::session::{FetchFlags, with_pipeline};
-use crate::cli::ui::{Output, escape, note};
+use crate::cli::ui::{Output, escape};
 use crate::diag::Code;
 use crate::name::BundleName;
-use crate::pipeline::{Locking, PulledBundle};
+use crate::pipeline::{Locking, PipelineError, PulledBundle};
 
 #[derive(Debug, Args)]
 pub(crate) struct Export {
@@ -63,12 +63,11 @@ pub(super) fn export(context: &Context, args: &Export) -> Result<Exit, Failure> 
             exported.root.version(),
             exported.root.fingerprint()
         ))?;
-        note(&format!(
+        out.note(&format!(
             "wrote `{}`, {} bytes; `ordain bundle import` takes it in",
             escape(&args.output.display().to_string()),
             exported.bytes
-        ));
-        Ok(())
+        ))
     })?;
     out.flush()?;
     Ok(Exit::Success)
@@ -86,7 +85,7 @@ pub(super) fn import(context: &Context, args: &Import) -> Result<Exit, Failure> 
     let mut out = Output::stdout();
     with_pipeline(context, &flags, |pipeline| {
         let locking = flags.locking(context, Locking::Update);
-        let imported = pipeline.import(&config, &file, locking)?;
+        let imported = pipeline.import(&config, &file, locking).map_err(carried)?;
         let pulled = &imported.pulled;
         tell_root(
             &mut out,
@@ -100,28 +99,41 @@ pub(super) fn import(context: &Context, args: &Import) -> Result<Exit, Failure> 
         }
         for (name, said) in &imported.said {
             let commit = said.commit.as_ref().map_or("-", |commit| commit.short());
-            note(&format!(
+            out.note(&format!(
                 "bundle {name} is said to be from {} {} {} at {commit}; nobody can check that here",
                 escape(&said.git),
                 escape(&said.reference),
                 escape(&said.path)
-            ));
+            ))?;
         }
         for name in &imported.ignored {
-            note(&format!(
+            out.note(&format!(
                 "bundle {name} of the file is not configured, and was not looked at"
-            ));
+            ))?;
         }
         let policy = &pulled.policy;
-        note(&format!(
+        out.note(&format!(
             "policy of `{}`: {}",
             policy.scope(),
             policy.digest()
-        ));
-        Ok(())
+        ))
     })?;
     out.flush()?;
     Ok(Exit::Success)
+}
+
+/// Bytes that nobody signed were changed on the way here, and are right where they come from.
+fn carried(error: PipelineError) -> Failure {
+    let is_changed =
+        matches!(&error, PipelineError::Verify { error, .. } if error.is_damage());
+    let failure = Failure::from(error);
+    if is_changed {
+        failure.hint(
+            "carry the file over again, and compare its SHA-256 on both sides; if they agree, `ordain bundle verify` where it was exported",
+        )
+    } else {
+        failure
+    }
 }
 
 /// One line: what this import changed.

@@ -7,7 +7,7 @@ use crate::cli::exit::Exit;
 use crate::cli::report::Failure;
 use crate::cli::session::{FetchFlags, with_pipeline};
 use crate::cli::trust_flags::TrustFlags;
-use crate::cli::ui::{Output, note};
+use crate::cli::ui::Output;
 use crate::diag::Code;
 use crate::digest::Sha256Digest;
 use crate::pipeline::{Anchored, Confirmation};
@@ -56,9 +56,9 @@ pub(super) fn run(context: &Context, args: &Confirm) -> Result<Exit, Failure> {
 fn say(out: &mut Output, known: &Anchored) -> Result<(), Failure> {
     out.line(&format!("root: confirmed {}", known.fingerprint))?;
     if known.confirmation == Confirmation::Confirmed {
-        note(
+        out.note(
             "on this machine only; for everyone who uses this configuration, add under `trust` in `ordain.yaml`:",
-        );
+        )?;
         out.line(&format!("fingerprint: \"{}\"", known.fingerprint))?;
     }
     Ok(())
