@@ -24,6 +24,13 @@ pub struct Shortfall {
     pub missing: Vec<PrincipalName>,
 }
 
+impl Shortfall {
+    /// What makes `signature` agree with the threshold.
+    pub(super) fn plural(&self) -> &'static str {
+        if self.threshold == 1 { "" } else { "s" }
+    }
+}
+
 /// The keys whose signatures over an envelope are valid: at most one per principal.
 #[derive(Debug)]
 pub(super) struct ValidSignatures {
