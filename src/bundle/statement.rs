@@ -5,9 +5,10 @@ use std::collections::BTreeMap;
 use std::num::NonZeroU64;
 
 use jiff::Timestamp;
+use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
-use super::{BundlePath, ENVELOPE_FILE};
+use super::{BundlePath, ENVELOPE_FILE, PathError};
 use crate::diag::{Code, plain_words};
 use crate::digest::Sha256Digest;
 use crate::json::{self, DocumentError, JsonError, MAX_SAFE_INTEGER, StrictValue};
@@ -162,6 +163,12 @@ pub struct Statement {
     pub predicate: Predicate,
 }
 
+/// A file and its digest.
+type Subject = (BundlePath, Sha256Digest);
+
+/// Subjects from which on names are linted on all cores.
+const PARALLEL_SUBJECTS: usize = 512;
+
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct StatementV1<'a> {
@@ -177,7 +184,8 @@ struct StatementV1<'a> {
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct SubjectV1<'a> {
-    name: BundlePath,
+    #[serde(borrow)]
+    name: Cow<'a, str>,
     #[serde(borrow)]
     digest: DigestSetV1<'a>,
 }
@@ -188,6 +196,48 @@ struct SubjectV1<'a> {
 struct DigestSetV1<'a> {
     #[serde(borrow)]
     sha256: Cow<'a, str>,
+}
+
+/// Checks names and digests, on all cores where they are many. The results keep their order, so that the first defect is told.
+fn read_subjects(subjects: &[SubjectV1<'_>]) -> Vec<Result<Subject, StatementError>> {
+    if subjects.len() < PARALLEL_SUBJECTS {
+        subjects.iter().map(SubjectV1::read).collect()
+    } else {
+        subjects.par_iter().map(SubjectV1::read).collect()
+    }
+}
+
+/// The subjects by name, which are sorted and stand once each.
+fn sorted(
+    subjects: Vec<Result<Subject, StatementError>>,
+) -> Result<BTreeMap<BundlePath, Sha256Digest>, StatementError> {
+    let mut sorted: Vec<Subject> = Vec::with_capacity(subjects.len());
+    for subject in subjects {
+        let (name, digest) = subject?;
+        if sorted.last().is_some_and(|(last, _)| *last >= name) {
+            return Err(StatementError::Order { name });
+        }
+        if name.as_str() == ENVELOPE_FILE {
+            return Err(StatementError::ListsEnvelope);
+        }
+        sorted.push((name, digest));
+    }
+    Ok(sorted.into_iter().collect())
+}
+
+impl SubjectV1<'_> {
+    fn read(&self) -> Result<Subject, StatementError> {
+        let shape = |message: String| StatementError::Shape {
+            message: plain_words(&message),
+        };
+        let name = self
+            .name
+            .parse()
+            .map_err(|error: PathError| shape(error.to_string()))?;
+        let digest = Sha256Digest::from_hex(&self.digest.sha256)
+            .map_err(|error| shape(error.to_string()))?;
+        Ok((name, digest))
+    }
 }
 
 impl Statement {
@@ -217,23 +267,7 @@ impl Statement {
             });
         }
         let predicate = serde_json::from_value(wire.predicate.0).map_err(shape)?;
-        let mut subjects = BTreeMap::new();
-        for SubjectV1 { name, digest } in wire.subject {
-            if subjects
-                .last_key_value()
-                .is_some_and(|(last, _)| *last >= name)
-            {
-                return Err(StatementError::Order { name });
-            }
-            if name.as_str() == ENVELOPE_FILE {
-                return Err(StatementError::ListsEnvelope);
-            }
-            let digest =
-                Sha256Digest::from_hex(&digest.sha256).map_err(|error| StatementError::Shape {
-                    message: plain_words(&error.to_string()),
-                })?;
-            subjects.insert(name, digest);
-        }
+        let subjects = sorted(read_subjects(&wire.subject))?;
         let statement = Self {
             subjects,
             predicate,
@@ -285,15 +319,18 @@ impl Statement {
         let shape = |error: serde_json::Error| StatementError::Shape {
             message: plain_words(&error.to_string()),
         };
-        let subject = |(name, digest): (&BundlePath, &Sha256Digest)| SubjectV1 {
-            name: name.clone(),
-            digest: DigestSetV1 {
-                sha256: digest.to_hex().into(),
-            },
-        };
         let wire = StatementV1 {
             kind: STATEMENT_TYPE.into(),
-            subject: self.subjects.iter().map(subject).collect(),
+            subject: self
+                .subjects
+                .iter()
+                .map(|(name, digest)| SubjectV1 {
+                    name: name.as_str().into(),
+                    digest: DigestSetV1 {
+                        sha256: digest.to_hex().into(),
+                    },
+                })
+                .collect(),
             predicate_type: PREDICATE_TYPE.into(),
             predicate: StrictValue(serde_json::to_value(&self.predicate).map_err(shape)?),
         };

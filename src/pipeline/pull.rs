@@ -112,18 +112,13 @@ impl Pipeline<'_> {
         let _guard = self.lock()?;
         let gathered = self.gather(config, locking, purpose)?;
         self.keep(&gathered.pulled.bundles)?;
-        // What is taken as it was locked changes nothing of the lockfile, not even its white space or the root's version.
-        if locking != Locking::Locked {
-            next_lockfile(config, &gathered.pulled.bundles).store(&lock_path(config))?;
-        }
-        if let Err(error) = self.raise_marks_of(&gathered) {
-            // What is active without a mark would be refused by every later step that cannot write one either: a full disk
-            // must not take the old bundles away as well. Where even this fails, the next pull ends what this one began.
-            if locking != Locking::Locked {
-                let _ = gathered.lock.put_back(&lock_path(config));
-            }
-            return Err(error);
-        }
+        activate(
+            config,
+            locking,
+            &gathered.lock,
+            &gathered.pulled.bundles,
+            || self.raise_marks_of(&gathered),
+        )?;
         Ok(gathered.pulled)
     }
 
@@ -303,12 +298,33 @@ impl Pipeline<'_> {
     }
 }
 
+/// Steps 5 and 6 of a pull: the lockfile is replaced, where it is not to stay as it is, and the marks rise.
+pub(super) fn activate(
+    config: &Config,
+    locking: Locking,
+    before: &Lockfile,
+    bundles: &[PulledBundle],
+    raise: impl FnOnce() -> Result<(), PipelineError>,
+) -> Result<(), PipelineError> {
+    // What is taken as it was locked changes nothing of the lockfile, not even its white space or the root's version.
+    if locking == Locking::Locked {
+        return raise();
+    }
+    let path = lock_path(config);
+    next_lockfile(config, bundles).store(&path)?;
+    raise().inspect_err(|_| {
+        // What is active without a mark would be refused by every later step that cannot write one either: a full disk
+        // must not take the old bundles away as well. Where even this fails, the next pull ends what this one began.
+        let _ = before.put_back(&path);
+    })
+}
+
 pub(super) fn lock_path(config: &Config) -> PathBuf {
     config.base().join(LOCK_FILE)
 }
 
 /// What step 5 of a pull writes.
-pub(super) fn next_lockfile(config: &Config, bundles: &[PulledBundle]) -> Lockfile {
+fn next_lockfile(config: &Config, bundles: &[PulledBundle]) -> Lockfile {
     let entry = |(source, pulled): (&BundleSource, &PulledBundle)| {
         (source.name.clone(), locked(source, pulled))
     };

@@ -30,7 +30,7 @@ use crate::trust::{
 
 use super::bring::high_water;
 use super::error::PipelineError;
-use super::pull::{Purpose, lock_path, next_lockfile};
+use super::pull::{Purpose, activate, lock_path};
 use super::roots::root_files;
 use super::walk::Fetched;
 use super::{Locking, Network, Pipeline, Pulled, PulledBundle, effective};
@@ -212,10 +212,9 @@ impl Pipeline<'_> {
         {
             store.insert(&bundle.payload(), bundle.fetched())?;
         }
-        if locking != Locking::Locked {
-            next_lockfile(config, &bundles).store(&lock_path(config))?;
-        }
-        here.raise_marks(&bundles, &root, &state, now)?;
+        activate(config, locking, &lock, &bundles, || {
+            here.raise_marks(&bundles, &root, &state, now)
+        })?;
         Ok(Imported {
             pulled: Pulled {
                 bundles,

@@ -173,7 +173,10 @@ impl Pipeline<'_> {
         keeping: Keeping,
     ) -> Result<Trusted, PipelineError> {
         let (pinned, confirmation) = self.fingerprint(trust, state)?;
-        let mut walk = self.known(trust, pinned, now)?;
+        let mut walk = None;
+        let result = self.known(&mut walk, trust, pinned, keeping, now);
+        self.put_in_force(walk.as_ref(), state, keeping, now)?;
+        result?;
         let known = walk.as_ref().map(|walk| walk.last().version());
         let seen_of = |fingerprint: &Sha256Digest| {
             let of_machine = state.root_version(fingerprint).unwrap_or(0);
@@ -201,10 +204,7 @@ impl Pipeline<'_> {
         };
         if let Some((place, fetched)) = found {
             let result = self.follow(&mut walk, pinned, &place, &fetched, keeping, now);
-            // What was verified before a bad root is in force.
-            if let Some(walk) = walk.as_ref().filter(|_| keeping == Keeping::Keep) {
-                self.raise_root(walk.last(), state, now)?;
-            }
+            self.put_in_force(walk.as_ref(), state, keeping, now)?;
             result?;
         }
         let Some(walk) = walk else {
@@ -248,13 +248,16 @@ impl Pipeline<'_> {
         }
     }
 
-    /// Step 2; none where not even the first root is here.
+    /// Step 2; the walk does not begin where not even the first root is here. Those of the directory are kept too, so that
+    /// whoever takes one out of it again, a revocation with it, takes nothing back.
     fn known(
         &self,
+        walk: &mut Option<Walk>,
         trust: &TrustSource,
         pinned: Option<Sha256Digest>,
+        keeping: Keeping,
         now: Timestamp,
-    ) -> Result<Option<Walk>, PipelineError> {
+    ) -> Result<(), PipelineError> {
         let limits = self.limits;
         let kept_of = |fingerprint| KeptRoots::new(&self.directories.state, &fingerprint);
         let dir = trust.dir.as_deref().unwrap_or(&trust.base);
@@ -271,26 +274,30 @@ impl Pipeline<'_> {
                 .and_then(|bytes| Walk::begin(&bytes, pinned, limits).ok()),
             (None, None) => None,
         };
-        let Some(mut walk) = begun else {
-            return Ok(None);
+        let Some(begun) = begun else {
+            return Ok(());
         };
-        let kept = kept_of(walk.last().fingerprint());
+        let walk = walk.insert(begun);
+        let kept_roots = kept_of(walk.last().fingerprint());
         let mut files = files.iter().skip(1);
         loop {
             let version = walk.chain.next_version();
-            let kept = kept.load(version, limits)?;
+            let kept = kept_roots.load(version, limits)?;
             match (files.next(), kept) {
                 (Some(bytes), kept) => {
                     let before = walk.chain.clone();
                     walk.step(bytes, limits)
                         .map_err(in_directory(dir, version))?;
-                    if let Some(kept) = kept {
-                        self.refuse_twins(&walk, before, version, &kept, now)
+                    if let Some(kept) = &kept {
+                        self.refuse_twins(walk, before, version, kept, now)
                             .map_err(in_directory(dir, version))?;
+                    }
+                    if keeping == Keeping::Keep && kept.as_ref() != Some(bytes) {
+                        kept_roots.keep(version, bytes)?;
                     }
                 }
                 (None, Some(bytes)) if walk.step(&bytes, limits).is_ok() => {}
-                (None, _) => return Ok(Some(walk)),
+                (None, _) => return Ok(()),
             }
         }
     }
@@ -396,6 +403,20 @@ impl Pipeline<'_> {
         let missing = walk.chain.next_version();
         match fetched.last_key_value() {
             Some((last, _)) if *last > missing => Err(label(missing)(RootError::Gap { missing })),
+            _ => Ok(()),
+        }
+    }
+
+    /// What was verified is in force, whatever was refused after it.
+    fn put_in_force(
+        &self,
+        walk: Option<&Walk>,
+        state: &State,
+        keeping: Keeping,
+        now: Timestamp,
+    ) -> Result<(), PipelineError> {
+        match walk {
+            Some(walk) if keeping == Keeping::Keep => self.raise_root(walk.last(), state, now),
             _ => Ok(()),
         }
     }

@@ -352,6 +352,34 @@ fn a_revocation_is_in_force_when_its_root_is_whatever_becomes_of_the_pull() {
 }
 
 #[test]
+fn a_revocation_in_the_trust_directory_outlives_its_file() {
+    let (world, _) = world();
+    roots::trust(&world, "app", "dir: ../trust, FP");
+    world.pull("app", &[]).success();
+    let directory = world.env.work().join("trust");
+    let alice = roots::key("alice").public().id();
+    rotate(&directory, 1, &["bob"], |root| {
+        root.revoked.keys.extend([alice])
+    });
+    // Even where a later file is not a root at all.
+    fs::write(roots::file(&directory, 3), "{").unwrap();
+    fails(&world.eval("app", &["--frozen"]), 3, "E-TRUST-003");
+    assert_eq!(root_version(&world), Some(2));
+    // Whoever checks out an older branch, or takes the files away, takes nothing back.
+    fs::remove_file(roots::file(&directory, 2)).unwrap();
+    fs::remove_file(roots::file(&directory, 3)).unwrap();
+    for command in [
+        &["bundle", "pull"][..],
+        &["eval", "--frozen", "read_x.json"],
+    ] {
+        fails(&world.env.ordain_in("app", command), 3, "E-TRUST-009");
+    }
+    // Without what was kept, the mark says that something is missing.
+    fs::remove_dir_all(kept(&world)).unwrap();
+    fails(&world.pull("app", &[]), 3, "E-TRUST-049");
+}
+
+#[test]
 fn a_walk_over_new_keys_and_thresholds_needs_both_sides_at_every_step() {
     let (world, published) = world();
     let two = |root: &mut ordain::trust::RootDocument| {

@@ -117,6 +117,6 @@ fn a_rotation_onto_a_full_disk_writes_no_root_or_a_whole_one() {
             },
         );
         assert!(survey.failures > 0, "{survey:?}");
-        assert!(survey.codes.contains("E-CONFIG-005"), "{survey:?}");
+        assert!(survey.codes.contains("E-CONFIG-010"), "{survey:?}");
     }
 }
