@@ -139,7 +139,9 @@ pub(crate) fn public(
 pub(crate) fn private(env: &Environment, path: &Path) -> Result<SecretKey, Failure> {
     let name = shown(path);
     let text = read_secret(path, &name)?;
-    warn_if_shared(path);
+    if text.contains("PRIVATE KEY-----") {
+        warn_if_shared(path);
+    }
     parse(env, &text, &name)
 }
 

@@ -96,6 +96,12 @@ pub(crate) fn escape(text: &str) -> String {
         .replace("\\\\", "\\")
 }
 
+/// A number of things, such as `1 file` or `2 files`.
+pub(crate) fn counted(count: usize, what: &str) -> String {
+    let plural = if count == 1 { "" } else { "s" };
+    format!("{count} {what}{plural}")
+}
+
 /// JSON with every character escaped that could steer a terminal: `serde_json` escapes only those below U+0020.
 pub(crate) fn printable_json(json: String) -> String {
     let steers = |character: char| {

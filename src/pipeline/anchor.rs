@@ -10,6 +10,7 @@ use crate::digest::Sha256Digest;
 use crate::source::roots::KeptRoots;
 use crate::source::state::{self, Equivocation, Said, State};
 use crate::source::{GitUrl, InsecureHttp};
+use crate::trust::RootChain;
 
 /// A fingerprint, and where it comes from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -95,25 +96,46 @@ impl Pipeline<'_> {
         }
     }
 
-    /// The bytes of the roots that are here, the first ones first: of the trust directory, else those kept of earlier walks.
-    /// Nothing is verified.
+    /// The bytes of the roots that are here, the first ones first: of the trust directory, then those kept of earlier walks.
+    /// A kept one counts where it follows those before it; those of the directory are not verified.
     ///
     /// # Errors
-    /// As [`root_files`], and [`PipelineError::FingerprintNeeded`] where there is neither directory nor fingerprint.
+    /// As [`root_files`], [`PipelineError::FingerprintNeeded`] where there is neither directory nor fingerprint, and
+    /// [`PipelineError::RootOffline`] where none is here and a repository has them.
     pub fn root_files(&self, trust: &TrustSource) -> Result<Vec<Vec<u8>>, PipelineError> {
-        if let Some(dir) = &trust.dir {
-            return root_files(dir, self.limits);
+        let limits = self.limits;
+        let pinned = self.anchored(trust)?.map(|known| known.fingerprint);
+        let mut files = match (&trust.dir, pinned) {
+            (Some(dir), _) => root_files(dir, limits)?,
+            (None, Some(_)) => Vec::new(),
+            (None, None) => return Err(PipelineError::FingerprintNeeded),
+        };
+        let kept_of = |fingerprint| KeptRoots::new(&self.directories.state, &fingerprint);
+        if let (true, Some(fingerprint)) = (files.is_empty(), pinned) {
+            files.extend(kept_of(fingerprint).load(1, limits)?);
         }
-        let known = self
-            .anchored(trust)?
-            .ok_or(PipelineError::FingerprintNeeded)?;
-        let kept = KeptRoots::new(&self.directories.state, &known.fingerprint);
-        let mut files = Vec::new();
-        for version in (1..).take(self.limits.roots) {
-            match kept.load(version, self.limits)? {
-                Some(bytes) => files.push(bytes),
-                None => break,
+        let Some((first, later)) = files.split_first() else {
+            return match &trust.repository {
+                Some(_) => Err(PipelineError::RootOffline),
+                None => Ok(files),
+            };
+        };
+        let begun = RootChain::begin(first, pinned, limits).and_then(|mut chain| {
+            later
+                .iter()
+                .try_for_each(|bytes| chain.step(bytes, limits))?;
+            Ok(chain)
+        });
+        // Whoever looks at a directory that does not stand is told by the walk what is wrong with it.
+        let Ok(mut chain) = begun else {
+            return Ok(files);
+        };
+        let kept = kept_of(chain.last().fingerprint());
+        while let Some(bytes) = kept.load(chain.next_version(), limits)? {
+            if chain.step(&bytes, limits).is_err() {
+                break;
             }
+            files.push(bytes);
         }
         Ok(files)
     }

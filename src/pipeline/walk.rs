@@ -20,7 +20,7 @@ use jiff::Timestamp;
 use super::anchor::anchor_name;
 use super::bring::parse_ref;
 use super::error::PipelineError;
-use super::roots::{Confirmation, Trusted, in_directory, in_file, root_files};
+use super::roots::{Confirmation, Trusted, in_directory, in_file, root_files, trust_root};
 use super::{Network, Pipeline};
 use crate::bundle::Limits;
 use crate::clock::Clock;
@@ -104,6 +104,22 @@ impl Pipeline<'_> {
         let state = State::load(&self.directories.state)?;
         let now = self.now(&state)?;
         self.walk(trust, &state, now, 0, Reach::Here, Keeping::Look)
+    }
+
+    /// The last root of the trust directory alone, whatever this machine kept of earlier walks.
+    ///
+    /// # Errors
+    /// [`PipelineError`].
+    pub fn trusted_in(&self, dir: &Path, trust: &TrustSource) -> Result<Trusted, PipelineError> {
+        let state = State::load(&self.directories.state)?;
+        let now = self.now(&state)?;
+        let (pinned, confirmation) = self.fingerprint(trust, &state)?;
+        let fingerprint = pinned.ok_or(PipelineError::FingerprintNeeded)?;
+        Ok(Trusted {
+            root: trust_root(dir, fingerprint, now, self.limits)?,
+            advanced_from: None,
+            confirmation,
+        })
     }
 
     /// The newest trust root that its repository holds, where there is one. It is looked at, not put in force.

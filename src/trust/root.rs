@@ -69,7 +69,7 @@ pub enum RootError {
         limit: usize,
     },
     /// Too few of a root role's members signed.
-    #[error("trust root {version} has {} of the {} signatures that the `root` role of version {by} requires", shortfall.signed.len(), shortfall.threshold)]
+    #[error("trust root {version} has {} of the {} signature{} that the `root` role of version {by} requires", shortfall.signed.len(), shortfall.threshold, shortfall.plural())]
     Unsigned {
         /// The root that was signed.
         version: u64,

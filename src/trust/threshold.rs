@@ -26,6 +26,13 @@ pub struct Shortfall {
     pub revoked: Vec<Signer>,
 }
 
+impl Shortfall {
+    /// What makes `signature` agree with the threshold.
+    pub(super) fn plural(&self) -> &'static str {
+        if self.threshold == 1 { "" } else { "s" }
+    }
+}
+
 /// The keys whose signatures over an envelope are valid: at most one per principal.
 #[derive(Debug)]
 pub(super) struct ValidSignatures {

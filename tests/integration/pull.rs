@@ -14,6 +14,7 @@ mod refs;
 mod rollback;
 mod roots;
 mod roots_crash;
+mod roots_shown;
 mod several;
 mod signing;
 mod stream;

@@ -1,6 +1,7 @@
 //! The life of a trust root: rotated, signed on several machines, revoked, compared.
 
 mod disaster;
+mod manual;
 
 use std::path::PathBuf;
 
@@ -414,6 +415,14 @@ fn differences_are_shown_in_text_and_as_json() {
     assert_eq!(
         json,
         serde_json::json!({"format_version": 1, "from": 2, "to": 3, "differences": [range]})
+    );
+    let missing = show("9");
+    fails(&missing, 2, "E-CONFIG-001");
+    assert!(
+        missing
+            .stderr
+            .contains("there is no trust root 9; the last is 3"),
+        "{missing}"
     );
     for bad in ["1", "0..2", "4", "x"] {
         assert_eq!(show(bad).status, Some(2), "{bad}");

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use super::FORMAT_VERSION;
 use crate::cli::project::whole_second;
 use crate::cli::report::Failure;
-use crate::cli::ui::{Output, escape, printable_json};
+use crate::cli::ui::{Output, counted, escape, printable_json};
 use crate::clock::roughly;
 use crate::pipeline::{Explained, Explanation, Outcome, StepFact};
 use crate::trust::{Contrast, Fact, Fixer, Tally};
@@ -300,9 +300,4 @@ fn tally(tally: &Tally) -> String {
         tally.members,
         signers.join(", ")
     )
-}
-
-fn counted(count: usize, what: &str) -> String {
-    let plural = if count == 1 { "" } else { "s" };
-    format!("{count} {what}{plural}")
 }

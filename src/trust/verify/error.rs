@@ -24,7 +24,7 @@ pub enum VerifyError {
     #[error("the trust root has no publisher")]
     NoPublisher,
     /// No role has enough signatures.
-    #[error("the bundle has {} of the {} signatures that role `{}` requires", .0.signed.len(), .0.threshold, .0.role)]
+    #[error("the bundle has {} of the {} signature{} that role `{}` requires", .0.signed.len(), .0.threshold, .0.plural(), .0.role)]
     Threshold(Box<Shortfall>),
     /// Signed as something else.
     #[error("the signed payload's type is `{}`, not `{STATEMENT_PAYLOAD_TYPE}`", found.escape_debug())]

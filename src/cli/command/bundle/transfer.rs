@@ -124,8 +124,7 @@ pub(super) fn import(context: &Context, args: &Import) -> Result<Exit, Failure> 
 
 /// Bytes that nobody signed were changed on the way here, and are right where they come from.
 fn carried(error: PipelineError) -> Failure {
-    let is_changed =
-        matches!(&error, PipelineError::Verify { error, .. } if error.is_damage());
+    let is_changed = matches!(&error, PipelineError::Verify { error, .. } if error.is_damage());
     let failure = Failure::from(error);
     if is_changed {
         failure.hint(

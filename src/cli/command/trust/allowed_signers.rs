@@ -4,14 +4,14 @@ use std::path::{Path, PathBuf};
 
 use clap::{Args, Subcommand};
 
-use super::Context;
+use super::{Context, Place, RootsFlags, Scope};
 use crate::cli::exit::Exit;
 use crate::cli::keyfile;
 use crate::cli::report::Failure;
 use crate::cli::ui::{Output, escape, note};
 use crate::diag::Code;
 use crate::trust::{
-    AllowedSigners, MAX_ALLOWED_SIGNERS_BYTES, RootError, SignatureNamespaces,
+    AllowedSigners, MAX_ALLOWED_SIGNERS_BYTES, RootDocument, RootError, SignatureNamespaces,
     read_allowed_signers, write_allowed_signers,
 };
 
@@ -26,9 +26,8 @@ pub(crate) enum Command {
 
 #[derive(Debug, Args)]
 pub(crate) struct Export {
-    /// The directory of the roots; that of the configuration where none is given.
-    #[arg(long, value_name = "DIR")]
-    dir: Option<PathBuf>,
+    #[command(flatten)]
+    roots: RootsFlags,
     /// What the keys may sign, such as git,bundle@ordain.dev; anything where none is given.
     #[arg(long, value_name = "NAMES")]
     namespaces: Option<SignatureNamespaces>,
@@ -45,14 +44,12 @@ pub(super) fn run(context: &Context, command: &Command) -> Result<Exit, Failure>
     let mut out = Output::stdout();
     match command {
         Command::Export(args) => {
-            let trust = super::place(context, args.dir.as_deref(), None)?;
-            let last = super::drafts(context, &trust)?.pop();
-            let last = last.ok_or(RootError::Missing)?;
-            let text = write_allowed_signers(last.document(), args.namespaces.as_ref());
+            let (document, checked) = keys_of(context, &args.roots.place(context)?)?;
+            let text = write_allowed_signers(&document, args.namespaces.as_ref());
             out.raw(text.as_bytes())?;
             note(&format!(
-                "the keys of trust root {}; `ordain trust verify` checks that root",
-                last.document().version
+                "the keys of trust root {}{checked}",
+                document.version
             ));
         }
         Command::Import(args) => {
@@ -63,6 +60,21 @@ pub(super) fn run(context: &Context, command: &Command) -> Result<Exit, Failure>
     }
     out.flush()?;
     Ok(Exit::Success)
+}
+
+/// The root whose keys are meant, and what is to be said of it.
+fn keys_of(context: &Context, place: &Place) -> Result<(RootDocument, &'static str), Failure> {
+    match place.scope {
+        // SECURITY: what Git and ssh-keygen will believe is no root that only lies there.
+        Scope::InForce => Ok((place.trusted(context)?.root.document().clone(), "")),
+        Scope::Directory(_) => {
+            let last = place.drafts(context)?.pop().ok_or(RootError::Missing)?;
+            Ok((
+                last.document().clone(),
+                "; `ordain trust verify` checks that root",
+            ))
+        }
+    }
 }
 
 /// Reads a file; says on standard error what was left out. Nobody at all is an error.

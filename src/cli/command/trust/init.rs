@@ -23,7 +23,7 @@ pub(crate) struct Init {
     dir: PathBuf,
     #[command(flatten)]
     people: People,
-    /// How many principals must sign the next root, and bundles of --namespace.
+    /// How many principals must sign each root, this one included, and bundles of --namespace.
     #[arg(long)]
     threshold: NonZeroU32,
     /// How long this root counts, such as 1y.
@@ -68,12 +68,16 @@ pub(super) fn run(context: &Context, args: &Init) -> Result<Exit, Failure> {
     let standings = draft.standings(None);
     let name = ui::escape(&file.display().to_string());
     for standing in &standings {
-        ui::note(&format!(
-            "wrote `{name}`, signed by {} of the {} it needs",
-            standing.signed.len(),
-            standing.threshold
-        ));
+        let (signed, needed) = (standing.signed.len(), standing.threshold);
+        // More than are needed are not some of those needed.
+        let enough = if signed > needed as usize {
+            format!("{signed}; it needs {needed}")
+        } else {
+            format!("{signed} of the {needed} it needs")
+        };
+        ui::note(&format!("wrote `{name}`, signed by {enough}"));
     }
+    super::note_uncounted(draft.envelope().keyids(), draft.document(), None);
     super::note_incomplete(&file, &standings);
     if draft.document().publishers().next().is_none() {
         ui::note("hint: nobody may publish a bundle yet; give `--namespace` or `--publisher`");

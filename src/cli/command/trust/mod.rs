@@ -9,27 +9,28 @@ use clap::{Args, Subcommand};
 
 use super::Context;
 use crate::atomic::{self, Access};
-use crate::bundle::Limits;
 use crate::cli::exit::Exit;
 use crate::cli::keyfile::{KEY_HELP, KeyArg};
 use crate::cli::report::Failure;
-use crate::cli::session::{FetchFlags, with_pipeline};
 use crate::cli::ui::Output;
-use crate::cli::{keyfile, project, ui};
-use crate::config::{FirstUse, TrustSource};
+use crate::cli::{keyfile, ui};
 use crate::diag::Code;
-use crate::digest::Sha256Digest;
 use crate::name::{Namespace, PrincipalName, RoleName};
-use crate::trust::{GitRequirement, KeyHolder, PublicKey, RootDraft, RootStanding, root_drafts};
+use crate::trust::{
+    GitRequirement, KeyHolder, KeyId, Principal, PublicKey, RootDocument, RootDraft, RootStanding,
+};
 
 mod allowed_signers;
 mod confirm;
 mod init;
+mod place;
 mod revoke;
 mod rotate;
 mod show;
 mod sign;
 mod verify;
+
+use place::{Place, RootsFlags, Scope};
 
 /// `ordain trust …`
 #[derive(Debug, Subcommand)]
@@ -254,34 +255,6 @@ impl<T: FromStr<Err: std::fmt::Display>> FromStr for Filling<T> {
     }
 }
 
-/// Where trust begins: the directory and fingerprint given, else what the configuration says.
-fn place(
-    context: &Context,
-    dir: Option<&Path>,
-    fingerprint: Option<Sha256Digest>,
-) -> Result<TrustSource, Failure> {
-    let mut trust = match dir {
-        Some(dir) => TrustSource {
-            dir: Some(context.env.resolve(dir)),
-            fingerprint: None,
-            repository: None,
-            base: context.env.current.clone(),
-            first_use: FirstUse::Refused,
-        },
-        None => project::config(context)?.trust,
-    };
-    trust.fingerprint = fingerprint.or(trust.fingerprint);
-    Ok(trust)
-}
-
-/// The roots that are here: of the trust directory, and of earlier walks.
-fn drafts(context: &Context, trust: &TrustSource) -> Result<Vec<RootDraft>, Failure> {
-    let files = with_pipeline(context, &FetchFlags::default(), |pipeline| {
-        Ok(pipeline.root_files(trust)?)
-    })?;
-    Ok(root_drafts(&files, &Limits::default())?)
-}
-
 /// Writes a root that must not be there yet; its file.
 fn create(dir: &Path, draft: &RootDraft) -> Result<PathBuf, Failure> {
     let file = dir.join(format!("{}.root.json", draft.document().version));
@@ -340,5 +313,32 @@ fn note_incomplete(file: &Path, standings: &[RootStanding]) {
             "hint: it does not count until the others have run `ordain trust sign {}`; keep it from consumers until then",
             ui::escape(&file.display().to_string())
         ));
+    }
+}
+
+/// Says whose signatures are no use: those of principals who are in neither `root` role. `named` are the keys that signed.
+fn note_uncounted(
+    named: impl IntoIterator<Item = KeyId>,
+    document: &RootDocument,
+    previous: Option<&RootDocument>,
+) {
+    let asked: Vec<&RootDocument> = previous.into_iter().chain([document]).collect();
+    let versions: Vec<String> = asked.iter().map(|root| root.version.to_string()).collect();
+    let versions = versions.join(" or ");
+    for keyid in named {
+        let is_of = |principal: &Principal| principal.keys.iter().any(|key| key.id() == keyid);
+        let mut owners = asked.iter().flat_map(|root| &root.principals);
+        let Some((name, _)) = owners.find(|(_, principal)| is_of(principal)) else {
+            continue;
+        };
+        let is_member = |root: &&RootDocument| {
+            let role = root.roles.get(&RoleName::Root);
+            role.is_some_and(|role| role.principals.contains(name))
+        };
+        if !asked.iter().any(is_member) {
+            ui::note(&format!(
+                "warning: the signature of {name} does not count by trust root {versions}: {name} is not in the role `root` there"
+            ));
+        }
     }
 }

@@ -1,11 +1,9 @@
 //! `ordain trust revoke`: a rotation that revokes one thing, and changes nothing else.
 
-use std::path::PathBuf;
-
 use clap::Args;
 
 use super::rotate::{self, parse_revisions};
-use super::{Context, SigningKeys};
+use super::{Context, RootsFlags, SigningKeys};
 use crate::cli::exit::Exit;
 use crate::cli::keyfile::KeyArg;
 use crate::cli::project;
@@ -27,9 +25,8 @@ pub(crate) struct Revoke {
     /// The revisions of a bundle to revoke: BUNDLE@EPOCH.FROM-TO.
     #[arg(long, value_name = "BUNDLE@EPOCH.FROM-TO", value_parser = parse_revisions)]
     revisions: Option<RevokedRevisions>,
-    /// The directory of the roots; that of the configuration where none is given.
-    #[arg(long, value_name = "DIR")]
-    dir: Option<PathBuf>,
+    #[command(flatten)]
+    roots: RootsFlags,
     /// How long the next root counts, such as 1y; as long as the last one where none is given.
     #[arg(long)]
     expires: Option<Lifetime>,
@@ -67,10 +64,17 @@ pub(super) fn run(context: &Context, args: &Revoke) -> Result<Exit, Failure> {
         .map(|expires| project::whole_second(expires.after(now)));
     rotate::write(
         context,
-        args.dir.as_deref(),
+        &args.roots,
         &changes,
         expires,
         Renewal::NotAsked,
         &signing.load(context)?,
     )
+    .map_err(|failure| {
+        if failure.code() == Some(Code::ROOT_UNCHANGED) {
+            failure.hint("it is revoked already: `ordain trust show` prints what the last trust root revokes")
+        } else {
+            failure
+        }
+    })
 }

@@ -1,13 +1,13 @@
 //! `ordain trust rotate`: the next root.
 
 use std::num::NonZeroU32;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::str::FromStr;
 
 use clap::Args;
 use jiff::Timestamp;
 
-use super::{Context, Members, People, SigningKeys};
+use super::{Context, Members, People, RootsFlags, SigningKeys};
 use crate::bundle::Limits;
 use crate::cli::exit::Exit;
 use crate::cli::report::Failure;
@@ -24,9 +24,8 @@ use crate::trust::{
 
 #[derive(Debug, Args)]
 pub(crate) struct Rotate {
-    /// The directory of the roots; that of the configuration where none is given.
-    #[arg(long, value_name = "DIR")]
-    dir: Option<PathBuf>,
+    #[command(flatten)]
+    roots: RootsFlags,
     #[command(flatten)]
     signing: SigningKeys,
     /// How long the next root counts, such as 1y.
@@ -43,7 +42,7 @@ pub(crate) struct Rotate {
     /// Remove someone, also from every role. Repeat for each.
     #[arg(long = "remove-principal", value_name = "NAME")]
     removed_principals: Vec<PrincipalName>,
-    /// How many members of the role root must sign the root after the next.
+    /// How many members of the role root must sign roots from the next one on: the next itself too.
     #[arg(long, value_name = "N")]
     threshold: Option<NonZeroU32>,
     #[command(flatten)]
@@ -125,8 +124,14 @@ pub(super) fn run(context: &Context, args: &Rotate) -> Result<Exit, Failure> {
     };
     let now = context.env.clock.now();
     let expires = project::whole_second(args.expires.after(now));
-    let dir = args.dir.as_deref();
-    write(context, dir, &changes, Some(expires), renewal, &keys)
+    write(
+        context,
+        &args.roots,
+        &changes,
+        Some(expires),
+        renewal,
+        &keys,
+    )
 }
 
 impl Rotate {
@@ -191,13 +196,13 @@ impl Rotate {
 /// Writes the root that follows the last one of the directory.
 pub(super) fn write(
     context: &Context,
-    dir: Option<&Path>,
+    roots: &RootsFlags,
     changes: &[RootChange],
     expires: Option<Timestamp>,
     renewal: Renewal,
     keys: &[Box<dyn KeyHolder>],
 ) -> Result<Exit, Failure> {
-    let trust = super::place(context, dir, None)?;
+    let trust = roots.place(context)?.trust;
     let dir = trust.dir.ok_or_else(|| {
         Failure::new(
             Code::USAGE,
@@ -221,6 +226,8 @@ pub(super) fn write(
     for difference in diff_roots(previous, draft.document()) {
         ui::note(&difference.to_string());
     }
+    let keyids = draft.envelope().keyids();
+    super::note_uncounted(keyids, draft.document(), Some(previous));
     super::note_incomplete(&file, &standings);
     Ok(Exit::Success)
 }

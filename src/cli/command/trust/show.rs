@@ -1,15 +1,14 @@
 //! `ordain trust show`: the last root as it is written, or what differs between two.
 
-use std::path::PathBuf;
 use std::str::FromStr;
 
 use clap::Args;
 
-use super::Context;
+use super::{Context, RootsFlags};
 use crate::cli::exit::Exit;
 use crate::cli::report::Failure;
 use crate::cli::session::{FetchFlags, with_pipeline};
-use crate::cli::ui::Output;
+use crate::cli::ui::{Output, counted};
 use crate::diag::Code;
 use crate::digest::Sha256Digest;
 use crate::name::{Namespace, PrincipalName, RoleName};
@@ -17,9 +16,8 @@ use crate::trust::{RootDraft, RootError, diff_roots};
 
 #[derive(Debug, Args)]
 pub(crate) struct Show {
-    /// The directory of the roots; that of the configuration where none is given.
-    #[arg(long, value_name = "DIR")]
-    dir: Option<PathBuf>,
+    #[command(flatten)]
+    roots: RootsFlags,
     /// Print the fingerprint alone.
     #[arg(long)]
     fingerprint: bool,
@@ -59,8 +57,8 @@ impl FromStr for Between {
 
 /// Runs `ordain trust show`.
 pub(super) fn run(context: &Context, args: &Show) -> Result<Exit, Failure> {
-    let trust = super::place(context, args.dir.as_deref(), None)?;
-    let drafts = super::drafts(context, &trust)?;
+    let place = args.roots.place(context)?;
+    let drafts = place.drafts(context)?;
     let (Some(first), Some(last)) = (drafts.first(), drafts.last()) else {
         return Err(RootError::Missing.into());
     };
@@ -76,7 +74,7 @@ pub(super) fn run(context: &Context, args: &Show) -> Result<Exit, Failure> {
     } else {
         print_root(&mut out, &fingerprint, last)?;
         let anchored = with_pipeline(context, &FetchFlags::default(), |pipeline| {
-            Ok(pipeline.anchored(&trust)?)
+            Ok(pipeline.anchored(&place.trust)?)
         })?;
         if let Some(warning) = anchored.and_then(|known| known.confirmation.warning()) {
             out.line(warning)?;
@@ -102,7 +100,9 @@ fn print_diff(
             Failure::new(Code::USAGE, message).hint("give versions that are there")
         })
     };
-    let differences = diff_roots(version(from)?, version(to)?);
+    // The one that was asked for is the one to miss first.
+    let newer = version(to)?;
+    let differences = diff_roots(version(from)?, newer);
     if json {
         let value = serde_json::json!({
             "format_version": 1,
@@ -113,8 +113,8 @@ fn print_diff(
         return out.line(&serde_json::to_string_pretty(&value).unwrap_or_default());
     }
     out.line(&format!(
-        "trust root {to} against {from}: {} differences",
-        differences.len()
+        "trust root {to} against {from}: {}",
+        counted(differences.len(), "difference")
     ))?;
     for difference in differences {
         out.line(&difference.to_string())?;

@@ -1,5 +1,6 @@
 //! `ordain trust sign`: one more signature on a root, or those of other copies.
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use clap::Args;
@@ -12,7 +13,7 @@ use crate::cli::report::Failure;
 use crate::cli::ui::Output;
 use crate::cli::{keyfile, ui};
 use crate::diag::Code;
-use crate::trust::{RootDraft, RootError, cosign_root, diff_roots};
+use crate::trust::{KeyId, RootDraft, RootError, cosign_root, diff_roots};
 
 /// How several people sign.
 const SEVERAL: &str = "\
@@ -44,6 +45,7 @@ pub(super) fn run(context: &Context, args: &Sign) -> Result<Exit, Failure> {
     let mut draft = read(&file)?;
     let previous = previous(context, args, &file, &draft)?;
     let previous = previous.as_ref().map(RootDraft::document);
+    let before: BTreeSet<KeyId> = draft.envelope().keyids().collect();
     let mut added = 0;
     for copy in &args.copies {
         added += draft.merge(&read(&context.env.resolve(copy))?, previous)?;
@@ -64,10 +66,13 @@ pub(super) fn run(context: &Context, args: &Sign) -> Result<Exit, Failure> {
     super::print_standings(&mut out, &standings)?;
     out.flush()?;
     ui::note(&format!(
-        "added {added} signatures to trust root {}: {}",
+        "added {} to trust root {}: {}",
+        ui::counted(added, "signature"),
         draft.document().version,
         draft.envelope().payload_digest()
     ));
+    let new = draft.envelope().keyids().filter(|id| !before.contains(id));
+    super::note_uncounted(new, draft.document(), previous);
     // Whoever signs should see what.
     for difference in previous.map_or(Vec::new(), |previous| {
         diff_roots(previous, draft.document())

@@ -1,22 +1,18 @@
 //! `ordain trust verify`: the walk from the pinned root to the last one, step by step.
 
-use std::path::PathBuf;
-
 use clap::Args;
 
-use super::Context;
+use super::{Context, RootsFlags};
 use crate::cli::exit::Exit;
 use crate::cli::report::Failure;
-use crate::cli::session::{FetchFlags, with_pipeline};
 use crate::cli::ui::Output;
 use crate::digest::Sha256Digest;
 use crate::trust::RootDraft;
 
 #[derive(Debug, Args)]
 pub(crate) struct Verify {
-    /// The directory of the roots; that of the configuration where none is given.
-    #[arg(long, value_name = "DIR")]
-    dir: Option<PathBuf>,
+    #[command(flatten)]
+    roots: RootsFlags,
     /// The fingerprint of the first root; that of the configuration where none is given.
     #[arg(long)]
     fingerprint: Option<Sha256Digest>,
@@ -24,12 +20,14 @@ pub(crate) struct Verify {
 
 /// Runs `ordain trust verify`.
 pub(super) fn run(context: &Context, args: &Verify) -> Result<Exit, Failure> {
-    let trust = super::place(context, args.dir.as_deref(), args.fingerprint)?;
+    let mut place = args.roots.place(context)?;
+    place.trust.fingerprint = args.fingerprint.or(place.trust.fingerprint);
     let mut out = Output::stdout();
     // What cannot even be read is told by the walk below, which alone decides.
-    let drafts = super::drafts(context, &trust)
+    let drafts = place
+        .drafts(context)
         .ok()
-        .filter(|drafts| is_pinned(drafts, trust.fingerprint))
+        .filter(|drafts| is_pinned(drafts, place.trust.fingerprint))
         .unwrap_or_default();
     let mut previous: Option<&RootDraft> = None;
     for draft in &drafts {
@@ -40,10 +38,7 @@ pub(super) fn run(context: &Context, args: &Verify) -> Result<Exit, Failure> {
         }
         previous = Some(draft);
     }
-    let verdict = with_pipeline(context, &FetchFlags::default(), |pipeline| {
-        Ok(pipeline.trusted(&trust)?)
-    });
-    let trusted = match verdict {
+    let trusted = match place.trusted(context) {
         Ok(trusted) => trusted,
         Err(failure) => {
             out.flush()?;
