@@ -125,9 +125,8 @@ fn signed(
         .git
         .as_deref()
         .ok_or(GitSignatureError::NoEvidence)?;
-    let (bytes, limit) = (evidence.bytes(), limits.evidence_bytes);
-    if bytes > limit {
-        return Err(GitSignatureError::TooLarge { bytes, limit });
+    if let Some(excess) = evidence.excess(limits) {
+        return Err(GitSignatureError::TooLarge(excess));
     }
     let commit = GitCommit::parse(&evidence.commit)?;
     let id = commit.hash.id("commit", &evidence.commit)?;
