@@ -172,6 +172,7 @@ impl Pipeline<'_> {
                     let bundle = without_commit(bundle);
                     let expected = Expectation {
                         name: Some(&source.name),
+                        reference: Some(&source.repository.reference),
                         now,
                         high_water: high_water(&state, &root, &source.name, locked),
                         max_age: source.max_age.map(Lifetime::duration),

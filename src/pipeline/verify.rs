@@ -65,6 +65,7 @@ impl Pipeline<'_> {
         note(Noted::Fetched(&bundle, transfer));
         let expected = Expectation {
             name: configured.map(|source| &source.name),
+            reference: Some(&repository.reference),
             now,
             high_water: configured
                 .and_then(|source| high_water(&state, root, &source.name, locked)),
@@ -124,6 +125,7 @@ impl Pipeline<'_> {
         let state = State::load(&self.directories.state)?;
         let expected = Expectation {
             name,
+            reference: None,
             now: self.now(&state)?,
             high_water: None,
             max_age: None,
