@@ -102,6 +102,7 @@ fn verify_bundle(bencher: Bencher<'_, '_>, files: usize) {
     let (root, fetched) = (root(), bundle(files));
     let expected = Expectation {
         name: None,
+        reference: None,
         now: now(),
         high_water: None,
         max_age: None,

@@ -247,6 +247,7 @@ pub(crate) fn transfer(bytes: &[u8]) -> bool {
         length,
         Path::new("fuzz"),
         &limits,
+        |_| true,
     )) else {
         return false;
     };

@@ -66,6 +66,7 @@ impl Signed {
         let fetched = self.fetched.clone();
         let expected = Expectation {
             name: None,
+            reference: None,
             now: NOW.parse().unwrap(),
             high_water: None,
             max_age: None,

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use super::BundlePath;
+use super::{BundlePath, Limits};
 use crate::digest::CommitId;
 
 /// The signature envelope, the only file that the statement does not list.
@@ -70,6 +70,34 @@ impl GitEvidence {
         let trees = self.trees.iter().map(Vec::len).sum::<usize>();
         self.commit.len() + self.tag.as_ref().map_or(0, Vec::len) + trees
     }
+
+    /// The first limit that the objects pass, if they pass one. Such objects are no evidence, and are not kept.
+    #[must_use]
+    pub fn excess(&self, limits: &Limits) -> Option<Excess> {
+        let tag = self.tag.as_ref().map_or(0, Vec::len);
+        let one = limits.evidence_object_bytes;
+        [
+            ("bytes", self.bytes(), limits.evidence_bytes),
+            ("bytes in the commit", self.commit.len(), one),
+            ("bytes in the tag", tag, one),
+            ("trees", self.trees.len(), limits.evidence_trees),
+        ]
+        .into_iter()
+        .find(|(_, found, limit)| found > limit)
+        .map(|(what, found, limit)| Excess { what, found, limit })
+    }
+}
+
+/// What Git objects have too much of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("{found} {what}, more than the limit of {limit}")]
+pub struct Excess {
+    /// Of what.
+    pub what: &'static str,
+    /// How much there is.
+    pub found: usize,
+    /// How much there may be.
+    pub limit: usize,
 }
 
 /// A bundle's files in memory, every name linted. The bytes that are verified later are these.

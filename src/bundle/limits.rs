@@ -33,6 +33,11 @@ pub struct Limits {
     pub objects: usize,
     /// Bytes of the commit, the tag and the trees that are kept as evidence beside a bundle.
     pub evidence_bytes: usize,
+    /// Bytes of the commit, and of the tag, among them: they are parsed before any signature is checked. A larger one counts
+    /// as no evidence.
+    pub evidence_object_bytes: usize,
+    /// Trees among them, one for each directory above the bundle's.
+    pub evidence_trees: usize,
 }
 
 impl Default for Limits {
@@ -52,6 +57,8 @@ impl Default for Limits {
             object_bytes: 64 << 20,
             objects: 100_000,
             evidence_bytes: 16 << 20,
+            evidence_object_bytes: 1 << 20,
+            evidence_trees: 64,
         }
     }
 }

@@ -10,7 +10,7 @@ mod manifest;
 mod path;
 mod statement;
 
-pub use fetched::{ENVELOPE_FILE, FetchedBundle, GitEvidence, MANIFEST_FILE, Origin};
+pub use fetched::{ENVELOPE_FILE, Excess, FetchedBundle, GitEvidence, MANIFEST_FILE, Origin};
 pub use identity::{BundleIdentity, Signer};
 pub use limits::Limits;
 pub use manifest::Manifest;

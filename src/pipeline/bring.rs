@@ -40,6 +40,7 @@ impl Pipeline<'_> {
         let name = &source.name;
         let expected = Expectation {
             name: Some(name),
+            reference: Some(&source.repository.reference),
             now,
             high_water: high_water(state, root, name, locked),
             max_age: source.max_age.map(Lifetime::duration),

@@ -87,6 +87,7 @@ impl Pipeline<'_> {
         let transfer = Transfer {
             roots,
             bundles: carried,
+            skipped: Vec::new(),
         };
         Ok(Exported {
             bytes: transfer.store(output)?,
@@ -131,7 +132,9 @@ impl Pipeline<'_> {
         file: &Path,
         locking: Locking,
     ) -> Result<Imported, PipelineError> {
-        let transfer = Transfer::load(file, self.limits)?;
+        let transfer = Transfer::load(file, self.limits, |name| {
+            config.bundles.iter().any(|source| source.name == *name)
+        })?;
         let here = Pipeline {
             network: Network::Forbidden,
             ..*self
@@ -169,6 +172,7 @@ impl Pipeline<'_> {
                     let bundle = without_commit(bundle);
                     let expected = Expectation {
                         name: Some(&source.name),
+                        reference: Some(&source.repository.reference),
                         now,
                         high_water: high_water(&state, &root, &source.name, locked),
                         max_age: source.max_age.map(Lifetime::duration),
@@ -224,7 +228,7 @@ impl Pipeline<'_> {
                 confirmation: trusted.confirmation,
             },
             said,
-            ignored: carried.into_iter().map(|carried| carried.name).collect(),
+            ignored: transfer.skipped,
         })
     }
 }

@@ -60,6 +60,7 @@ impl Pipeline<'_> {
         let label = configured.map_or("unnamed", |source| source.name.as_str());
         let expected = Expectation {
             name: configured.map(|source| &source.name),
+            reference: Some(&repository.reference),
             now,
             high_water: configured
                 .and_then(|source| high_water(&state, root, &source.name, locked)),
@@ -142,6 +143,7 @@ impl Pipeline<'_> {
         let state = State::load(&self.directories.state)?;
         let expected = Expectation {
             name,
+            reference: None,
             now: self.now(&state)?,
             high_water: None,
             max_age: None,

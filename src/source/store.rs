@@ -275,9 +275,12 @@ pub(super) fn read_entry(
     // Sizes are checked as a whole before anything is allocated for them.
     let sizes = header.files.iter().map(|(_, size)| *size);
     let git = header.git.iter().flat_map(GitV1::sizes);
-    let git_bytes = git.clone().try_fold(0u64, u64::checked_add);
-    if git_bytes.is_none_or(|bytes| bytes > limits.evidence_bytes as u64) {
-        return Err(damaged("its git objects are too large"));
+    if header
+        .git
+        .as_ref()
+        .is_some_and(|git| !git.is_within(limits))
+    {
+        return Err(damaged("its git objects are too many or too large"));
     }
     let body = sizes
         .chain(header.envelope)
@@ -371,7 +374,7 @@ mod tests {
                 reference: Some("refs/tags/v1".to_owned()),
                 commit: b"tree 1\n".to_vec(),
                 tag: Some(b"object 1\n".to_vec()),
-                trees: vec![b"above".to_vec(), Vec::new()],
+                trees: vec![b"above".to_vec(), b"between".to_vec()],
             })),
         }
     }
@@ -455,6 +458,36 @@ mod tests {
             ..limits
         };
         assert!(store.load(&payload, &small).is_err());
+    }
+
+    #[test]
+    fn git_objects_without_bytes_or_number_are_refused_before_anything_is_read() {
+        let read = |git: &str| {
+            let header =
+                format!("{{\"commit\":null,\"envelope\":null,\"files\":[],\"git\":{git}}}");
+            let entry = format!("{MAGIC}\n{}\n{header}\n", header.len()).into_bytes();
+            let length = entry.len() as u64 + 65;
+            let body = [entry, vec![b'x'; 65]].concat();
+            read_entry(&mut &*body, length, &Limits::default())
+        };
+        let git = |commit: u64, trees: &[u64]| {
+            format!("{{\"reference\":null,\"commit\":{commit},\"tag\":null,\"trees\":{trees:?}}}")
+        };
+        assert!(read(&git(1, &[1; 64])).is_ok());
+        for git in [
+            git(0, &[1; 65]),
+            git(65, &[0]),
+            git(65, &[0; 100_000]),
+            git((1 << 20) + 1, &[]),
+            git(u64::MAX, &[1]),
+        ] {
+            match read(&git) {
+                Err(ReadError::Damaged(reason)) => {
+                    assert_eq!(reason, "its git objects are too many or too large");
+                }
+                _ => panic!("{}", &git[..80.min(git.len())]),
+            }
+        }
     }
 
     #[test]

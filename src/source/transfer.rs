@@ -106,6 +106,8 @@ pub struct Transfer {
     pub roots: Vec<Vec<u8>>,
     /// The bundles, sorted by name.
     pub bundles: Vec<Carried>,
+    /// Bundles that nobody asked for: they were passed over unread.
+    pub skipped: Vec<BundleName>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -182,11 +184,15 @@ impl Transfer {
         json::canonical(&value).map_err(io::Error::other)
     }
 
-    /// Reads a file.
+    /// Reads a file, and of its bundles those that are wanted.
     ///
     /// # Errors
     /// [`TransferError`].
-    pub fn load(path: &Path, limits: &Limits) -> Result<Self, TransferError> {
+    pub fn load(
+        path: &Path,
+        limits: &Limits,
+        wanted: impl Fn(&BundleName) -> bool,
+    ) -> Result<Self, TransferError> {
         let failed = |source| TransferError::Io {
             action: "read",
             path: path.to_owned(),
@@ -198,7 +204,7 @@ impl Transfer {
             return Err(failed(io::Error::other("it is not a plain file")));
         }
         let mut reader = BufReader::with_capacity(256 << 10, file);
-        Self::read(&mut reader, metadata.len(), path, limits)
+        Self::read(&mut reader, metadata.len(), path, limits, wanted)
     }
 
     /// Reads exactly `length` bytes; `path` is for messages.
@@ -210,6 +216,7 @@ impl Transfer {
         length: u64,
         path: &Path,
         limits: &Limits,
+        wanted: impl Fn(&BundleName) -> bool,
     ) -> Result<Self, TransferError> {
         let limit = |what: String| TransferError::Limit {
             path: path.to_owned(),
@@ -278,6 +285,14 @@ impl Transfer {
         }
         for entry in header.bundles {
             let mut part = reader.take(entry.bytes);
+            if !wanted(&entry.name) {
+                let passed = io::copy(&mut part, &mut io::sink());
+                if passed.map_err(|error| broken(error.into()))? != entry.bytes {
+                    return Err(broken(damaged("it is cut short")));
+                }
+                transfer.skipped.push(entry.name);
+                continue;
+            }
             let about = |error| match error {
                 ReadError::Damaged(reason) => damaged(format!("bundle `{}`: {reason}", entry.name)),
                 error => error,

@@ -7,6 +7,7 @@
 
 mod tree;
 
+use std::collections::BTreeSet;
 use std::fmt::Write as _;
 
 use sha2::{Digest as _, Sha256};
@@ -15,6 +16,8 @@ pub(super) use tree::{has_directory, tree_of};
 
 /// Bytes of the longest signature block. Those of ed25519 have some 300.
 const MAX_SIGNATURE: usize = 16 << 10;
+/// Headers of a commit, its parents and merged tags among them.
+const MAX_HEADERS: usize = 256;
 /// How the lines begin with which Git's kinds of signatures do.
 const ARMOURS: [&[u8]; 4] = [
     SSH_ARMOUR,
@@ -37,6 +40,9 @@ pub enum GitObjectError {
     /// A signature block longer than any.
     #[error("the signature in the {0} object is too long")]
     LongSignature(&'static str),
+    /// More headers than any merge needs.
+    #[error("the {0} object has more than {MAX_HEADERS} headers")]
+    ManyHeaders(&'static str),
     /// A signature made over the other of Git's two hashes.
     #[error("the signature in the {0} object is for the other of Git's two hashes")]
     OtherHash(&'static str),
@@ -145,8 +151,11 @@ impl GitCommit {
         let tree = tree.id(b"tree").ok_or_else(malformed)?;
         let hash = tree.hash();
         let mut payload = format!("tree {}\n", tree.to_hex()).into_bytes();
-        let (mut stage, mut signature, mut seen) = (0, None, Vec::new());
-        for header in headers {
+        let (mut stage, mut signature, mut seen) = (0, None, BTreeSet::new());
+        for (index, header) in headers.enumerate() {
+            if index >= MAX_HEADERS {
+                return Err(GitObjectError::ManyHeaders(KIND));
+            }
             let header = header.map_err(|()| malformed())?;
             match (header.key, stage) {
                 (b"parent", 0) => {
@@ -176,8 +185,8 @@ impl GitCommit {
                 }
                 // Git writes one for each merged tag.
                 (b"mergetag", _) => {}
-                (key, _) if seen.contains(&key) => return Err(malformed()),
-                (key, _) => seen.push(key),
+                (key, _) if !seen.insert(key) => return Err(malformed()),
+                _ => {}
             }
             payload.extend_from_slice(header.lines);
         }

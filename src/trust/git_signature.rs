@@ -3,7 +3,7 @@
 //! 1. The commit object is read strictly, and its id computed from its bytes.
 //! 2. The tree that Git makes of the bundle's files is computed, and found in the commit, by way of the trees in between: a
 //!    signature says something about these files, and not about others that were fetched with it.
-//! 3. A tag object names itself as its ref does, and points at that commit and nothing else.
+//! 3. A tag is the one that was asked for; its object names itself as its ref does, and points at that commit and nothing else.
 //! 4. The signature is an SSHSIG of the namespace `git`, strictly verified, by a key of the trust root that is not revoked, of
 //!    a member of the bundle's role.
 //!
@@ -24,6 +24,7 @@ use super::root_document::{GitRequirement, RootDocument};
 use super::verified::VerifiedBundle;
 use super::verify::VerifyError;
 use crate::bundle::{FetchedBundle, GitEvidence, Limits, Signer};
+use crate::digest::CommitId;
 use crate::name::RoleName;
 
 pub use error::GitSignatureError;
@@ -87,13 +88,19 @@ pub(super) fn check_git_signature(
     fetched: &FetchedBundle,
     role: &RoleName,
     root: &TrustRoot,
+    asked: Option<&str>,
     limits: &Limits,
 ) -> Result<(), VerifyError> {
     let document = root.document();
     let Some(required) = document.roles.get(role).and_then(|role| role.git_signature) else {
         return Ok(());
     };
-    let check = |object| signed(fetched, object, role, document, limits).map(|_| ());
+    let check = |object| {
+        if let (GitObject::Tag, Some(asked)) = (object, asked) {
+            is_asked_for(fetched.git.as_deref(), asked)?;
+        }
+        signed(fetched, object, role, document, limits).map(|_| ())
+    };
     let found = match required {
         GitRequirement::Commit => check(GitObject::Commit),
         GitRequirement::Tag => check(GitObject::Tag),
@@ -113,6 +120,35 @@ pub(super) fn check_git_signature(
     })
 }
 
+/// The tag is the one that the consumer asks for.
+///
+/// SECURITY: the evidence's own word for its ref is the courier's, or that of whoever pulled it into the store. Were it
+/// believed, the signature of any tag of this commit, such as one of a candidate, would pass for the release's.
+fn is_asked_for(evidence: Option<&GitEvidence>, asked: &str) -> Result<(), GitSignatureError> {
+    let found = evidence
+        .ok_or(GitSignatureError::NoEvidence)?
+        .reference
+        .as_deref()
+        .ok_or(GitSignatureError::NotATag)?;
+    let reference = if asked.starts_with("refs/") {
+        asked.to_owned()
+    } else if asked == "HEAD" || asked.parse::<CommitId>().is_ok() {
+        return Err(GitSignatureError::NotATag);
+    } else {
+        format!("{TAGS}{asked}")
+    };
+    if found == reference {
+        Ok(())
+    } else if reference.starts_with(TAGS) {
+        Err(GitSignatureError::OtherName {
+            found: shown(found.strip_prefix(TAGS).unwrap_or(found).as_bytes()),
+            reference,
+        })
+    } else {
+        Err(GitSignatureError::NotATag)
+    }
+}
+
 /// Who signed the commit or the tag that the bundle came with.
 fn signed(
     fetched: &FetchedBundle,
@@ -125,9 +161,8 @@ fn signed(
         .git
         .as_deref()
         .ok_or(GitSignatureError::NoEvidence)?;
-    let (bytes, limit) = (evidence.bytes(), limits.evidence_bytes);
-    if bytes > limit {
-        return Err(GitSignatureError::TooLarge { bytes, limit });
+    if let Some(excess) = evidence.excess(limits) {
+        return Err(GitSignatureError::TooLarge(excess));
     }
     let commit = GitCommit::parse(&evidence.commit)?;
     let id = commit.hash.id("commit", &evidence.commit)?;

@@ -1,5 +1,7 @@
 //! Signatures of Git's own, made by the real `git` and `ssh-keygen`, as evidence that a trust root asks for.
 
+mod asked;
+
 use std::path::PathBuf;
 
 use ordain::bundle::Limits;
@@ -532,6 +534,7 @@ impl World {
     ) -> Result<ordain::trust::VerifiedBundle, ordain::trust::VerifyError> {
         let expected = ordain::trust::Expectation {
             name: None,
+            reference: None,
             now: super::support::env::NOW.parse().unwrap(),
             high_water: None,
             max_age: None,

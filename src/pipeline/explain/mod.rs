@@ -345,6 +345,10 @@ impl Pipeline<'_> {
             passed.extend(fetch_facts(fetched, *transfer));
             let expected = Expectation {
                 name,
+                reference: match target {
+                    Target::Repository(_, repository, _) => Some(&repository.reference),
+                    Target::Directory(_) => None,
+                },
                 now: seen.now.unwrap_or_else(|| self.clock.now()),
                 high_water: seen.high_water,
                 max_age: max_age.map(Lifetime::duration),

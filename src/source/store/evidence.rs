@@ -27,6 +27,16 @@ impl GitV1 {
         }
     }
 
+    /// Whether the objects are within the limits, and no tree is empty: what is written always is so.
+    pub(super) fn is_within(&self, limits: &Limits) -> bool {
+        let one = |bytes: &u64| *bytes <= limits.evidence_object_bytes as u64;
+        let total = self.sizes().try_fold(0u64, u64::checked_add);
+        total.is_some_and(|bytes| bytes <= limits.evidence_bytes as u64)
+            && [self.commit].iter().chain(&self.tag).all(one)
+            && self.trees.len() <= limits.evidence_trees
+            && !self.trees.contains(&0)
+    }
+
     pub(super) fn sizes(&self) -> impl Iterator<Item = u64> + Clone {
         let trees = self.trees.iter().copied();
         [self.commit].into_iter().chain(self.tag).chain(trees)
@@ -63,6 +73,8 @@ pub(super) fn objects(git: &GitEvidence) -> impl Iterator<Item = &[u8]> {
 
 /// The Git objects that are kept: larger ones are refused where they are needed.
 pub(super) fn evidence(bundle: &FetchedBundle) -> Option<&GitEvidence> {
-    let limit = Limits::default().evidence_bytes;
-    bundle.git.as_deref().filter(|git| git.bytes() <= limit)
+    let limits = Limits::default();
+    let git = bundle.git.as_deref();
+    // No tree above a bundle is empty: it holds the directory that leads there.
+    git.filter(|git| git.excess(&limits).is_none() && !git.trees.iter().any(Vec::is_empty))
 }

@@ -39,6 +39,7 @@ fn sample() -> Transfer {
             ),
             carried("pci", bundle(&[("bundle.yaml", b"b")])),
         ],
+        skipped: Vec::new(),
     }
 }
 
@@ -53,7 +54,7 @@ fn bytes(transfer: &Transfer) -> Vec<u8> {
 
 fn read(bytes: &[u8], limits: &Limits) -> Result<Transfer, TransferError> {
     let length = bytes.len() as u64;
-    Transfer::read(&mut &*bytes, length, Path::new("export"), limits)
+    Transfer::read(&mut &*bytes, length, Path::new("export"), limits, |_| true)
 }
 
 #[test]
@@ -69,6 +70,31 @@ fn what_is_written_is_read_again_and_written_the_same() {
         assert_eq!(found.bundle.envelope, expected.bundle.envelope);
     }
     assert_eq!(bytes(&again), written);
+}
+
+#[test]
+fn a_bundle_that_nobody_wants_is_passed_over_and_named() {
+    let written = bytes(&sample());
+    let read = |bytes: &[u8], length: usize, name: &str| {
+        let limits = Limits {
+            file_bytes: 1,
+            ..Limits::default()
+        };
+        let path = Path::new("export");
+        Transfer::read(&mut &*bytes, length as u64, path, &limits, |found| {
+            found.as_str() == name
+        })
+    };
+    // That of `acme` would pass the limit.
+    let found = read(&written, written.len(), "pci").unwrap();
+    assert_eq!(found.bundles.len(), 1);
+    assert_eq!(
+        found.bundles[0].bundle.files,
+        sample().bundles[1].bundle.files
+    );
+    assert_eq!(found.skipped, ["acme".parse().unwrap()]);
+    assert!(read(&written, written.len(), "acme").is_err());
+    assert!(read(&written[..written.len() - 1], written.len(), "none").is_err());
 }
 
 #[test]

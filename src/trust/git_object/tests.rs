@@ -77,6 +77,19 @@ fn two_signatures_are_one_too_many() {
     assert_eq!(commit(&long).err(), expected);
 }
 
+#[test]
+fn a_commit_of_ever_more_headers_is_refused_before_they_are_read() {
+    let headers = |count: usize| (0..count).map(|n| format!("\nx-{n} y")).collect::<String>();
+    // The author and the committer count.
+    commit(&lines(&headers(MAX_HEADERS - 2))).unwrap();
+    let many = Some(GitObjectError::ManyHeaders("commit"));
+    assert_eq!(commit(&lines(&headers(MAX_HEADERS - 1))).err(), many);
+    assert_eq!(commit(&lines(&headers(100_000))).err(), many);
+    let parents = format!("\nparent {TREE}").repeat(MAX_HEADERS);
+    let octopus = lines("").replace("\nauthor", &format!("{parents}\nauthor"));
+    assert_eq!(commit(&octopus).err(), many);
+}
+
 fn tag(headers: &str, message: &str) -> Result<GitTag, GitObjectError> {
     GitTag::parse(format!("{headers}\n\n{message}").as_bytes())
 }

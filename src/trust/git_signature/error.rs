@@ -1,6 +1,7 @@
 //! Why a signature of Git's does not count: one variant for each check.
 
 use super::GitObject;
+use crate::bundle::Excess;
 use crate::diag::Code;
 use crate::name::{PrincipalName, RoleName};
 use crate::trust::git_object::GitObjectError;
@@ -12,14 +13,9 @@ pub enum GitSignatureError {
     /// The bundle did not come from Git, or from a store or file that kept nothing of it.
     #[error("the bundle comes without its Git objects")]
     NoEvidence,
-    /// The objects are larger than they may be.
-    #[error("the bundle's Git objects have {bytes} bytes, more than the limit of {limit}")]
-    TooLarge {
-        /// Their bytes.
-        bytes: usize,
-        /// The limit.
-        limit: usize,
-    },
+    /// The objects are more or larger than they may be.
+    #[error("the bundle's Git objects have {0}")]
+    TooLarge(Excess),
     /// The bundle was asked for by something else than a tag.
     #[error("the bundle is not pulled by the name of a tag")]
     NotATag,
@@ -141,7 +137,7 @@ impl GitSignatureError {
     #[must_use]
     pub fn code(&self) -> Code {
         match self {
-            Self::NoEvidence | Self::TooLarge { .. } => Code::GIT_EVIDENCE_MISSING,
+            Self::NoEvidence | Self::TooLarge(_) => Code::GIT_EVIDENCE_MISSING,
             Self::NotATag | Self::Lightweight { .. } | Self::Unsigned { .. } => Code::GIT_UNSIGNED,
             Self::Object(_) | Self::OtherFiles { .. } => Code::GIT_OBJECT,
             Self::OtherName { .. } | Self::OtherKind { .. } | Self::OtherCommit { .. } => {
@@ -165,7 +161,7 @@ impl GitSignatureError {
         matches!(
             self,
             Self::NoEvidence
-                | Self::TooLarge { .. }
+                | Self::TooLarge(_)
                 | Self::NotATag
                 | Self::Lightweight { .. }
                 | Self::Unsigned { .. }

@@ -51,6 +51,9 @@ pub struct HighWater {
 pub struct Expectation<'a> {
     /// The bundle's name, where the consumer has one for it.
     pub name: Option<&'a BundleName>,
+    /// The ref that was asked for, as it was given; none for what no ref leads to, such as a directory. Where a role requires a
+    /// tag's signature, only that of this very tag counts.
+    pub reference: Option<&'a str>,
     /// The time, fixed once per operation.
     pub now: Timestamp,
     /// The highest revision accepted so far, of lockfile and machine state.
@@ -137,7 +140,7 @@ fn check_statement(
     check_revision(&statement.predicate, &role, payload, root, expected)?;
     let validity = check_times(&statement.predicate, expected)?;
     check_revocation(&statement.predicate, payload, root)?;
-    check_git_signature(fetched, &role, root, limits)?;
+    check_git_signature(fetched, &role, root, expected.reference, limits)?;
     Ok(Signed {
         statement,
         payload,

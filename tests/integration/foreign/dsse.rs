@@ -214,6 +214,7 @@ fn reached(envelope: &Value, threshold: u32) -> Reached {
     };
     let expected = Expectation {
         name: None,
+        reference: None,
         now: "2026-11-22T12:00:00Z".parse().unwrap(),
         high_water: None,
         max_age: None,

@@ -204,6 +204,7 @@ impl Consumer {
         let marks = self.lock.into_iter().chain(seen);
         let expected = Expectation {
             name: Some(&self.name),
+            reference: None,
             now,
             high_water: marks.max_by_key(|mark| (mark.epoch, mark.revision)),
             max_age: Some(SignedDuration::from_mins(MAX_AGE)),

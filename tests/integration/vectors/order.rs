@@ -29,6 +29,7 @@ fn refused_at(world: &World) -> Option<Step> {
         let name = name.parse().unwrap();
         let expected = Expectation {
             name: Some(&name),
+            reference: None,
             now,
             high_water: mark.map(|(epoch, revision, payload)| HighWater {
                 epoch,

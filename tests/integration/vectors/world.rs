@@ -364,6 +364,7 @@ impl World {
         let name = name.parse().unwrap();
         let expected = Expectation {
             name: Some(&name),
+            reference: None,
             now: self.now.parse().unwrap(),
             high_water: mark.map(|(epoch, revision, payload)| HighWater {
                 epoch,
