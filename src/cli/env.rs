@@ -296,11 +296,15 @@ impl Environment {
         value.filter(|value| !value.is_empty()).map(Zeroizing::new)
     }
 
-    /// Keeps what is Git's and ours from a child process: one steers it, the other holds secrets.
+    /// Keeps what is Git's and ours from a child process, since one steers it and the other holds secrets; and private keys,
+    /// whatever the variable is called, since `env:NAME` may name any.
     pub(crate) fn withhold(command: &mut Command) {
-        for (name, _) in std::env::vars_os() {
+        const KEY: &[u8] = b"PRIVATE KEY-----";
+        for (name, value) in std::env::vars_os() {
             let text = name.to_string_lossy();
-            if text.starts_with("GIT_") || text.starts_with("ORDAIN_") {
+            let value = Zeroizing::new(value.into_encoded_bytes());
+            let is_key = value.windows(KEY.len()).any(|part| part == KEY);
+            if is_key || text.starts_with("GIT_") || text.starts_with("ORDAIN_") {
                 command.env_remove(name);
             }
         }

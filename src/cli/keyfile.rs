@@ -90,11 +90,11 @@ pub(crate) fn signer(env: &Environment, key: &KeyArg) -> Result<Box<dyn KeyHolde
             })?;
             Box::new(parse(env, &text, &format!("the variable `{name}`"))?)
         }
-        KeySource::Descriptor(number) => {
-            let name = format!("file descriptor {number}");
-            let path = PathBuf::from(format!("/dev/fd/{number}"));
-            Box::new(parse(env, &read_secret(&path, &name)?, &name)?)
-        }
+        KeySource::Descriptor(number) => Box::new(parse(
+            env,
+            &read_descriptor(*number)?,
+            &descriptor(*number),
+        )?),
     })
 }
 
@@ -106,12 +106,61 @@ pub(crate) fn pasted() -> Failure {
     )
 }
 
+fn descriptor(number: u32) -> String {
+    format!("file descriptor {number}")
+}
+
+fn read_descriptor(number: u32) -> Result<Zeroizing<String>, Failure> {
+    let path = PathBuf::from(format!("/dev/fd/{number}"));
+    read_secret(&path, &descriptor(number))
+}
+
 /// [`signer`] for several keys, in their order.
 pub(crate) fn signers(
     env: &Environment,
     keys: &[KeyArg],
 ) -> Result<Vec<Box<dyn KeyHolder>>, Failure> {
-    keys.iter().map(|key| signer(env, key)).collect()
+    // SECURITY: programs inherit descriptors. A pipe is empty once it has been read, so all are read before any program runs;
+    // a file can be read again.
+    let runs_program = keys
+        .iter()
+        .any(|key| matches!(key.source(), KeySource::Command(_)));
+    let mut texts = Vec::with_capacity(keys.len());
+    for key in keys {
+        texts.push(match key.source() {
+            KeySource::Descriptor(number) => {
+                if runs_program {
+                    refuse_file(*number)?;
+                }
+                Some(read_descriptor(*number)?)
+            }
+            _ => None,
+        });
+    }
+    keys.iter()
+        .zip(texts)
+        .map(|(key, text)| match (key.source(), text) {
+            (KeySource::Descriptor(number), Some(text)) => {
+                let key = parse(env, &text, &descriptor(*number))?;
+                Ok(Box::new(key) as Box<dyn KeyHolder>)
+            }
+            _ => signer(env, key),
+        })
+        .collect()
+}
+
+/// Refuses a file that a program would inherit with the key in it. Standard input is replaced, so 0 is not inherited.
+fn refuse_file(number: u32) -> Result<(), Failure> {
+    let path = PathBuf::from(format!("/dev/fd/{number}"));
+    if number == 0 || !path.metadata().is_ok_and(|meta| meta.is_file()) {
+        return Ok(());
+    }
+    let message = format!(
+        "{} is a file, which the program of `command:` could read too",
+        descriptor(number)
+    );
+    Err(Failure::new(Code::USAGE, message)
+        .hint("name the file itself, or give a pipe: `--key fd:3 3< <(cat key)`"))
 }
 
 /// The public half of a key, and whoever signs with it, unless it is a file with the public half alone.

@@ -219,6 +219,11 @@ impl From<SignError> for Failure {
             SignError::Manifest(diagnostic) => (*diagnostic).into(),
             SignError::Expired { .. } => Self::new(error.code(), error.to_string())
                 .hint("begin a new revision: `ordain bundle sign --renew --expires 90d`"),
+            SignError::CoSign { .. } => Self::new(error.code(), error.to_string())
+                .hint("leave the option out to co-sign what is there, or begin a new revision with `--renew`"),
+            SignError::Unasked { revision } => Self::new(error.code(), error.to_string()).hint(format!(
+                "find out who wrote that file; if the number is meant, give `--revision {revision}`"
+            )),
             error => Self::new(error.code(), error.to_string()),
         }
     }

@@ -485,7 +485,7 @@ mod tests {
                 Err(ReadError::Damaged(reason)) => {
                     assert_eq!(reason, "its git objects are too many or too large");
                 }
-                _ => panic!("{}", &git[..80.min(git.len())]),
+                other => panic!("{other:?}"),
             }
         }
     }

@@ -8,7 +8,7 @@
 //! and reported, never bent into something that counts for more. Patterns are no names, a certificate authority is no
 //! person, and a key that its file limits to other namespaces or times is not trusted beyond them.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::str::FromStr;
 
@@ -150,7 +150,7 @@ pub fn read_allowed_signers(
     }
     let text = std::str::from_utf8(bytes).map_err(|_| AllowedSignersError::NotText)?;
     let mut found = AllowedSigners::default();
-    let mut addresses: BTreeMap<PrincipalName, &str> = BTreeMap::new();
+    let mut spellings: BTreeMap<PrincipalName, BTreeSet<&str>> = BTreeMap::new();
     for (line, text) in (1..).zip(text.lines()) {
         let at = |reason: String| AllowedSignersError::Line { line, reason };
         let text = text.trim_matches([' ', '\t', '\r']);
@@ -165,7 +165,7 @@ pub fn read_allowed_signers(
         }
         let entry = Entry::parse(text).map_err(|reason| at(reason.to_owned()))?;
         match entry.person(now) {
-            Ok((principal, address, key_text)) => {
+            Ok((principal, names, key_text)) => {
                 let key: PublicKey = match key_text.parse() {
                     Ok(key) => key,
                     Err(KeyError::Algorithm { algorithm }) => {
@@ -178,17 +178,19 @@ pub fn read_allowed_signers(
                     }
                     Err(error) => return Err(AllowedSignersError::Key { line, error }),
                 };
-                // SECURITY: `alice@a.example` and `alice@b.example` may be two people.
-                if let Some(address) = address {
-                    let first = *addresses.entry(principal.clone()).or_insert(address);
-                    if first != address {
-                        return Err(at(format!(
-                            "`{}` and `{}` would both be the principal `{principal}`",
-                            first.escape_debug(),
-                            address.escape_debug()
-                        )));
-                    }
+                // SECURITY: `alice`, `alice@a.example` and `alice@b.example` may be three people: only a line that names
+                // two of them makes them one.
+                let known = spellings.entry(principal.clone()).or_default();
+                if let (Some(first), Some(name)) = (known.first(), names.first())
+                    && known.is_disjoint(&names)
+                {
+                    return Err(at(format!(
+                        "`{}` and `{}` would both be the principal `{principal}`",
+                        first.escape_debug(),
+                        name.escape_debug()
+                    )));
                 }
+                known.extend(names);
                 found.taken.push(AllowedSigner {
                     line,
                     principal,
@@ -301,8 +303,11 @@ impl<'a> Entry<'a> {
         }
     }
 
-    /// Who it is, by which address, and the key's text; or why a trust root cannot say the same.
-    fn person(&self, now: Timestamp) -> Result<(PrincipalName, Option<&'a str>, &'a str), String> {
+    /// Who it is, by which names, and the key's text; or why a trust root cannot say the same.
+    fn person(
+        &self,
+        now: Timestamp,
+    ) -> Result<(PrincipalName, BTreeSet<&'a str>, &'a str), String> {
         if self.is_authority {
             return Err("a certificate authority: only people's own keys are taken".to_owned());
         }
@@ -330,15 +335,14 @@ impl<'a> Entry<'a> {
                 before.time
             ));
         }
-        let (principal, address) = person(self.principals)?;
-        Ok((principal, address, self.key))
+        let principal = person(self.principals)?;
+        Ok((principal, self.principals.split(',').collect(), self.key))
     }
 }
 
 /// The one person whom a list of names means: a name that the trust root can hold, or an address that begins with it.
-fn person(list: &str) -> Result<(PrincipalName, Option<&str>), String> {
+fn person(list: &str) -> Result<PrincipalName, String> {
     let mut found: Option<PrincipalName> = None;
-    let mut address = None;
     for name in list.split(',') {
         if name.contains(['*', '?', '!']) {
             return Err(format!(
@@ -346,13 +350,7 @@ fn person(list: &str) -> Result<(PrincipalName, Option<&str>), String> {
                 name.escape_debug()
             ));
         }
-        let local = match name.split_once('@') {
-            Some((local, _)) => {
-                address = Some(name);
-                local
-            }
-            None => name,
-        };
+        let local = name.split_once('@').map_or(name, |(local, _)| local);
         let principal: PrincipalName = local.parse().map_err(|error| format!("{error}"))?;
         if found.as_ref().is_some_and(|found| *found != principal) {
             return Err(format!(
@@ -362,9 +360,7 @@ fn person(list: &str) -> Result<(PrincipalName, Option<&str>), String> {
         }
         found = Some(principal);
     }
-    found
-        .map(|principal| (principal, address))
-        .ok_or_else(|| "no name".to_owned())
+    found.ok_or_else(|| "no name".to_owned())
 }
 
 fn is_key_type(text: &str) -> bool {

@@ -49,8 +49,9 @@ pub use root_document::{
 pub use root_edit::{EditError, Renewal, RootChange, next_root};
 pub use root_standing::{DraftError, RootDraft, RootStanding, root_drafts};
 pub use sign::{
-    NextRevision, OlderRevision, RevisionName, RevisionNameError, SignError, Signed, SshSigned,
-    Unchanged, cosign_root, manifest_of, sign_bundle, sign_root, ssh_sign_statement,
+    MAX_UNASKED_REVISION, NextRevision, OlderRevision, RevisionName, RevisionNameError, SignError,
+    Signed, SshSigned, Unchanged, cosign_root, manifest_of, sign_bundle, sign_root,
+    ssh_sign_statement,
 };
 pub use sshsig::{SshSigError, SshSignature, check_statement_signature, enrolled};
 pub use threshold::Shortfall;

@@ -1,5 +1,6 @@
 //! Signing: statements of bundles, and trust roots.
 
+mod cosign;
 mod rollback;
 
 use std::collections::BTreeMap;
@@ -23,6 +24,7 @@ use crate::diag::{Code, Diagnostic};
 use crate::digest::Sha256Digest;
 use crate::name::BundleName;
 
+pub use cosign::MAX_UNASKED_REVISION;
 pub use rollback::{OlderRevision, RevisionName, RevisionNameError};
 
 /// Why nothing was signed.
@@ -56,6 +58,20 @@ pub enum SignError {
         wanted: u64,
         /// The revision of the existing statement.
         last: u64,
+    },
+    /// A revision that follows from an envelope that nobody verified, and that nobody reaches by counting.
+    #[error(
+        "revision {revision} follows from the `bundle.dsse.json` that is there, and is above {MAX_UNASKED_REVISION}"
+    )]
+    Unasked {
+        /// The revision.
+        revision: u64,
+    },
+    /// The statement to co-sign says something else than what was asked for.
+    #[error("the files are unchanged, and the statement to co-sign says {what}")]
+    CoSign {
+        /// What it says.
+        what: String,
     },
     /// The envelope to return to is another bundle's.
     #[error("the older envelope is of bundle `{found}`, not `{expected}`")]
@@ -110,6 +126,8 @@ impl SignError {
             Self::ExpiryNeeded => Code::SIGN_EXPIRY,
             Self::Expired { .. } => Code::EXPIRED,
             Self::Revision { .. } | Self::NewestUnknown { .. } => Code::SIGN_REVISION,
+            Self::Unasked { .. } => Code::SIGN_UNASKED,
+            Self::CoSign { .. } => Code::SIGN_COSIGN,
             Self::RollbackOfAnother { .. } | Self::RollbackFiles { .. } => Code::SIGN_ROLLBACK,
             Self::NoStatement => Code::ENVELOPE_MISSING,
             Self::Changed { .. } => Code::SIGN_CHANGED,
@@ -162,6 +180,9 @@ pub struct Signed {
 /// Signs a bundle's files. Where they are as the existing statement says, the signatures are added to it, unless a renewal
 /// is asked for; otherwise a new revision begins, with these signatures alone.
 ///
+/// The signatures on the existing envelope are not checked. What it says is therefore co-signed only where it does not
+/// contradict `next`, and leads to no revision above [`MAX_UNASKED_REVISION`] that `next` does not name.
+///
 /// # Errors
 /// [`SignError`]; nothing was signed.
 pub fn sign_bundle<H: KeyHolder>(
@@ -192,6 +213,7 @@ pub fn sign_bundle<H: KeyHolder>(
             if expires <= next.now {
                 return Err(SignError::Expired { expires });
             }
+            next.admit_cosigning(&statement.predicate)?;
             (envelope.clone(), statement.clone(), true)
         }
         _ => {
@@ -205,6 +227,7 @@ pub fn sign_bundle<H: KeyHolder>(
             )
         }
     };
+    next.admit_revision(&statement.predicate)?;
     let added = envelope.sign_all(keys)?;
     Ok(Signed {
         envelope,

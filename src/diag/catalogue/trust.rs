@@ -181,4 +181,8 @@ codes! {
         "Signatures are merged only where both files hold the same payload. Two people may have made the same version with different changes: agree on one of them, and sign that.";
     ALLOWED_SIGNERS = "E-TRUST-118", Invalid, "the allowed_signers file cannot be used",
         "See ssh-keygen(1), ALLOWED SIGNERS: each line is `principals [options] ssh-ed25519 AAAA…`. Principals must be names, or addresses that begin with one.";
+    SIGN_COSIGN = "E-TRUST-119", Invalid, "the statement to co-sign says something else",
+        "The files are as the existing `bundle.dsse.json` says, so its statement would be co-signed as it is. Leave out what it contradicts, or begin a new revision with `--renew`.";
+    SIGN_UNASKED = "E-TRUST-120", Invalid, "a revision so high must be asked for",
+        "The existing `bundle.dsse.json` is not verified before it is signed, and whoever put it there may want the revisions used up. Look where it comes from (`git log`, `ordain bundle verify`); if the number is meant, give it with `--revision`.";
 }

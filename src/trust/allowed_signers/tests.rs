@@ -145,6 +145,25 @@ fn two_addresses_are_not_made_one_person() {
 }
 
 #[test]
+fn a_bare_name_and_an_address_are_not_made_one_person() {
+    let other = SecretKey::from_seed(&[7; 32]).public().to_openssh();
+    for (first, second) in [
+        ("alice", "alice@evil.example"),
+        ("alice@a.example", "alice"),
+        ("alice,alice@a.example", "alice@evil.example"),
+    ] {
+        let error = read(&format!("{first} {KEY}\n{second} {other}\n")).unwrap_err();
+        assert!(
+            matches!(error, AllowedSignersError::Line { line: 2, .. }),
+            "{first}, {second}: {error}"
+        );
+    }
+    // The file itself says that they are one.
+    let said = format!("alice,alice@a.example {KEY}\nalice {other}\nalice@a.example {other}\n");
+    assert_eq!(names(&said), ["alice", "alice", "alice"]);
+}
+
+#[test]
 fn what_is_written_is_read_again_without_the_revoked() {
     let mut document = crate::trust::root_edit::tests::sample();
     let revoked: KeyId = SecretKey::from_seed(&[3; 32]).public().id();

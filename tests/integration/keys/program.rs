@@ -104,6 +104,37 @@ fn the_program_is_told_what_it_needs_and_no_secret() {
     }
 }
 
+/// Bob's key by a redirection of a shell, and Alice's by a program that shows what it was given.
+fn sign_with_both(world: &Organisation, key: &str, redirection: &str) -> Output {
+    let spy = format!("env >> seen; cat <&7 >> seen\n{OPENSSL}");
+    let program = script(&world.env, "spy", &spy);
+    let line = format!(
+        "exec ordain bundle sign {BUNDLE} --expires 90d --renew --key command:{program} --key {key} {redirection}"
+    );
+    let mut command = world.env.command("bash");
+    command.args(["-c", &line]);
+    world.env.run(command, b"")
+}
+
+#[test]
+fn the_program_is_not_given_the_other_keys() {
+    let mut world = with_pem();
+    let seen = |world: &Organisation| world.env.read("seen").contains("PRIVATE KEY-----");
+    sign_with_both(&world, "fd:7", "7< <(cat keys/bob)").success();
+    assert!(!seen(&world), "the pipe's key");
+    let refused = sign_with_both(&world, "fd:7", "7<keys/bob");
+    fails(&refused, 2, "E-CONFIG-001");
+    assert!(refused.stderr.contains("<(cat key)"), "{refused}");
+    sign_with_both(&world, "fd:0", "<keys/bob").success();
+    assert!(!seen(&world), "standard input");
+    let bob = world.env.read("keys/bob");
+    world.env.set("BOB", bob.trim_end());
+    sign_with_both(&world, "env:BOB", "").success();
+    assert!(!seen(&world), "the variable's key");
+    let env = world.env.read("seen");
+    assert!(env.contains("PATH=") && !env.contains("BOB="), "{env}");
+}
+
 #[test]
 fn there_is_no_shell() {
     let world = with_pem();

@@ -68,6 +68,55 @@ fn a_new_revision_begins_where_files_changed_or_on_request() {
 }
 
 #[test]
+fn whoever_asks_for_something_co_signs_nothing_else() {
+    let world = Organisation::new();
+    world.publish_as("ONE", &["--requires=pci@1.3"]);
+    let envelope = || world.env.read(format!("{BUNDLE}/bundle.dsse.json"));
+    let before = envelope();
+    for other in [
+        &["--epoch=2"][..],
+        &["--revision=2"],
+        &["--requires=pci@1.4"],
+        &["--requires=pci@1.3", "--requires=sox@1.1"],
+    ] {
+        let refused = world.sign(&["bob"], other);
+        fails(&refused, 2, "E-TRUST-119");
+        assert!(refused.stderr.contains("--renew"), "{refused}");
+        assert_eq!(envelope(), before, "{other:?}");
+    }
+    let same = ["--epoch=1", "--revision=1", "--requires=pci@1.3"];
+    let cosigned = world.sign(&["bob"], &same);
+    for line in ["co-signed bundle acme revision 1.1", "expires", "pci"] {
+        assert!(cosigned.success().contains(line), "{cosigned}");
+    }
+    assert!(cosigned.stderr.contains("are not checked"), "{cosigned}");
+}
+
+#[test]
+fn a_planted_envelope_does_not_burn_the_revisions() {
+    let world = Organisation::new();
+    let planted = (1_u64 << 53) - 2;
+    let number = format!("--revision={planted}");
+    world.publish_as("ONE", &[&number]);
+    let file = format!("{BUNDLE}/bundle.dsse.json");
+    let mut envelope: serde_json::Value = serde_json::from_str(&world.env.read(&file)).unwrap();
+    envelope["signatures"][0]["sig"] = format!("{}==", "A".repeat(86)).into();
+    world.env.write(&file, envelope.to_string());
+    let before = world.env.read(&file);
+    fails(&world.sign(&["bob"], &[]), 2, "E-TRUST-120");
+    fails(&world.sign(&["bob"], &["--renew"]), 2, "E-TRUST-120");
+    world.edit("TWO");
+    fails(&world.sign(&["bob"], &[]), 2, "E-TRUST-120");
+    assert_eq!(world.env.read(&file), before);
+    // Whoever names the number means it.
+    world.edit("ONE");
+    world.sign(&["bob"], &[&number]).success();
+    world.edit("TWO");
+    let next = format!("--revision={}", planted + 1);
+    world.sign(&["bob"], &[&next]).success();
+}
+
+#[test]
 fn what_a_bundle_requires_must_be_there() {
     let world = Organisation::new();
     world.consumer("app", &world.file_url(), None);

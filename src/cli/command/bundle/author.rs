@@ -216,7 +216,12 @@ pub(super) fn sign(context: &Context, args: &Sign) -> Result<Exit, Failure> {
     out.flush()?;
     if signed.added == 0 {
         note("note: these keys have signed this revision already; `--renew` begins a new one");
-    } else if signed.cosigned && args.expires.is_some() {
+    } else if signed.cosigned {
+        note(
+            "note: the signatures that were there are not checked here; `ordain bundle verify` does",
+        );
+    }
+    if signed.added > 0 && signed.cosigned && args.expires.is_some() {
         note(
             "note: the files are unchanged, so the expiry stays as it was signed; `--renew` begins a new revision",
         );
