@@ -53,8 +53,8 @@ pub(super) enum Keeping {
 /// A walk that has begun.
 struct Walk {
     chain: RootChain,
-    /// Of versions 1, 2 and so on.
-    payloads: Vec<Sha256Digest>,
+    /// The walk at versions 1, 2 and so on, the last one's not among them.
+    behind: Vec<RootChain>,
 }
 
 impl Walk {
@@ -64,13 +64,14 @@ impl Walk {
         limits: &Limits,
     ) -> Result<Self, RootError> {
         let chain = RootChain::begin(bytes, pinned, limits)?;
-        let payloads = vec![chain.last().payload()];
-        Ok(Self { chain, payloads })
+        let behind = Vec::new();
+        Ok(Self { chain, behind })
     }
 
     fn step(&mut self, bytes: &[u8], limits: &Limits) -> Result<(), RootError> {
+        let before = self.chain.clone();
         self.chain.step(bytes, limits)?;
-        self.payloads.push(self.last().payload());
+        self.behind.push(before);
         Ok(())
     }
 
@@ -78,9 +79,24 @@ impl Walk {
         self.chain.last()
     }
 
-    fn payload(&self, version: u64) -> Option<Sha256Digest> {
+    fn at(&self, version: u64) -> Option<&RootChain> {
         let index = usize::try_from(version.checked_sub(1)?).ok()?;
-        self.payloads.get(index).copied()
+        self.behind.iter().chain([&self.chain]).nth(index)
+    }
+
+    /// Whether another payload of a version that was walked would have been walked just as well.
+    fn verify_twin(&self, version: u64, bytes: &[u8], limits: &Limits) -> Result<(), RootError> {
+        match version.checked_sub(1).and_then(|before| self.at(before)) {
+            Some(before) => before.clone().step(bytes, limits),
+            // Anyone makes a first root that is signed by itself.
+            None => match self.at(version).map(|at| at.verify_twin(bytes, limits)) {
+                Some(Ok(())) => Ok(()),
+                _ => {
+                    let pinned = Some(self.last().fingerprint());
+                    RootChain::begin(bytes, pinned, limits).map(|_| ())
+                }
+            },
+        }
     }
 }
 
@@ -394,7 +410,11 @@ impl Pipeline<'_> {
             let found = Envelope::parse(bytes, limits)
                 .map_err(|error| label(*version)(error.into()))?
                 .payload_digest();
-            if let Some(seen) = walk.payload(*version).filter(|seen| *seen != found) {
+            let seen = walk.at(*version).map(|at| at.last().payload());
+            if let Some(seen) = seen.filter(|seen| *seen != found) {
+                // SECURITY: what nobody signed proves nothing, and would crowd out what does.
+                walk.verify_twin(*version, bytes, limits)
+                    .map_err(label(*version))?;
                 return Err(label(*version)(
                     self.equivocation(walk, *version, seen, found, keeping, now),
                 ));

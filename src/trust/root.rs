@@ -2,7 +2,8 @@
 //!
 //! 1. The first root's payload has the fingerprint that the consumer pinned, and satisfies its own `root` role.
 //! 2. Root N+1 has version N+1 and satisfies the `root` roles of N *and* of N+1 (TUF 1.0.34, section 5.3).
-//! 3. Only the last root's expiry counts.
+//! 3. A role of both N and N+1 is in no earlier epoch in N+1.
+//! 4. Only the last root's expiry counts.
 
 use jiff::Timestamp;
 
@@ -152,6 +153,18 @@ pub enum RootError {
         /// The role.
         role: RoleName,
     },
+    /// A role in an earlier epoch than in the root before.
+    #[error(
+        "role `{role}` is in epoch {found}, and was in epoch {before} in the trust root before"
+    )]
+    EpochLowered {
+        /// The role.
+        role: RoleName,
+        /// Its epoch in the root before.
+        before: u64,
+        /// Its epoch in this root.
+        found: u64,
+    },
     /// A namespace of two publishers.
     #[error("the namespace `{namespace}` belongs to both `{first}` and `{second}`")]
     Overlap {
@@ -186,7 +199,8 @@ impl RootError {
             | Self::NoRootRole
             | Self::UnknownPrincipal { .. }
             | Self::Namespaces { .. }
-            | Self::GitSignature { .. } => Code::ROOT_RULES,
+            | Self::GitSignature { .. }
+            | Self::EpochLowered { .. } => Code::ROOT_RULES,
             Self::SharedKey { .. } => Code::ROOT_SHARED_KEY,
             Self::Threshold { .. } => Code::ROOT_THRESHOLD,
             Self::Overlap { .. } => Code::ROOT_OVERLAP,
@@ -277,7 +291,7 @@ impl RootChain {
     /// Goes one step on.
     ///
     /// # Errors
-    /// [`RootError`] when the root is not the next one, or not signed by both sides.
+    /// [`RootError`] when the root is not the next one, not signed by both sides, or lowers a role's epoch.
     pub fn step(&mut self, bytes: &[u8], limits: &Limits) -> Result<(), RootError> {
         if self.steps >= limits.roots {
             return Err(RootError::TooManyRoots {
@@ -289,6 +303,7 @@ impl RootChain {
         let document = open(&envelope, version)?;
         satisfied(&envelope, &self.last.document, version)?;
         let signers = satisfied(&envelope, &document, version)?;
+        document.check_epochs(&self.last.document)?;
         self.last = TrustRoot {
             document,
             fingerprint: self.last.fingerprint,
@@ -297,6 +312,16 @@ impl RootChain {
         };
         self.steps += 1;
         Ok(())
+    }
+
+    /// Whether the last root's own `root` role signed these bytes too, as a root of the same version.
+    ///
+    /// # Errors
+    /// [`RootError`] when they are malformed, of another version, or not signed by that role.
+    pub fn verify_twin(&self, bytes: &[u8], limits: &Limits) -> Result<(), RootError> {
+        let envelope = Envelope::parse(bytes, limits)?;
+        open(&envelope, self.last.version())?;
+        satisfied(&envelope, &self.last.document, self.last.version()).map(|_| ())
     }
 
     /// The last root so far. Its expiry was not looked at.

@@ -201,6 +201,25 @@ impl RootDocument {
         self.check_namespaces()
     }
 
+    /// A role that both this root and the one before have is in no earlier epoch: statements that a raised epoch ended would
+    /// count again.
+    ///
+    /// # Errors
+    /// [`RootError::EpochLowered`] for the first such role.
+    pub fn check_epochs(&self, before: &Self) -> Result<(), RootError> {
+        for (name, role) in &self.roles {
+            let was = before.roles.get(name).map(|role| role.epoch);
+            if let Some(was) = was.filter(|was| role.epoch < *was) {
+                return Err(RootError::EpochLowered {
+                    role: name.clone(),
+                    before: was.get(),
+                    found: role.epoch.get(),
+                });
+            }
+        }
+        Ok(())
+    }
+
     fn check_keys(&self) -> Result<(), RootError> {
         // SECURITY: a key of two principals would count as two of them.
         let mut owners: BTreeMap<[u8; 32], &PrincipalName> = BTreeMap::new();

@@ -3,7 +3,7 @@
 //!
 //! 1. The changes are applied in the order given, to a copy that is one version on.
 //! 2. Every role can still reach its threshold with keys that are not revoked.
-//! 3. The document's own rules hold ([`RootDocument::check`]).
+//! 3. The document's own rules hold ([`RootDocument::check`]), and no epoch goes down ([`RootDocument::check_epochs`]).
 //! 4. Something besides the expiry differs, unless a renewal was asked for.
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -32,7 +32,8 @@ pub enum RootChange {
     RetireKey(KeyId),
     /// Removes a principal, also from every role.
     RemovePrincipal(PrincipalName),
-    /// Says who fills a role. One that is there keeps its epoch and its namespaces.
+    /// Says who fills a role. One of the last root keeps its epoch, its namespaces and what it requires of Git, also where
+    /// the same edit removed it before.
     SetRole {
         /// The role.
         role: RoleName,
@@ -234,10 +235,11 @@ pub fn next_root(
         });
     }
     for change in changes {
-        apply(&mut next, change)?;
+        apply(&mut next, last, change)?;
     }
     check_people(last, &next, changes)?;
     next.check()?;
+    next.check_epochs(last)?;
     check_thresholds(&next)?;
     let comparable = RootDocument {
         version: last.version,
@@ -252,7 +254,11 @@ pub fn next_root(
     Ok(next)
 }
 
-fn apply(next: &mut RootDocument, change: &RootChange) -> Result<(), EditError> {
+fn apply(
+    next: &mut RootDocument,
+    last: &RootDocument,
+    change: &RootChange,
+) -> Result<(), EditError> {
     match change {
         RootChange::AddKey { principal, key } => add_key(next, principal, key),
         RootChange::RetireKey(keyid) => retire_key(next, keyid),
@@ -271,10 +277,11 @@ fn apply(next: &mut RootDocument, change: &RootChange) -> Result<(), EditError> 
             principals,
             threshold,
         } => {
-            let entry = next
-                .roles
-                .entry(role.clone())
-                .or_insert_with(|| Role::new(role, BTreeSet::new(), *threshold));
+            // SECURITY: in its first epoch again, a role would take back what its later epochs ended.
+            let entry = next.roles.entry(role.clone()).or_insert_with(|| {
+                let was = last.roles.get(role).cloned();
+                was.unwrap_or_else(|| Role::new(role, BTreeSet::new(), *threshold))
+            });
             entry.principals.clone_from(principals);
             entry.threshold = *threshold;
             Ok(())

@@ -7,6 +7,7 @@ use std::path::PathBuf;
 
 use super::support::keys::snakeoil;
 use super::support::organisation::fails;
+use super::support::roots;
 use super::support::{Output, TestEnv};
 
 const PEOPLE: [&str; 5] = ["alice", "bob", "carol", "dan", "mallory"];
@@ -118,6 +119,38 @@ fn a_rotation_is_complete_once_both_sides_have_signed() {
     world
         .rotate("--renew --key=keys/alice --key=keys/dan")
         .success();
+    world.verify().success();
+}
+
+#[test]
+fn a_publisher_removed_and_named_by_one_rotation_keeps_its_epoch() {
+    let world = World::new();
+    let keys = "--key=keys/alice --key=keys/bob";
+    world
+        .rotate(&format!("--raise-epoch=acme {keys}"))
+        .success();
+    world
+        .rotate(&format!(
+            "--remove-publisher=acme --publisher=acme=alice:1 {keys}"
+        ))
+        .success();
+    let epoch = |version, publisher: &str| {
+        let role = format!("publisher/{publisher}").parse().unwrap();
+        roots::document(&world.root(version)).roles[&role]
+            .epoch
+            .get()
+    };
+    assert_eq!(epoch(3, "acme"), 2);
+    world
+        .rotate(&format!("--remove-publisher=acme {keys}"))
+        .success();
+    // One that comes back later can begin where it was.
+    world
+        .rotate(&format!(
+            "--publisher=acme=alice:1 --raise-epoch=acme {keys}"
+        ))
+        .success();
+    assert_eq!(epoch(5, "acme"), 2);
     world.verify().success();
 }
 

@@ -102,7 +102,7 @@ codes! {
     ROOT_ROLLBACK = "E-TRUST-049", Untrusted, "an older trust root than this machine has seen",
         "Later roots have gone missing. Restore them in the trust directory, or pull with the network allowed and their repository named as `trust.git`.";
     ROOT_RULES = "E-TRUST-050", Untrusted, "the trust root breaks a rule",
-        "Roles name principals that have keys, there is a `root` role, publishers list their namespace, and the numbers stay within bounds.";
+        "Roles name principals that have keys, there is a `root` role, publishers list their namespace, the numbers stay within bounds, and no role goes back to an earlier epoch.";
     ROOT_SHARED_KEY = "E-TRUST-051", Untrusted, "one key stands twice in the trust root",
         "A key belongs to one principal, once: shared, it would count as two people.";
     ROOT_THRESHOLD = "E-TRUST-052", Untrusted, "a threshold that cannot be met",

@@ -240,6 +240,7 @@ fn root(error: &RootError) -> Contrast {
         | RootError::Threshold { .. }
         | RootError::Namespaces { .. }
         | RootError::GitSignature { .. }
+        | RootError::EpochLowered { .. }
         | RootError::Overlap { .. } => Contrast::new(
             "a trust root that keeps its own rules",
             found,

@@ -298,3 +298,63 @@ proptest! {
         }
     }
 }
+
+/// The sample, whose `publisher/acme` burnt an epoch, speaks for one more namespace, and requires Git's signatures.
+fn in_epoch_two() -> RootDocument {
+    let acme: Namespace = "acme".parse().unwrap();
+    edit(&[
+        RootChange::RaiseEpoch(RoleName::Publisher(acme.clone())),
+        RootChange::AddNamespace {
+            publisher: acme.clone(),
+            namespace: "pci".parse().unwrap(),
+        },
+        RootChange::RequireGit {
+            publisher: acme,
+            required: Some(GitRequirement::Either),
+        },
+    ])
+    .unwrap()
+}
+
+#[test]
+fn a_role_removed_and_set_by_one_edit_stays_in_its_epoch() {
+    let acme: RoleName = "publisher/acme".parse().unwrap();
+    let last = in_epoch_two();
+    let set = RootChange::SetRole {
+        role: acme.clone(),
+        principals: [name("carol")].into(),
+        threshold: count(1),
+    };
+    let changes = [RootChange::RemoveRole(acme.clone()), set];
+    let next = next_root(&last, &changes, None, Renewal::NotAsked, NOW).unwrap();
+    let (was, is) = (&last.roles[&acme], &next.roles[&acme]);
+    assert_eq!(is.epoch.get(), 2);
+    assert_eq!(is.namespaces, was.namespaces);
+    assert_eq!(is.git_signature, was.git_signature);
+    assert_eq!(is.principals, [name("carol")].into());
+}
+
+#[test]
+fn a_publisher_that_comes_back_later_can_begin_in_a_later_epoch() {
+    let role: RoleName = "publisher/pci".parse().unwrap();
+    let set = RootChange::SetRole {
+        role: role.clone(),
+        principals: [name("carol")].into(),
+        threshold: count(1),
+    };
+    let next = edit(&[set, RootChange::RaiseEpoch(role.clone())]).unwrap();
+    assert_eq!(next.roles[&role].epoch.get(), 2);
+}
+
+#[test]
+fn no_root_lowers_an_epoch() {
+    let acme: RoleName = "publisher/acme".parse().unwrap();
+    let last = in_epoch_two();
+    let mut next = last.clone();
+    next.roles.get_mut(&acme).unwrap().epoch = 1.try_into().unwrap();
+    let found = next.check_epochs(&last).unwrap_err();
+    assert_eq!(found.code(), Code::ROOT_RULES);
+    assert!(last.check_epochs(&next).is_ok());
+    next.roles.remove(&acme);
+    assert!(next.check_epochs(&last).is_ok());
+}

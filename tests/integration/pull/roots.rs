@@ -253,6 +253,35 @@ fn two_roots_of_one_version_are_refused_and_both_written_down() {
 }
 
 #[test]
+fn forged_twins_of_a_walked_root_are_refused_and_not_written_down() {
+    let (world, published) = world();
+    rotate_to(&published, 1, 3);
+    push(&world);
+    world.pull("app", &[]).success();
+    let lock = world.lockfile("app");
+    let refused = |version: u64, code: &str| {
+        push(&world);
+        let refused = world.pull("app", &[]);
+        fails(&refused, 3, code);
+        let named = format!("`{version}.root.json` of `../roots`");
+        assert!(refused.stderr.contains(&named), "{refused}");
+        assert_eq!(state(&world)["equivocations"], Value::Null);
+        assert_eq!(world.lockfile("app"), lock);
+    };
+    // Bob, to whom the root role goes, did not sign.
+    let two = fs::read(roots::file(&published, 2)).unwrap();
+    for after in [1, 2] {
+        rotate(&published, after, &["alice"], |root| {
+            members(root, "root", &["bob"], 1);
+        });
+        refused(after + 1, "E-TRUST-047");
+        fs::write(roots::file(&published, 2), &two).unwrap();
+    }
+    fs::write(roots::file(&published, 1), &two).unwrap();
+    refused(1, "E-TRUST-042");
+}
+
+#[test]
 fn a_tampered_kept_root_is_fetched_again_or_refused() {
     use std::os::unix::fs::{PermissionsExt as _, symlink};
     let (world, published) = world();
