@@ -479,7 +479,7 @@ mod tests {
             git(65, &[0]),
             git(65, &[0; 100_000]),
             git((1 << 20) + 1, &[]),
-            git(u64::MAX, &[1]),
+            git((1 << 53) - 1, &[1]),
         ] {
             match read(&git) {
                 Err(ReadError::Damaged(reason)) => {

@@ -77,7 +77,7 @@ fn a_bundle_that_nobody_wants_is_passed_over_and_named() {
     let written = bytes(&sample());
     let read = |bytes: &[u8], length: usize, name: &str| {
         let limits = Limits {
-            file_bytes: 1,
+            file_bytes: 2,
             ..Limits::default()
         };
         let path = Path::new("export");
