@@ -1,7 +1,7 @@
 //! The one place where signers are counted.
 //!
 //! A role is satisfied when as many *distinct principals*, each by a *distinct key*, have signed as its threshold says.
-//! `keyid`s play no part: a signature belongs to the key that verifies it.
+//! `keyid`s play no part but to say which key to try first: a signature belongs to the key that verifies it.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -45,7 +45,8 @@ pub(super) struct ValidSignatures {
 impl ValidSignatures {
     /// Checks every signature against the keys of `document` that are not revoked.
     pub(super) fn check(envelope: &Envelope, document: &RootDocument) -> Self {
-        let pae = envelope.pae();
+        let signed = signers(envelope, document);
+        let has_signed = |key: &&&PublicKey| signed.contains(key.as_bytes());
         let mut by_principal = BTreeMap::new();
         let mut revoked = BTreeMap::new();
         for (name, principal) in &document.principals {
@@ -53,12 +54,6 @@ impl ValidSignatures {
                 .keys
                 .iter()
                 .partition(|key| document.revoked.keys.contains(&key.id()));
-            let has_signed = |key: &&&PublicKey| {
-                envelope
-                    .signatures()
-                    .iter()
-                    .any(|s| key.verify(&pae, &s.sig))
-            };
             if let Some(key) = usable.iter().find(has_signed) {
                 by_principal.insert(name.clone(), (*key).clone());
                 continue;
@@ -112,4 +107,29 @@ impl ValidSignatures {
         }
         Ok(signed)
     }
+}
+
+/// The keys of `document`, revoked or not, under which a signature of the envelope is valid.
+///
+/// Each signature counts for one key. That of its `keyid` is tried first, so that an honest envelope costs one check for each
+/// signature, and the others after it, so that a `keyid` that lies changes nothing.
+fn signers(envelope: &Envelope, document: &RootDocument) -> BTreeSet<[u8; 32]> {
+    let pae = envelope.pae();
+    let principals = document.principals.values();
+    let keys: Vec<(String, &PublicKey)> = principals
+        .flat_map(|principal| &principal.keys)
+        .map(|key| (key.id().to_string(), key))
+        .collect();
+    let mut signers = BTreeSet::new();
+    for signature in envelope.signatures() {
+        let (named, others): (Vec<_>, Vec<_>) =
+            keys.iter().partition(|(id, _)| *id == signature.keyid);
+        let signer = named
+            .into_iter()
+            .chain(others)
+            .filter(|(_, key)| !signers.contains(key.as_bytes()))
+            .find(|(_, key)| key.verify(&pae, &signature.sig));
+        signers.extend(signer.map(|(_, key)| *key.as_bytes()));
+    }
+    signers
 }

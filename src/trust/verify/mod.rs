@@ -66,8 +66,8 @@ pub struct Expectation<'a> {
 
 /// Verifies a bundle against a trust root.
 ///
-/// Costs one SHA-256 of every file, on all cores, and one signature check for each pair of a signature and a principal's
-/// key.
+/// Costs one SHA-256 of every file, on all cores, and one signature check for each signature whose `keyid` is honest; for one
+/// that is not, a check under each key of the trust root.
 ///
 /// # Errors
 /// [`VerifyError`] for the first check that fails.
