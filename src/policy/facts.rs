@@ -3,6 +3,8 @@
 use jiff::Timestamp;
 use serde_json::Value;
 
+use super::Risk;
+
 /// A request and the time at which it is judged. Both are inputs: the same facts give the same answer everywhere.
 #[derive(Debug)]
 pub struct Facts<'a> {
@@ -10,6 +12,7 @@ pub struct Facts<'a> {
     now: Timestamp,
     /// `now` as a request would write it.
     time: Value,
+    risk: Option<Risk>,
 }
 
 impl<'a> Facts<'a> {
@@ -17,7 +20,24 @@ impl<'a> Facts<'a> {
     #[must_use]
     pub fn new(request: &'a Value, now: Timestamp) -> Self {
         let time = Value::String(now.to_string());
-        Self { request, now, time }
+        Self {
+            request,
+            now,
+            time,
+            risk: None,
+        }
+    }
+
+    /// The same, of an operation of this risk.
+    #[must_use]
+    pub fn with_risk(self, risk: Option<Risk>) -> Self {
+        Self { risk, ..self }
+    }
+
+    /// The risk of the operation, where a catalogue describes it.
+    #[must_use]
+    pub fn risk(&self) -> Option<Risk> {
+        self.risk
     }
 
     /// The request in its canonical form.

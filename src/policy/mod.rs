@@ -17,7 +17,7 @@ mod validate;
 
 pub use facts::Facts;
 pub use matcher::{Match, Matcher};
-pub use model::{Effect, Layer, Mode, Override, OverridePermission, Rule, Window};
+pub use model::{Effect, Layer, Mode, Override, OverridePermission, Risk, Rule, Window};
 pub use validate::validate;
 
 /// The greatest number of rules, and of overrides, in one file.

@@ -46,6 +46,33 @@ impl Effect {
     }
 }
 
+/// How much an operation can harm, as a catalogue says, from the least to the most.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Risk {
+    /// It reads.
+    Low,
+    /// It changes what is easily put right.
+    Medium,
+    /// It changes what is hard to put right.
+    High,
+    /// It destroys, or takes control.
+    Critical,
+}
+
+impl Risk {
+    /// The word of the language.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Low => "low",
+            Self::Medium => "medium",
+            Self::High => "high",
+            Self::Critical => "critical",
+        }
+    }
+}
+
 /// How far a rule binds, from the weakest to the strictest.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
