@@ -34,7 +34,7 @@ impl Match {
     }
 
     /// Yes where all are, no where one is not.
-    fn all(answers: impl Iterator<Item = Self>) -> Self {
+    pub(super) fn all(answers: impl Iterator<Item = Self>) -> Self {
         let mut whole = Self::Yes;
         for answer in answers {
             match answer {
