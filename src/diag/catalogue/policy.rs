@@ -67,6 +67,14 @@ codes! {
         "The hint lists the operators.";
     POLICY_WINDOW = "E-POLICY-018", Invalid, "a `valid` that names no time",
         "`valid` holds `from`, `until` or both, each a moment such as `2026-12-20T00:00:00Z`; `until` is the first moment at which the rule no longer counts.";
+    POLICY_REGEX = "E-POLICY-020", Invalid, "a regular expression that cannot be used",
+        "The expression breaks the grammar, or its compiled form is too large. There is no look-around and no back-reference: matching takes linear time, whatever the request holds.";
+    POLICY_OPERAND = "E-POLICY-021", Invalid, "an operand that names nothing",
+        "`cidr` wants networks without host bits, `semver` requirements whose every part says how it compares, `time_of_day` two different times, `weekday` days, and both an IANA time zone. The message says which of them is none.";
+    POLICY_WAIVERS = "E-POLICY-022", Invalid, "terms for waivers that mean nothing",
+        "`waivers` stands in a root scope's policy and gives `require`, `max_duration` or both: what every loosening override of the organisation must carry, and how long it may still last.";
+    RESOLVE_WAIVER = "E-POLICY-023", Invalid, "a waiver without what the root scope demands",
+        "The root scope's policy says with `waivers` what an override that loosens must carry, and for how long at most it may still last. Add what the message names.";
     CONDITION_SYNTAX = "E-POLICY-024", Invalid, "a `when` that is not CEL",
         "A `when` is an expression in CEL, such as `context.replicas > 3 && subject.id in data.release_managers`. Texts stand in quotes.";
     CONDITION_LIMIT = "E-POLICY-025", Invalid, "a `when` that is too large",

@@ -496,8 +496,8 @@ impl Compiler<'_> {
                 Some(call(id, &helper.internal(), vec![text, pattern]))
             }
             Err(message) => {
-                let message = format!("not a regular expression: {}", printable(&message));
-                let hint = "write it in Rust's syntax; `r'…'` keeps backslashes";
+                let hint =
+                    "there is no look-around and no back-reference; `r'…'` keeps backslashes";
                 self.refuse(Code::CONDITION_ARGUMENT, pattern.id, message, hint)
             }
         }

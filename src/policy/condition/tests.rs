@@ -146,6 +146,22 @@ fn what_can_be_seen_at_load_is_refused_at_load() {
             Code::CONDITION_ARGUMENT,
             "r'",
         ),
+        (
+            "inCidr(context.a, '10.0.0.1/8')",
+            Code::CONDITION_ARGUMENT,
+            "'10",
+        ),
+        (
+            "semverMatches(context.a, '1.2')",
+            Code::CONDITION_ARGUMENT,
+            "'1.2'",
+        ),
+        (
+            "hour(context.time, 'Nowhere') == 1",
+            Code::CONDITION_ARGUMENT,
+            "'N",
+        ),
+        ("unixTime('today') == 1", Code::CONDITION_ARGUMENT, "'t"),
         ("data.nobody == 1", Code::DATA_MISSING, ".nobody"),
         ("has(data.eu.nothing)", Code::DATA_MISSING, ".eu"),
     ] {

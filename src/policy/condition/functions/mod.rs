@@ -128,6 +128,37 @@ pub(super) static HELPERS: &[Helper] = &[
     helper("trim", Member, &[Text], &Text, text::trim),
     helper("upperAscii", Member, &[Text], &Text, text::upper_ascii),
     helper("glob", Global, &[Text, Text], &Bool, field::glob),
+    checked(
+        helper("hour", Global, &[Text, Text], &Int, field::hour),
+        1,
+        field::check_zone,
+    ),
+    checked(
+        helper("inCidr", Global, &[Text, Any], &Bool, field::in_cidr),
+        1,
+        field::check_network,
+    ),
+    checked(
+        helper(
+            "semverMatches",
+            Global,
+            &[Text, Text],
+            &Bool,
+            field::semver_matches,
+        ),
+        1,
+        field::check_requirement,
+    ),
+    checked(
+        helper("unixTime", Global, &[Text], &Int, field::unix_time),
+        0,
+        field::check_moment,
+    ),
+    checked(
+        helper("weekday", Global, &[Text, Text], &Text, field::weekday),
+        1,
+        field::check_zone,
+    ),
     conversion("bool", &Bool),
     conversion("double", &Kind::Double),
     conversion("int", &Int),

@@ -147,7 +147,6 @@ static TYPE: Type = Type::simple_type(Kind::Opaque, "pattern");
 const MAX_PATTERN: usize = 1 << 18;
 /// The size of a compiled pattern up to which it costs the least.
 const SMALL_PATTERN: usize = 1 << 14;
-const MAX_NESTING: u32 = 32;
 
 /// A regular expression, compiled at load. Expressions hold it as a hidden variable.
 #[derive(Debug, Clone)]
@@ -159,31 +158,20 @@ pub(in crate::policy::condition) struct Pattern {
 
 impl Pattern {
     pub(in crate::policy::condition) fn new(pattern: &str) -> Result<Self, String> {
-        let build = |size| {
-            RegexBuilder::new(pattern)
-                .size_limit(size)
-                .dfa_size_limit(MAX_PATTERN)
-                .nest_limit(MAX_NESTING)
-                .build()
+        let regex = crate::policy::matcher::regex(pattern).map_err(|error| error.to_string())?;
+        let fits = |size| {
+            let mut builder = RegexBuilder::new(pattern);
+            builder.size_limit(size).build().is_ok()
         };
         let (mut size, mut weight) = (SMALL_PATTERN, 4);
-        loop {
-            match build(size) {
-                Ok(regex) => return Ok(Self { regex, weight }),
-                Err(regex::Error::CompiledTooBig(_)) if size < MAX_PATTERN => {
-                    size *= 4;
-                    weight *= 4;
-                }
-                Err(regex::Error::CompiledTooBig(_)) => {
-                    return Err("its compiled form is too large".to_owned());
-                }
-                Err(error) => {
-                    let text = error.to_string();
-                    let last = text.lines().last().unwrap_or_default();
-                    return Err(last.strip_prefix("error: ").unwrap_or(last).to_owned());
-                }
+        while !fits(size) {
+            size *= 4;
+            weight *= 4;
+            if size > MAX_PATTERN {
+                return Err("the regular expression is too large".to_owned());
             }
         }
+        Ok(Self { regex, weight })
     }
 }
 
