@@ -166,7 +166,9 @@ impl Envelope {
         }
         let strict;
         let wire = match serde_json::from_slice(bytes) {
+            // SECURITY: strings under known names, each once, leave nothing for two readers to see differently.
             Ok(wire) => wire,
+            // Members that nobody knows, or a defect, which has the better description there.
             Err(_) => {
                 strict = without_unknown_members(json::parse(bytes, limit)?);
                 EnvelopeV1::deserialize(&strict).map_err(|error| EnvelopeError::Shape {
@@ -412,6 +414,27 @@ mod tests {
                 matches!(with(payload), Err(EnvelopeError::Base64 { .. })),
                 "{payload}"
             );
+        }
+    }
+
+    #[test]
+    fn unknown_members_are_ignored_and_held_to_strict_json() {
+        let mut envelope = Envelope::new("type", b"{}");
+        envelope.sign(&SecretKey::from_seed(&[1; 32])).unwrap();
+        let text = envelope.to_json();
+        let with = |member: &str| {
+            let outside = text.replacen('{', &format!("{{{member},"), 1);
+            let inside = text.replacen("{\"keyid\"", &format!("{{{member},\"keyid\""), 1);
+            assert!(outside != text && inside != text && outside != inside);
+            [parse(&outside), parse(&inside)]
+        };
+        for known in with(r#""cert": {"a": [1, "b"]}, "\u0063": null"#) {
+            assert_eq!(known.as_ref(), Ok(&envelope));
+        }
+        for member in [r#""a":1,"a":1"#, r#""a":{"b":1,"b":1}"#, r#""a":1e300"#] {
+            for refused in with(member) {
+                assert!(matches!(refused, Err(EnvelopeError::Json(_))), "{member}");
+            }
         }
     }
 
