@@ -99,7 +99,7 @@ fn evaluate(bencher: Bencher<'_, '_>, rules: usize) {
     bencher.counter(ItemsCount::new(requests.len())).bench(|| {
         let effects = requests
             .iter()
-            .map(|request| engine.evaluate(request).effect());
+            .map(|request| engine.evaluate(request, now()).effect());
         effects.fold(0_usize, |sum, effect| sum + usize::from(effect.rank()))
     });
 }
@@ -113,7 +113,7 @@ fn read_and_evaluate(bencher: Bencher<'_, '_>) {
     bencher.counter(ItemsCount::new(15_usize)).bench(|| {
         RequestReader::new(black_box(&stream[..]), &limits)
             .map(|raw| Request::from_json(&raw.unwrap().bytes, &limits).unwrap())
-            .map(|request| usize::from(engine.evaluate(&request).effect().rank()))
+            .map(|request| usize::from(engine.evaluate(&request, now()).effect().rank()))
             .sum::<usize>()
     });
 }

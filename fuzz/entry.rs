@@ -16,7 +16,7 @@ use ordain::engine::input::RequestReader;
 use ordain::engine::request::{Request, RequestLimits};
 use ordain::json;
 use ordain::log::{Checkpoint, VerifierKey};
-use ordain::policy::validate;
+use ordain::policy::{Facts, validate};
 use ordain::source::transfer::Transfer;
 use ordain::trust::{
     AgentAnswer, AllowedSigners, Envelope, GitCommit, GitTag, PublicKey, RootDocument,
@@ -269,7 +269,11 @@ pub(crate) fn policy(bytes: &[u8]) -> bool {
             let request =
                 Request::from_json(REQUEST, &RequestLimits::default()).expect("a request");
             for rule in layers.iter().flat_map(|layer| &layer.rules) {
-                let _ = rule.matcher.matches(request.attributes());
+                let facts = Facts::new(
+                    request.attributes(),
+                    "2026-01-01T00:00:00Z".parse().expect("a time"),
+                );
+                let _ = rule.matcher.matches(&facts);
             }
             true
         }

@@ -10,10 +10,11 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use jiff::Timestamp;
 use serde_json::Value;
 
 use super::request::Request;
-use crate::policy::{Effect, Match, Mode};
+use crate::policy::{Effect, Facts, Match, Mode};
 use crate::resolve::{EffectiveLayer, EffectivePolicy, EffectiveRule};
 
 /// An effective policy, ready to decide. Share it; replace it whole.
@@ -147,14 +148,17 @@ impl Engine {
         &self.policy
     }
 
-    /// Decides one request.
+    /// Decides one request at `now`.
     #[must_use]
-    pub fn evaluate(&self, request: &Request) -> Verdict {
-        self.judge(request.attributes())
+    pub fn evaluate(&self, request: &Request, now: Timestamp) -> Verdict {
+        self.judge(&Facts::new(request.attributes(), now))
     }
 
-    fn judge(&self, request: &Value) -> Verdict {
-        let action = request.pointer("/action/name").and_then(Value::as_str);
+    fn judge(&self, facts: &Facts<'_>) -> Verdict {
+        let action = facts
+            .request()
+            .pointer("/action/name")
+            .and_then(Value::as_str);
         let mut all = Combined::default();
         let mut enforced = Combined::default();
         let mut audited = false;
@@ -164,14 +168,8 @@ impl Engine {
         {
             let first_hit = hits.len();
             match action {
-                Some(action) => find(
-                    layer,
-                    position,
-                    index.candidates(action),
-                    request,
-                    &mut hits,
-                ),
-                None => find(layer, position, 0..layer.rules.len(), request, &mut hits),
+                Some(action) => find(layer, position, index.candidates(action), facts, &mut hits),
+                None => find(layer, position, 0..layer.rules.len(), facts, &mut hits),
             }
             let found = hits.get(first_hit..).unwrap_or_default();
             let picks: Vec<Candidate<'_>> = found
@@ -225,14 +223,18 @@ fn find(
     layer: &EffectiveLayer,
     position: usize,
     candidates: impl IntoIterator<Item = usize>,
-    request: &Value,
+    facts: &Facts<'_>,
     hits: &mut Vec<Hit>,
 ) {
     for rule in candidates {
-        let Some(found) = layer.rules.get(rule).filter(|found| !found.disabled) else {
+        let Some(found) = layer
+            .rules
+            .get(rule)
+            .filter(|found| found.is_live(facts.now()))
+        else {
             continue;
         };
-        let failed = match found.written.matcher.matches(request) {
+        let failed = match found.written.matcher.matches(facts) {
             Match::Yes => false,
             // INVARIANT: an error never permits.
             Match::Failed if found.effect >= Effect::RequireApproval => true,

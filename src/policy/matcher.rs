@@ -6,6 +6,7 @@
 
 use serde_json::{Number, Value};
 
+use super::facts::Facts;
 use super::glob::Glob;
 
 /// Whether a request matches.
@@ -120,10 +121,10 @@ impl Matcher {
         &self.source
     }
 
-    /// Whether the request, in its canonical form, matches.
+    /// Whether the request matches.
     #[must_use]
-    pub fn matches(&self, request: &Value) -> Match {
-        all_terms(&self.terms, request)
+    pub fn matches(&self, facts: &Facts<'_>) -> Match {
+        all_terms(&self.terms, facts)
     }
 
     /// Whether it matches every request.
@@ -148,20 +149,17 @@ impl Matcher {
     }
 }
 
-fn all_terms(terms: &[Term], request: &Value) -> Match {
-    Match::all(terms.iter().map(|term| term.matches(request)))
+fn all_terms(terms: &[Term], facts: &Facts<'_>) -> Match {
+    Match::all(terms.iter().map(|term| term.matches(facts)))
 }
 
 impl Term {
-    fn matches(&self, request: &Value) -> Match {
+    fn matches(&self, facts: &Facts<'_>) -> Match {
         match self {
-            Self::Path { path, test } => {
-                let found = path.iter().try_fold(request, |value, key| value.get(key));
-                test.matches(found.filter(|value| !value.is_null()))
-            }
-            Self::Any(groups) => Match::any(groups.iter().map(|group| all_terms(group, request))),
-            Self::All(groups) => Match::all(groups.iter().map(|group| all_terms(group, request))),
-            Self::Not(group) => all_terms(group, request).negated(),
+            Self::Path { path, test } => test.matches(facts.at(path)),
+            Self::Any(groups) => Match::any(groups.iter().map(|group| all_terms(group, facts))),
+            Self::All(groups) => Match::all(groups.iter().map(|group| all_terms(group, facts))),
+            Self::Not(group) => all_terms(group, facts).negated(),
         }
     }
 

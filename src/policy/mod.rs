@@ -4,9 +4,10 @@
 //! returns is complete and consistent in itself: names are names, operators have operands of their type, every text is
 //! printable. It knows nothing of other bundles: whether an override's target exists is for `resolve`.
 //!
-//! Not yet here: conditions (`when`), validity windows (`valid`), catalogues and approvals. A file that uses them is refused,
+//! Not yet here: conditions (`when`), catalogues and approvals. A file that uses them is refused,
 //! never read without them.
 
+mod facts;
 mod fields;
 mod glob;
 mod matcher;
@@ -14,8 +15,9 @@ mod matcher_parse;
 mod model;
 mod validate;
 
+pub use facts::Facts;
 pub use matcher::{Match, Matcher};
-pub use model::{Effect, Layer, Mode, Override, OverridePermission, Rule};
+pub use model::{Effect, Layer, Mode, Override, OverridePermission, Risk, Rule, Window};
 pub use validate::validate;
 
 /// The greatest number of rules, and of overrides, in one file.

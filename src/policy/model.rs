@@ -46,6 +46,33 @@ impl Effect {
     }
 }
 
+/// How much an operation can harm, as a catalogue says, from the least to the most.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Risk {
+    /// It reads.
+    Low,
+    /// It changes what is easily put right.
+    Medium,
+    /// It changes what is hard to put right.
+    High,
+    /// It destroys, or takes control.
+    Critical,
+}
+
+impl Risk {
+    /// The word of the language.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Low => "low",
+            Self::Medium => "medium",
+            Self::High => "high",
+            Self::Critical => "critical",
+        }
+    }
+}
+
 /// How far a rule binds, from the weakest to the strictest.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -104,12 +131,47 @@ pub struct Rule {
     pub mode: Mode,
     /// Which requests it speaks of.
     pub matcher: Matcher,
+    /// When it is in force; at any other time it is as if it were never written.
+    pub valid: Window,
     /// What the reader of a refusal can do.
     pub remediation: Option<String>,
     /// Labels, without meaning to the engine.
     pub tags: Vec<String>,
     /// Where it stands.
     pub location: Location,
+}
+
+impl Rule {
+    /// When it is in force, where that is not always.
+    #[must_use]
+    pub fn limits(&self) -> Option<Window> {
+        Some(self.valid).filter(|valid| *valid != Window::ALWAYS)
+    }
+}
+
+/// The time during which a rule is in force.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub struct Window {
+    /// The first moment, where there is one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub from: Option<Timestamp>,
+    /// The first moment after it, where there is one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub until: Option<Timestamp>,
+}
+
+impl Window {
+    /// Without beginning or end.
+    pub const ALWAYS: Self = Self {
+        from: None,
+        until: None,
+    };
+
+    /// Whether `now` lies in it.
+    #[must_use]
+    pub fn holds(&self, now: Timestamp) -> bool {
+        self.from.is_none_or(|from| from <= now) && self.until.is_none_or(|until| now < until)
+    }
 }
 
 /// A scope's change to a rule that it inherits.

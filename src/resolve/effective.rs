@@ -2,6 +2,7 @@
 
 use std::cmp::{Ordering, Reverse};
 
+use jiff::Timestamp;
 use serde::Serialize;
 use serde_json::{Value, json};
 
@@ -10,8 +11,8 @@ use crate::bundle::BundleIdentity;
 use crate::diag::{Code, Diagnostic, Location};
 use crate::digest::{CommitId, Sha256Digest};
 use crate::json;
-use crate::name::{BundleName, Scope};
-use crate::policy::{Effect, Mode, Override, Rule};
+use crate::name::{BundleName, ReasonCode, RuleId, Scope};
+use crate::policy::{Effect, Mode, Override, Rule, Window};
 use crate::trust::Validity;
 
 /// Where a rule or override was written.
@@ -81,6 +82,12 @@ impl EffectiveRule {
         key(left)
             .cmp(&key(right))
             .then_with(|| left.written.name.rule.cmp(&right.written.name.rule))
+    }
+
+    /// Whether it counts at `now`: no override switched it off, and its author lets it.
+    #[must_use]
+    pub fn is_live(&self, now: Timestamp) -> bool {
+        !self.disabled && self.written.valid.holds(now)
     }
 
     /// Whether a descendant made it binding that its author had not. Such a rule adds its verdict and silences no other: an
@@ -249,17 +256,37 @@ fn layer_content(layer: &EffectiveLayer) -> Value {
     })
 }
 
-fn rule_content(rule: &EffectiveRule) -> Value {
-    json!({
-        "id": rule.written.name.rule,
-        "effect": rule.effect,
-        "mode": rule.mode,
-        "raised": rule.is_raised(),
-        "precedence": rule.precedence,
-        "reason": rule.reason,
-        "reason_code": rule.written.reason_code,
-        "remediation": rule.written.remediation,
-        "tags": rule.written.tags,
-        "match": rule.written.matcher.source(),
-    })
+/// What the digest covers of a rule. What is not there is left out, so that a rule without it keeps its digest when the
+/// language grows.
+#[derive(Serialize)]
+struct RuleContent<'a> {
+    id: &'a RuleId,
+    effect: Effect,
+    mode: Mode,
+    raised: bool,
+    precedence: i32,
+    reason: &'a str,
+    reason_code: &'a ReasonCode,
+    remediation: Option<&'a str>,
+    tags: &'a [String],
+    r#match: &'a Value,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    valid: Option<Window>,
+}
+
+fn rule_content(rule: &EffectiveRule) -> RuleContent<'_> {
+    let written = &rule.written;
+    RuleContent {
+        id: &written.name.rule,
+        effect: rule.effect,
+        mode: rule.mode,
+        raised: rule.is_raised(),
+        precedence: rule.precedence,
+        reason: &rule.reason,
+        reason_code: &written.reason_code,
+        remediation: written.remediation.as_deref(),
+        tags: &written.tags,
+        r#match: written.matcher.source(),
+        valid: written.limits(),
+    }
 }

@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use super::effective::{EffectiveLayer, EffectivePolicy, EffectiveRule};
 use crate::diag::{Code, Diagnostic};
-use crate::policy::{Effect, Mode};
+use crate::policy::{Effect, Mode, Window};
 
 /// Overrides that lapse within this time are reported.
 const SOON: SignedDuration = SignedDuration::from_hours(30 * 24);
@@ -90,7 +90,8 @@ fn shadowed(rule: &EffectiveRule, earlier: &[EffectiveRule], found: &mut Vec<Dia
 /// Whether `first` certainly matches every request that `rule` matches, in every mode that `rule` counts in.
 fn covers(first: &EffectiveRule, rule: &EffectiveRule) -> bool {
     let binds = first.declared_mode.min(first.mode) >= rule.mode;
-    if first.disabled || !binds {
+    let lasts = first.written.valid == Window::ALWAYS || first.written.valid == rule.written.valid;
+    if first.disabled || !binds || !lasts {
         return false;
     }
     if first.written.matcher.is_everything() {

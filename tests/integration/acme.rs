@@ -104,7 +104,7 @@ fn decide(engine: &Engine, request: &Request) -> Value {
         freshness: Freshness::Fresh,
         duration_ns: 0,
     };
-    let verdict = engine.evaluate(request);
+    let verdict = engine.evaluate(request, occasion.time);
     serde_json::to_value(Decision::new(engine, &verdict, occasion)).unwrap()
 }
 

@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 use super::support::checkout;
 use super::support::naive::Policies;
 use super::support::policies::resolve as resolve_at;
-use super::support::policies::{NOW, bundle, files, many_bundles, policy, request};
+use super::support::policies::{NOW, bundle, files, many_bundles, plain_request, policy, request};
 
 const HEAD: &str = "apiVersion: ordain/v1\nkind: Policy\nscope: acme\n";
 
@@ -102,7 +102,7 @@ fn one_defect_each() {
     );
     assert_eq!(
         only(&rule("  valid: {}\n")),
-        (Code::POLICY_UNSUPPORTED, 9, path("rules[0].valid"))
+        (Code::POLICY_WINDOW, 9, path("rules[0].valid"))
     );
     assert_eq!(
         only(&rule("  precedence: high\n")),
@@ -436,12 +436,13 @@ fn the_manuals_example_does_what_the_manual_says() {
             now.parse().unwrap(),
             None,
         );
-        let verdict = Engine::new(policy.unwrap()).evaluate(&request(&json!({
+        let asked = request(&json!({
             "subject": {"type": "user", "id": "sam", "properties": {"groups": ["payments"]}},
             "action": {"name": action},
             "resource": {"type": "stack", "id": "payments-api"},
             "context": {"environment": "production"},
-        })));
+        }));
+        let verdict = Engine::new(policy.unwrap()).evaluate(&asked, now.parse().unwrap());
         (verdict.effect(), verdict.is_audited())
     };
     assert_eq!(decide("apply_stack", NOW), (Effect::RequireApproval, false));
@@ -450,4 +451,27 @@ fn the_manuals_example_does_what_the_manual_says() {
         decide("restore", "2027-02-01T00:00:00Z"),
         (Effect::Deny, false)
     );
+}
+
+#[test]
+fn a_rule_counts_within_its_window_alone() {
+    let text = "apiVersion: ordain/v1\nkind: Policy\nscope: acme\ndefault: allow\nrules:\n\
+        - {id: freeze, effect: deny, reason: frozen, match: {}, valid: {from: 2026-12-20T00:00:00Z, until: 2027-01-03T00:00:00Z}}\n";
+    let bundle = bundle("acme", &[("acme.yaml", text)]).unwrap();
+    let effect = |now: &str| {
+        let now = now.parse().unwrap();
+        let policy = resolve::resolve(
+            std::slice::from_ref(&bundle),
+            &"acme".parse().unwrap(),
+            now,
+            None,
+        );
+        Engine::new(policy.unwrap())
+            .evaluate(&plain_request(), now)
+            .effect()
+    };
+    assert_eq!(effect("2026-12-19T23:59:59Z"), Effect::Allow);
+    assert_eq!(effect("2026-12-20T00:00:00Z"), Effect::Deny);
+    assert_eq!(effect("2027-01-02T23:59:59Z"), Effect::Deny);
+    assert_eq!(effect("2027-01-03T00:00:00Z"), Effect::Allow);
 }

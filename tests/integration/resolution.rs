@@ -34,7 +34,8 @@ fn decide(policy: EffectivePolicy) -> Decision {
         freshness: Freshness::Fresh,
         duration_ns: 1,
     };
-    Decision::new(&engine, &engine.evaluate(&plain_request()), occasion)
+    let verdict = engine.evaluate(&plain_request(), occasion.time);
+    Decision::new(&engine, &verdict, occasion)
 }
 
 /// What `acme` and `acme/team` decide together.

@@ -1,5 +1,6 @@
 //! The invariants that resolution and evaluation keep, on random policies.
 
+use jiff::Timestamp;
 use ordain::engine::{Engine, Origin, Outcome};
 use ordain::policy::{Effect, Mode};
 use ordain::resolve::{EffectivePolicy, LoadedBundle};
@@ -310,8 +311,12 @@ fn requests() -> BoxedStrategy<Value> {
     }).boxed()
 }
 
+fn now() -> Timestamp {
+    NOW.parse().unwrap()
+}
+
 fn said(engine: &Engine, value: &Value) -> Answer {
-    let verdict = engine.evaluate(&request(value));
+    let verdict = engine.evaluate(&request(value), now());
     let layers = engine.policy().layers();
     let name = |origin: Origin| match origin {
         Origin::Rule(layer, rule) => Some(layers[layer].rules[rule].written.name.to_string()),
@@ -399,7 +404,7 @@ proptest! {
         let [parent, child] = ["acme", "acme/a/b"].map(|scope| at(&policies, scope, cap).map(Engine::new));
         let (parent, child) = (parent?, child?);
         for value in &requests {
-            let (before, after) = (parent.evaluate(&request(value)), child.evaluate(&request(value)));
+            let (before, after) = (parent.evaluate(&request(value), now()), child.evaluate(&request(value), now()));
             let silent = before.binding().is_some_and(|pick| pick.origin == Origin::NoMatch);
             prop_assert!(silent || severity(after.effect()) >= severity(before.effect()), "{}", value);
             let silent = before.would().origin == Origin::NoMatch;

@@ -280,7 +280,7 @@ impl Session<'_> {
                     let fingerprint = request.fingerprint().to_string();
                     let decision = match &self.judge {
                         Judge::Engine(engine) => {
-                            let verdict = engine.evaluate(&request);
+                            let verdict = engine.evaluate(&request, time);
                             Decision::new(engine, &verdict, occasion(fingerprint))
                         }
                         Judge::Closed {

@@ -65,6 +65,8 @@ codes! {
         "A `match` maps paths of the request to a value, a list of values or a mapping of operators. The message says what is wrong.";
     POLICY_OPERATOR = "E-POLICY-017", Invalid, "an unknown operator",
         "The hint lists the operators.";
+    POLICY_WINDOW = "E-POLICY-018", Invalid, "a `valid` that names no time",
+        "`valid` holds `from`, `until` or both, each a moment such as `2026-12-20T00:00:00Z`; `until` is the first moment at which the rule no longer counts.";
     RESOLVE_BUNDLE_TWICE = "E-POLICY-030", Invalid, "two bundles have one name",
         "Decisions and errors name bundles, so each name stands for one.";
     RESOLVE_SCOPE_TWICE = "E-POLICY-031", Invalid, "two bundles define one scope",

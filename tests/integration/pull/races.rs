@@ -35,13 +35,19 @@ fn pulls_of_different_revisions_never_take_the_lockfile_back() {
     world.consumer("app", &world.file_url(), None);
     let branch = world.repository().join(".git/refs/heads/main");
     let revision = || world.locked("app")["revision"].as_u64().unwrap();
-    std::fs::write(&branch, format!("{}\n", commits[0])).unwrap();
+    // As Git does it: nobody sees half a ref.
+    let point = |index: usize| {
+        let next = branch.with_extension("lock");
+        std::fs::write(&next, format!("{}\n", commits[index])).unwrap();
+        std::fs::rename(&next, &branch).unwrap();
+    };
+    point(0);
     world.pull("app", &[]).success();
     let mut highest = 1;
     for new in 1..commits.len() {
         // Two pulls while the branch goes forth and back: whatever order they run in, the lower one loses.
         let start = |index: usize| {
-            std::fs::write(&branch, format!("{}\n", commits[index])).unwrap();
+            point(index);
             world.silent("app", &["bundle", "pull"]).spawn().unwrap()
         };
         let mut pulls = vec![start(new)];

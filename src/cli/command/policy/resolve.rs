@@ -1,46 +1,23 @@
-//! `ordain policy`: check policy, and see what is in force and why.
+//! `ordain policy resolve`.
 
 use std::fmt::Write as _;
 use std::path::PathBuf;
 
-use clap::{Args, Subcommand};
+use clap::Args;
 
-use super::Context;
 use crate::bundle::Limits;
+use crate::cli::command::Context;
 use crate::cli::exit::Exit;
 use crate::cli::project;
-use crate::cli::report::{Failure, print_diagnostic};
+use crate::cli::report::Failure;
 use crate::cli::session::{FetchFlags, tell_policy, with_pipeline};
 use crate::cli::ui::{Output, escape, note, printable_json};
-use crate::diag::Severity;
 use crate::engine::Freshness;
 use crate::name::Scope;
 use crate::pipeline::{self, Locking};
-use crate::policy::Effect;
-use crate::resolve::{EffectivePolicy, LayerView, OverrideView, RuleView, Source, lint, resolve};
+use crate::policy::{Effect, Window};
+use crate::resolve::{EffectivePolicy, LayerView, OverrideView, RuleView, Source};
 use crate::trust::whole_second;
-
-/// `ordain policy …`
-#[derive(Debug, Subcommand)]
-pub(crate) enum Command {
-    /// Check a bundle's policies: every problem at once, with its place and what to do.
-    Check(Check),
-    /// Print the effective policy of a scope, in the order in which it is evaluated.
-    Resolve(Resolve),
-}
-
-#[derive(Debug, Args)]
-pub(crate) struct Check {
-    /// The bundle's directory.
-    #[arg(default_value = ".")]
-    dir: PathBuf,
-    /// Let warnings fail the check as well.
-    #[arg(long)]
-    deny_warnings: bool,
-    /// Print the problems as JSON Lines on standard output.
-    #[arg(long)]
-    json: bool,
-}
 
 #[derive(Debug, Args)]
 pub(crate) struct Resolve {
@@ -60,76 +37,7 @@ pub(crate) struct Resolve {
     fetch: FetchFlags,
 }
 
-/// Runs `ordain policy …`.
-pub(crate) fn run(context: &Context, command: &Command) -> Result<Exit, Failure> {
-    match command {
-        Command::Check(args) => check(context, args),
-        Command::Resolve(args) => resolve_scope(context, args),
-    }
-}
-
-fn check(context: &Context, args: &Check) -> Result<Exit, Failure> {
-    let dir = context.env.resolve(&args.dir);
-    let now = context.env.clock.now();
-    let mut problems = Vec::new();
-    let mut scopes = 0;
-    match pipeline::load_unsigned(&dir, &Limits::default()) {
-        Err(pipeline::PipelineError::Policy(found)) => problems = found,
-        Err(error) => return Err(error.into()),
-        Ok(loaded) => {
-            let bundles = [loaded];
-            for scope in bundles
-                .iter()
-                .flat_map(|bundle| bundle.layers())
-                .map(|layer| &layer.scope)
-            {
-                scopes += 1;
-                let found = match resolve(&bundles, scope, now, None) {
-                    Ok(policy) => lint(&policy, now),
-                    Err(found) => found,
-                };
-                problems.extend(found);
-            }
-        }
-    }
-    let mut seen = Vec::new();
-    problems.retain(|problem| {
-        !seen.contains(problem) && {
-            seen.push(problem.clone());
-            true
-        }
-    });
-    let errors = problems
-        .iter()
-        .filter(|problem| problem.severity == Severity::Error)
-        .count();
-    let warnings = problems.len() - errors;
-    let mut out = Output::stdout();
-    for problem in &problems {
-        if args.json {
-            out.line(&printable_json(
-                serde_json::to_string(problem).unwrap_or_default(),
-            ))?;
-        } else {
-            print_diagnostic(problem);
-        }
-    }
-    if !args.json {
-        let dir = escape(&args.dir.display().to_string());
-        out.line(&format!(
-            "`{dir}`: {scopes} scopes, {errors} errors, {warnings} warnings"
-        ))?;
-    }
-    out.flush()?;
-    Ok(match (errors, warnings) {
-        (0, 0) => Exit::Success,
-        (0, _) if !args.deny_warnings => Exit::Success,
-        (0, _) => Exit::Denied,
-        _ => Exit::Invalid,
-    })
-}
-
-fn resolve_scope(context: &Context, args: &Resolve) -> Result<Exit, Failure> {
+pub(super) fn run(context: &Context, args: &Resolve) -> Result<Exit, Failure> {
     let now = context.env.clock.now();
     let policy = match (&args.unsigned_dir, &args.scope) {
         (Some(dir), Some(scope)) => pipeline::unsigned(
@@ -255,6 +163,9 @@ fn print_rule(out: &mut Output, rule: &RuleView<'_>, explain: bool) -> Result<()
             "    when   {}",
             printable_json(serde_json::to_string(rule.matcher).unwrap_or_default())
         ))?;
+        if let Some(valid) = rule.valid {
+            out.line(&format!("    valid  {}", span(valid)))?;
+        }
         if let Some(source) = rule.source {
             out.line(&format!("    from   {}", place(source)))?;
         }
@@ -268,6 +179,13 @@ fn print_rule(out: &mut Output, rule: &RuleView<'_>, explain: bool) -> Result<()
         }
     }
     Ok(())
+}
+
+fn span(valid: Window) -> String {
+    let from = valid.from.map(|from| format!("from {from}"));
+    let until = valid.until.map(|until| format!("until {until}"));
+    let parts: Vec<String> = from.into_iter().chain(until).collect();
+    parts.join(" ")
 }
 
 fn place(source: &Source) -> String {
