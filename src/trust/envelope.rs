@@ -1,7 +1,7 @@
 //! DSSE v1.0.2 envelopes.
 //!
 //! Parsing takes nothing on trust: the payload stays bytes until the signatures over it have been counted. `keyid` is a
-//! hint, and the verifier ignores it.
+//! hint: it says which key to try first.
 
 use std::borrow::Cow;
 

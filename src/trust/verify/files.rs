@@ -1,4 +1,4 @@
-//! Files against subjects: steps 6 and 7 of the pipeline.
+//! Files against subjects: steps 7 and 8 of the pipeline.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -68,7 +68,9 @@ pub(super) fn check_file_set<'a>(
     Ok((predicate, paths().zip(subjects.into_values()).collect()))
 }
 
-/// Every file has its signed digest. Both are of the same files, in the same order.
+/// Every file has its signed digest.
+///
+/// INVARIANT: both are of the same files, in the same order: neither goes on where the other ends.
 pub(super) fn check_digests(found: &Digests<'_>, signed: &Digests<'_>) -> Result<(), VerifyError> {
     let mut pairs = found.iter().zip(signed);
     let differing = pairs.find(|((_, found), (_, signed))| found != signed);
