@@ -19,7 +19,9 @@ mod validate;
 pub use condition::{Condition, MAX_CONDITION_BYTES, STACK};
 pub use facts::Facts;
 pub use matcher::{Match, Matcher};
-pub use model::{Effect, Layer, Mode, Override, OverridePermission, Risk, Rule, Window};
+pub use model::{
+    Effect, Layer, Mode, Override, OverridePermission, Risk, Rule, WaiverField, WaiverTerms, Window,
+};
 pub use validate::validate;
 
 /// The greatest number of rules, and of overrides, in one file.
