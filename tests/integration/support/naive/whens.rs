@@ -22,7 +22,7 @@ pub(crate) const WHENS: &[(&str, Meaning)] = &[
         Some(request["context"].get("k")?.as_str()?.contains('x'))
     }),
     ("subject.properties.n + 1 > 2", |request| {
-        Some(request["subject"]["properties"].get("n")?.as_i64()? > 1)
+        Some(request["subject"]["properties"].get("n")?.as_f64()? > 1.0)
     }),
     (
         "subject.properties.n > 1 && action.name == 'x'",
@@ -30,7 +30,7 @@ pub(crate) const WHENS: &[(&str, Meaning)] = &[
             if request["action"]["name"] != "x" {
                 return Some(false);
             }
-            Some(request["subject"]["properties"].get("n")?.as_i64()? > 1)
+            Some(request["subject"]["properties"].get("n")?.as_f64()? > 1.0)
         },
     ),
     ("'a' in subject.properties.caps", |request| {
