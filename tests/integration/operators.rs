@@ -6,6 +6,7 @@ use ordain::policy::{self, Effect};
 use ordain::resolve::lint;
 use serde_json::{Value, json};
 
+use super::support::checkout;
 use super::support::naive::Policies;
 use super::support::policies::{NOW, files, one_bundle, policy, request, resolve};
 
@@ -178,6 +179,22 @@ fn groups_nest_as_deep_as_documents_may() {
     };
     assert!(nested(50).is_ok());
     assert_eq!(nested(80).unwrap_err(), Code::YAML_TOO_DEEP);
+}
+
+#[test]
+fn the_manuals_examples_are_read() {
+    let manual = std::fs::read_to_string(checkout().join("docs/policy.md")).unwrap();
+    let example = |heading: &str| {
+        let (_, section) = manual.split_once(heading).unwrap();
+        let (_, block) = section.split_once("```yaml\n").unwrap();
+        block.split_once("```").unwrap().0.to_owned()
+    };
+    let head = "apiVersion: ordain/v1\nkind: Policy\nscope: acme\n";
+    let operators = format!("{head}{}", example("### Addresses, versions, hours"));
+    let waivers = example("### What waivers need");
+    let read = |text: &str| policy::validate(&files(&[("a.yaml", text)]), None).unwrap();
+    assert_eq!(read(&operators)[0].rules.len(), 4);
+    assert!(!read(&waivers)[0].waivers.is_empty());
 }
 
 /// What a rule of this effect and condition says at [`NOW`], or at the request's own time.

@@ -145,7 +145,7 @@ fn run(seed: u8) -> Seen {
         .collect();
     let inputs = (
         policies(ANY),
-        prop::collection::vec(0..REQUESTS, 60),
+        prop::collection::vec(0..REQUESTS, 76),
         select(vec!["enforce", "enforce", "warn", "audit-only"]),
     );
     let seen = RefCell::new(Seen::default());

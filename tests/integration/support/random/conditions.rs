@@ -133,6 +133,24 @@ fn reference() -> BoxedStrategy<Value> {
         .boxed()
 }
 
+/// A path and another whose value it may well have.
+fn related() -> impl Strategy<Value = (&'static str, Value)> {
+    let pairs = [
+        ("subject", json!({"ref": "action"})),
+        ("subject", json!({"in": {"ref": "subject.properties.caps"}})),
+        (
+            "subject.properties.caps",
+            json!({"contains": {"ref": "subject"}}),
+        ),
+        (
+            "subject.properties.caps",
+            json!({"contains_any": {"ref": "context.k"}}),
+        ),
+        ("subject.properties.n", json!({"lt": {"ref": "context.k"}})),
+    ];
+    select(pairs.to_vec())
+}
+
 fn scalar() -> impl Strategy<Value = Value> {
     prop_oneof![
         word(&["x", "y", "ab", "p/q", "a*", "**", "p/?", "a", "b"]),
@@ -215,7 +233,7 @@ fn condition() -> BoxedStrategy<Value> {
 
 /// A path and what is asked of it.
 pub(crate) fn entry() -> BoxedStrategy<(&'static str, Value)> {
-    let names = select(vec!["action", "subject", "resource"]);
+    let names = select(vec!["action", "subject", "resource", "context.k"]);
     let fitting = prop_oneof![
         2 => (names, textual()),
         2 => (Just("subject.properties.n"), numeric()),
@@ -223,6 +241,7 @@ pub(crate) fn entry() -> BoxedStrategy<(&'static str, Value)> {
         2 => (Just("context.ip"), operator("cidr", some(NETWORKS))),
         2 => (Just("context.version"), operator("semver", some(REQUIREMENTS))),
         2 => (Just("context.time"), hours()),
+        1 => related(),
     ];
     let negated = fitting
         .clone()
