@@ -7,6 +7,7 @@
 //! Not yet here: conditions (`when`), catalogues and approvals. A file that uses them is refused,
 //! never read without them.
 
+mod command;
 mod facts;
 mod fields;
 mod glob;
@@ -15,6 +16,7 @@ mod matcher_parse;
 mod model;
 mod validate;
 
+pub use command::{CommandPatterns, Found};
 pub use facts::Facts;
 pub use matcher::{Match, Matcher};
 pub use model::{Effect, Layer, Mode, Override, OverridePermission, Risk, Rule, Window};
