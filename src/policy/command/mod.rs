@@ -9,7 +9,10 @@
 //! It runs nothing and looks nothing up: files, environment and the programs' own plug-ins are not seen. Its caps bound time
 //! and stack whatever the text: the parser's own recursion is capped before it is called (`tokens`).
 
+mod commands;
+mod files;
 mod flags;
+mod languages;
 mod output;
 mod parameter;
 mod pattern;
@@ -21,6 +24,7 @@ mod tokens;
 mod tried;
 mod value;
 mod words;
+mod wrapped;
 
 pub(in crate::policy) use pattern::CommandPattern;
 pub use tried::{CommandPatterns, Found};

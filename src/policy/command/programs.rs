@@ -20,10 +20,37 @@ pub(super) const TAKES_COMMAND: &[&str] = &[
 ];
 /// Programs that hand their words to a shell elsewhere.
 pub(super) const REMOTES: &[&str] = &["ssh", "rsh", "mosh", "autossh", "dbclient"];
+/// Programs that hand their words, or the values of some of their flags, to shells in ways of their own.
+pub(super) const HANDLERS: &[&str] = &[
+    "vim",
+    "vi",
+    "nvim",
+    "ex",
+    "view",
+    "tmux",
+    "screen",
+    "ansible",
+    "salt",
+    "gcloud",
+    "vagrant",
+    "machinectl",
+    "gdb",
+    "expect",
+];
 /// Programs of containers.
-pub(super) const CONTAINERS: &[&str] = &["docker", "podman", "nerdctl", "docker-compose", "lxc"];
+pub(super) const CONTAINERS: &[&str] = &["docker", "podman", "nerdctl", "docker-compose"];
 /// Kubernetes' clients: the command stands behind `--`.
-pub(super) const KUBECTL: &[&str] = &["kubectl", "oc", "k3s", "microk8s"];
+pub(super) const KUBECTL: &[&str] = &[
+    "kubectl",
+    "oc",
+    "k3s",
+    "microk8s",
+    "lxc",
+    "incus",
+    "multipass",
+    "pct",
+    "nomad",
+];
 
 /// Which flags of a program take the next word as their value.
 #[derive(Debug, Clone, Copy, Default)]
@@ -35,6 +62,33 @@ pub(super) struct Flags {
     /// Short ones without.
     pub(super) plain: &'static str,
 }
+
+/// The flags of a container program before its subcommand.
+pub(super) const CONTAINER: Flags = Flags {
+    valued: "cHlfp",
+    valued_long: &[
+        "context",
+        "host",
+        "log-level",
+        "config",
+        "file",
+        "project-name",
+    ],
+    plain: "D",
+};
+/// The flags of `exec`, `run` and `create`.
+#[rustfmt::skip]
+pub(super) const CONTAINER_RUN: Flags = Flags {
+    valued: "eluvwpahmc",
+    valued_long: &[
+        "env", "env-file", "user", "workdir", "name", "volume", "mount", "network", "net", "publish", "entrypoint", "label",
+        "hostname", "memory", "cpus", "restart", "platform", "pull", "add-host", "cap-add", "cap-drop", "security-opt",
+        "device", "dns", "expose", "ip", "ipc", "pid", "uts", "userns", "runtime", "shm-size", "tmpfs", "ulimit",
+        "log-driver", "log-opt", "gpus", "volumes-from", "detach-keys", "index", "stop-signal", "stop-timeout", "cidfile",
+        "link", "sysctl", "attach",
+    ],
+    plain: "ditTqP",
+};
 
 /// A program that runs its operands.
 #[derive(Debug, Clone, Copy)]
@@ -53,65 +107,12 @@ type Row = (
 );
 
 /// Names, short flags with a value, long flags with a value, short flags without, operands before the command.
+#[rustfmt::skip]
 const WRAPPERS: &[Row] = &[
-    (
-        &["sudo", "sudoedit"],
-        "ugpCTRhrtDU",
-        &[
-            "user",
-            "group",
-            "prompt",
-            "close-from",
-            "host",
-            "role",
-            "type",
-            "chdir",
-            "chroot",
-            "command-timeout",
-            "other-user",
-        ],
-        "AbEeHiKklnPSsvVN",
-        0,
-    ),
+    (&["sudo", "sudoedit"], "ugpCTRhrtDU", &["user", "group", "prompt", "close-from", "host", "role", "type", "chdir", "chroot", "command-timeout", "other-user"], "AbEeHiKklnPSsvVN", 0),
     (&["doas"], "uCa", &[], "Lns", 0),
-    (
-        &["env"],
-        "uCSa",
-        &["unset", "chdir", "split-string", "argv0"],
-        "i0v",
-        0,
-    ),
-    (
-        &[
-            "nohup",
-            "builtin",
-            "busybox",
-            "toybox",
-            "fakeroot",
-            "unbuffer",
-            "dumb-init",
-            "tini",
-            "noglob",
-            "nocorrect",
-            "rlwrap",
-            "torsocks",
-            "proxychains",
-            "proxychains4",
-            "dbus-run-session",
-            "linux32",
-            "linux64",
-            "ssh-agent",
-            "winpty",
-            "catchsegv",
-            "firejail",
-            "caffeinate",
-            "eatmydata",
-        ],
-        "",
-        &[],
-        "",
-        0,
-    ),
+    (&["env"], "uCSa", &["unset", "chdir", "split-string", "argv0"], "i0v", 0),
+    (&["nohup", "builtin", "busybox", "toybox", "fakeroot", "unbuffer", "dumb-init", "tini", "noglob", "nocorrect", "rlwrap", "torsocks", "proxychains", "proxychains4", "dbus-run-session", "linux32", "linux64", "ssh-agent", "winpty", "catchsegv", "firejail", "caffeinate", "eatmydata"], "", &[], "", 0),
     (&["time"], "fo", &["format", "output"], "pvaqV", 0),
     (&["command"], "", &[], "p", 0),
     (&["exec"], "a", &[], "cl", 0),
@@ -121,167 +122,29 @@ const WRAPPERS: &[Row] = &[
     (&["setsid"], "", &[], "cfw", 0),
     (&["stdbuf"], "ioe", &["input", "output", "error"], "", 0),
     (&["chroot"], "", &["userspec", "groups"], "", 1),
-    (
-        &["unshare"],
-        "SGRwl",
-        &[
-            "setuid",
-            "setgid",
-            "root",
-            "wd",
-            "propagation",
-            "map-user",
-            "map-group",
-        ],
-        "muinpUCTrcf",
-        0,
-    ),
-    (
-        &["nsenter"],
-        "tSGWZ",
-        &["target", "setuid", "setgid", "wdns"],
-        "amuinpCUTrwFe",
-        0,
-    ),
-    (
-        &["systemd-run"],
-        "uptHMEdG",
-        &[
-            "unit",
-            "property",
-            "slice",
-            "uid",
-            "gid",
-            "nice",
-            "setenv",
-            "working-directory",
-            "on-active",
-            "on-boot",
-            "on-calendar",
-            "timer-property",
-            "description",
-            "host",
-            "machine",
-        ],
-        "rqPSG",
-        0,
-    ),
-    (
-        &["systemd-inhibit"],
-        "",
-        &["what", "who", "why", "mode"],
-        "",
-        0,
-    ),
+    (&["unshare"], "SGRwl", &["setuid", "setgid", "root", "wd", "propagation", "map-user", "map-group"], "muinpUCTrcf", 0),
+    (&["nsenter"], "tSGWZ", &["target", "setuid", "setgid", "wdns"], "amuinpCUTrwFe", 0),
+    (&["systemd-run"], "uptHMEdG", &["unit", "property", "slice", "uid", "gid", "nice", "setenv", "working-directory", "on-active", "on-boot", "on-calendar", "timer-property", "description", "host", "machine"], "rqPSG", 0),
+    (&["systemd-inhibit"], "", &["what", "who", "why", "mode"], "", 0),
     (&["chrt", "taskset"], "", &[], "abfroidvcpm", 1),
-    (
-        &["strace", "ltrace"],
-        "eopsuaEbIOPSX",
-        &[],
-        "fqvydtTrcCiknxwzZF",
-        0,
-    ),
+    (&["strace", "ltrace"], "eopsuaEbIOPSX", &[], "fqvydtTrcCiknxwzZF", 0),
     (&["pkexec"], "u", &["user"], "", 0),
     (&["runuser"], "ugGs", &["user", "group", "shell"], "lpm", 0),
     (&["gosu", "su-exec", "setarch", "cgexec"], "g", &[], "R", 1),
-    (
-        &["setpriv"],
-        "",
-        &[
-            "reuid",
-            "regid",
-            "groups",
-            "inh-caps",
-            "ambient-caps",
-            "bounding-set",
-            "securebits",
-        ],
-        "d",
-        0,
-    ),
+    (&["setpriv"], "", &["reuid", "regid", "groups", "inh-caps", "ambient-caps", "bounding-set", "securebits"], "d", 0),
     (&["prlimit"], "p", &["pid"], "", 0),
-    (
-        &["numactl"],
-        "imNpC",
-        &[
-            "interleave",
-            "membind",
-            "cpunodebind",
-            "physcpubind",
-            "preferred",
-        ],
-        "l",
-        0,
-    ),
-    (
-        &["xvfb-run"],
-        "nesfwp",
-        &["server-args", "server-num"],
-        "a",
-        0,
-    ),
+    (&["numactl"], "imNpC", &["interleave", "membind", "cpunodebind", "physcpubind", "preferred"], "l", 0),
+    (&["xvfb-run"], "nesfwp", &["server-args", "server-num"], "a", 0),
     (&["watch"], "n", &["interval"], "dtbecgxpw", 0),
-    (
-        &["flock"],
-        "wE",
-        &["timeout", "conflict-exit-code", "wait"],
-        "eFnosux",
-        1,
-    ),
-    (
-        &["xargs"],
-        "adEILnPs",
-        &[
-            "arg-file",
-            "delimiter",
-            "max-lines",
-            "max-args",
-            "max-procs",
-            "max-chars",
-            "process-slot-var",
-        ],
-        "0oprtxeil",
-        0,
-    ),
+    (&["flock"], "wE", &["timeout", "conflict-exit-code", "wait"], "eFnosux", 1),
+    (&["xargs"], "adEILnPs", &["arg-file", "delimiter", "max-lines", "max-args", "max-procs", "max-chars", "process-slot-var"], "0oprtxeil", 0),
     (&["entr"], "", &[], "acdnprsz", 0),
-    (
-        &["script"],
-        "IOBTmEo",
-        &[
-            "log-in",
-            "log-out",
-            "log-io",
-            "log-timing",
-            "logging-format",
-            "echo",
-            "output-limit",
-        ],
-        "aefqt",
-        99,
-    ),
-    (
-        &["su"],
-        "gGsw",
-        &["group", "supp-group", "shell"],
-        "lmpPf",
-        99,
-    ),
+    (&["script"], "IOBTmEo", &["log-in", "log-out", "log-io", "log-timing", "logging-format", "echo", "output-limit"], "aefqt", 99),
+    (&["su"], "gGsw", &["group", "supp-group", "shell"], "lmpPf", 99),
     (&["sem"], "jn", &["id", "jobs"], "u", 0),
     (&["chpst"], "uUbemdofcrtPnl", &[], "PvV012", 0),
-    (
-        &["start-stop-daemon"],
-        "pxnusgcdrNPIkmRv",
-        &["pidfile", "user", "chuid", "chdir"],
-        "SKTHVtoqbBmv",
-        0,
-    ),
-    (
-        &["bwrap"],
-        "",
-        &["bind", "ro-bind", "dev-bind", "setenv"],
-        "",
-        0,
-    ),
+    (&["start-stop-daemon"], "pxnusgcdrNPIkmRv", &["pidfile", "user", "chuid", "chdir"], "SKTHVtoqbBmv", 0),
+    (&["bwrap"], "", &["bind", "ro-bind", "dev-bind", "setenv"], "", 0),
     (&["proot"], "rbwqkR", &["rootfs", "bind", "cwd"], "0", 0),
     (&["perf"], "eop", &[], "agv", 1),
     (&["valgrind", "gdb", "lldb"], "", &[], "q", 0),

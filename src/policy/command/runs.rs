@@ -1,9 +1,12 @@
 //! What a program runs in turn: wrappers, shells, remote and contained commands, interpreters' code.
 
+use super::languages::interpreter;
 use super::programs::{
-    CODE_FLAGS, CONTAINERS, Flags, INTERPRETERS, KUBECTL, REMOTES, SHELLS, TAKES_COMMAND, wrapper,
+    CONTAINER, CONTAINER_RUN, CONTAINERS, Flags, HANDLERS, INTERPRETERS, KUBECTL, REMOTES, SHELLS,
+    TAKES_COMMAND,
 };
-use super::value::{HOLE, RUN};
+use super::value::HOLE;
+use super::wrapped::{candidates, wrapped};
 
 /// Something that a command runs or changes.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -59,6 +62,16 @@ pub(super) fn runs(name: &str, arguments: &[String]) -> Vec<Runs> {
             }
             _ => Vec::new(),
         },
+        "adb" | "wsl" => {
+            let words = arguments
+                .iter()
+                .skip_while(|word| word.starts_with('-') || *word == "shell");
+            vec![Runs::Text(
+                words.cloned().collect::<Vec<_>>().join(" "),
+                None,
+            )]
+        }
+        name if HANDLERS.contains(&name) => handled(arguments),
         name if TAKES_COMMAND.contains(&name) => take_command(name, arguments),
         name if REMOTES.contains(&name) => remote(arguments),
         name if CONTAINERS.contains(&name) => container(arguments),
@@ -87,11 +100,11 @@ fn after_separator(arguments: &[String]) -> Option<&[String]> {
     arguments.get(at + 1..)
 }
 
-fn from(arguments: &[String], at: usize) -> Vec<String> {
+pub(super) fn from(arguments: &[String], at: usize) -> Vec<String> {
     arguments.get(at..).unwrap_or_default().to_vec()
 }
 
-fn program_in(path: Option<&str>, shell: bool) -> Runs {
+pub(super) fn program_in(path: Option<&str>, shell: bool) -> Runs {
     let path =
         path.filter(|path| !matches!(*path, "-" | "/dev/stdin" | "/dev/fd/0" | "/proc/self/fd/0"));
     Runs::Program {
@@ -143,101 +156,6 @@ fn shell(arguments: &[String]) -> Vec<Runs> {
     }
 }
 
-/// Another language: texts in its code that it may hand to a shell, or a program that it reads from its input.
-fn interpreter(name: &str, arguments: &[String]) -> Vec<Runs> {
-    let is_awk = name.ends_with("awk");
-    let mut code = Vec::new();
-    let mut operand = None;
-    let mut words = arguments.iter();
-    while let Some(word) = words.next() {
-        if let Some(text) = word.strip_prefix("--eval=") {
-            code.push(text.to_owned());
-        } else if word.starts_with("--") && word.len() > 2 {
-            if ["--eval", "--execute", "--print", "--run"].contains(&word.as_str()) {
-                code.extend(words.next().cloned());
-            }
-        } else if let Some(flags) = word.strip_prefix('-').filter(|flags| !flags.is_empty()) {
-            if is_awk {
-                if flags == "f" || flags == "v" || flags == "F" {
-                    words.next();
-                }
-            } else if flags.starts_with('m') {
-                operand = Some("-m");
-                break;
-            } else if let Some((at, _)) = flags.char_indices().find(|(_, c)| CODE_FLAGS.contains(c))
-            {
-                let attached: String = flags.chars().skip(at + 1).collect();
-                match attached.as_str() {
-                    "" => code.extend(words.next().cloned()),
-                    _ => code.push(attached),
-                }
-            }
-        } else {
-            operand = Some(word);
-            break;
-        }
-    }
-    if is_awk {
-        code.extend(operand.map(str::to_owned));
-    }
-    let runs_commands = |code: &String| {
-        [
-            "system",
-            "exec",
-            "popen",
-            "subprocess",
-            "spawn",
-            "`",
-            "qx",
-            "| getline",
-            "|\"",
-        ]
-        .iter()
-        .any(|word| code.contains(word))
-    };
-    let texts: Vec<String> = code
-        .iter()
-        .filter(|code| runs_commands(code))
-        .flat_map(|code| literals(code))
-        .collect();
-    let mut all = vec![Runs::Perhaps(texts)];
-    if code.is_empty() && !is_awk {
-        match operand {
-            Some("-m") => {}
-            operand => all.push(program_in(operand, false)),
-        }
-    }
-    all
-}
-
-/// The quoted texts in code, each by itself, and all of them as the words of one command.
-fn literals(code: &str) -> Vec<String> {
-    let mut found: Vec<String> = Vec::new();
-    let mut chars = code.chars();
-    while let Some(c) = chars.next() {
-        if !matches!(c, '\'' | '"' | '`') {
-            continue;
-        }
-        let mut text = String::new();
-        loop {
-            match chars.next() {
-                Some('\\') => text.extend(chars.next()),
-                Some(end) if end == c => break,
-                Some(other) => text.push(other),
-                None => break,
-            }
-        }
-        if !text.is_empty() {
-            found.push(text);
-        }
-    }
-    found.truncate(32);
-    if found.len() > 1 {
-        found.push(found.join(" "));
-    }
-    found
-}
-
 /// `find … -exec … ;`, and `fd -x …`.
 fn find(arguments: &[String]) -> Vec<Runs> {
     let mut all = Vec::new();
@@ -263,7 +181,7 @@ fn find(arguments: &[String]) -> Vec<Runs> {
     all
 }
 
-fn replaced(word: &str, placeholder: &str) -> String {
+pub(super) fn replaced(word: &str, placeholder: &str) -> String {
     word.replace(placeholder, &HOLE.to_string())
 }
 
@@ -395,7 +313,28 @@ fn take_command(name: &str, arguments: &[String]) -> Vec<Runs> {
             return vec![Runs::Text(format!("{text} {}", rest.join(" ")), None)];
         }
     }
-    wrapped(name, arguments)
+    let mut all = wrapped(name, arguments);
+    if name == "su" {
+        all.push(Runs::Program {
+            path: None,
+            shell: true,
+        });
+    }
+    all
+}
+
+/// Each argument that may be a command, whole and behind a `!` or `=`.
+fn handled(arguments: &[String]) -> Vec<Runs> {
+    let mut texts = Vec::new();
+    for (at, word) in arguments.iter().enumerate() {
+        texts.push(word.clone());
+        texts.extend(word.split_once(['!', '=']).map(|(_, text)| text.to_owned()));
+        if !word.starts_with('-') {
+            texts.push(from(arguments, at).join(" "));
+        }
+    }
+    texts.truncate(64);
+    vec![Runs::Perhaps(texts)]
 }
 
 /// `ssh HOST COMMAND`: the words are joined and read by a shell over there, which else reads its input.
@@ -432,78 +371,14 @@ fn remote(arguments: &[String]) -> Vec<Runs> {
 
 /// `docker exec C COMMAND`, `docker run IMAGE COMMAND`, and the same behind `container` and `compose`.
 fn container(arguments: &[String]) -> Vec<Runs> {
-    let global = Flags {
-        valued: "cHlfp",
-        valued_long: &[
-            "context",
-            "host",
-            "log-level",
-            "config",
-            "file",
-            "project-name",
-        ],
-        plain: "D",
-    };
-    let Some(&at) = candidates(&global, arguments, 0).first() else {
+    let Some(&at) = candidates(&CONTAINER, arguments, 0).first() else {
         return Vec::new();
     };
     let rest = arguments.get(at + 1..).unwrap_or_default();
     match arguments.get(at).map(String::as_str) {
         Some("container" | "compose") => container(rest),
         Some("exec" | "run" | "create") => {
-            let flags = Flags {
-                valued: "eluvwpahmc",
-                valued_long: &[
-                    "env",
-                    "env-file",
-                    "user",
-                    "workdir",
-                    "name",
-                    "volume",
-                    "mount",
-                    "network",
-                    "net",
-                    "publish",
-                    "entrypoint",
-                    "label",
-                    "hostname",
-                    "memory",
-                    "cpus",
-                    "restart",
-                    "platform",
-                    "pull",
-                    "add-host",
-                    "cap-add",
-                    "cap-drop",
-                    "security-opt",
-                    "device",
-                    "dns",
-                    "expose",
-                    "ip",
-                    "ipc",
-                    "pid",
-                    "uts",
-                    "userns",
-                    "runtime",
-                    "shm-size",
-                    "tmpfs",
-                    "ulimit",
-                    "log-driver",
-                    "log-opt",
-                    "gpus",
-                    "volumes-from",
-                    "detach-keys",
-                    "index",
-                    "stop-signal",
-                    "stop-timeout",
-                    "cidfile",
-                    "link",
-                    "sysctl",
-                    "attach",
-                ],
-                plain: "ditTqP",
-            };
-            let starts = candidates(&flags, rest, 1);
+            let starts = candidates(&CONTAINER_RUN, rest, 1);
             let mut all: Vec<Runs> = Vec::new();
             let entry = rest
                 .iter()
@@ -512,137 +387,17 @@ fn container(arguments: &[String]) -> Vec<Runs> {
                     "--entrypoint" => rest.get(at + 1).cloned(),
                     word => word.strip_prefix("--entrypoint=").map(str::to_owned),
                 });
-            for start in starts {
-                let words = from(rest, start);
-                if let Some(entry) = &entry {
-                    all.push(Runs::Words([vec![entry.clone()], words.clone()].concat()));
-                }
-                all.push(Runs::Words(words));
-            }
+            // Behind the image stand its arguments, which look like flags of the command itself.
+            all.extend(entry.map(|entry| Runs::Words([&[entry], rest].concat())));
+            all.extend(
+                starts
+                    .into_iter()
+                    .map(|start| Runs::Words(from(rest, start))),
+            );
             all
         }
         _ => Vec::new(),
     }
-}
-
-fn wrapped(name: &str, arguments: &[String]) -> Vec<Runs> {
-    let Some(wrapper) = wrapper(name) else {
-        return Vec::new();
-    };
-    if name == "command"
-        && arguments
-            .first()
-            .is_some_and(|flag| flag == "-v" || flag == "-V")
-    {
-        return Vec::new();
-    }
-    let mut all = Vec::new();
-    let mut starts = candidates(&wrapper.flags, arguments, wrapper.skip);
-    let is_assignment = |word: &String| {
-        word.split_once('=').is_some_and(|(name, _)| {
-            !name.is_empty() && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_')
-        })
-    };
-    if let Some(first) = starts.first_mut() {
-        while let Some(word) = arguments.get(*first).filter(|word| is_assignment(word)) {
-            let (name, value) = word.split_once('=').unwrap_or_default();
-            all.push(Runs::Set(name.to_owned(), value.to_owned()));
-            *first += 1;
-        }
-    }
-    let placeholder = if name == "xargs" {
-        xargs_placeholder(arguments)
-    } else {
-        None
-    };
-    for start in starts {
-        let words = from(arguments, start);
-        if words.is_empty() {
-            continue;
-        }
-        all.push(match (name, &placeholder) {
-            ("xargs", Some(text)) => {
-                Runs::Words(words.iter().map(|word| replaced(word, text)).collect())
-            }
-            ("xargs", None) => Runs::Fed(words),
-            ("watch", _) => Runs::Text(words.join(" "), None),
-            _ => Runs::Words(words),
-        });
-    }
-    if ["sudo", "doas"].contains(&name)
-        && all.is_empty()
-        && arguments
-            .iter()
-            .any(|word| ["-s", "-i", "--shell", "--login"].contains(&word.as_str()))
-    {
-        all.push(Runs::Program {
-            path: None,
-            shell: true,
-        });
-    }
-    all
-}
-
-/// What `xargs -I` replaces.
-fn xargs_placeholder(arguments: &[String]) -> Option<String> {
-    for (at, word) in arguments.iter().enumerate() {
-        match word.as_str() {
-            "-I" => return arguments.get(at + 1).cloned(),
-            "-i" | "--replace" => return Some("{}".to_owned()),
-            word => {
-                let attached = word.strip_prefix("-I").or_else(|| word.strip_prefix("-i"));
-                if let Some(text) = attached.or_else(|| word.strip_prefix("--replace=")) {
-                    return Some(text.to_owned());
-                }
-            }
-        }
-    }
-    None
-}
-
-/// Where the command may begin behind the flags and `skip` operands of a wrapper. A flag that is not known may take the word
-/// after it as its value or not, so that each such flag makes one more place.
-fn candidates(flags: &Flags, arguments: &[String], skip: usize) -> Vec<usize> {
-    let (mut at, mut skip, mut unsure) = (0, skip, 0);
-    while let Some(word) = arguments.get(at) {
-        if word == "--" {
-            at += 1 + skip;
-            break;
-        }
-        if word.len() < 2 || !word.starts_with(['-', '+']) || word.starts_with(RUN) {
-            if skip == 0 {
-                break;
-            }
-            skip -= 1;
-            at += 1;
-            continue;
-        }
-        let next_is_operand = arguments
-            .get(at + 1)
-            .is_some_and(|next| !next.starts_with('-'));
-        if let Some(long) = word.strip_prefix("--") {
-            if long.contains('=') {
-            } else if flags.valued_long.contains(&long) {
-                at += 1;
-            } else if next_is_operand {
-                unsure += 1;
-            }
-        } else {
-            let letters: Vec<char> = word.chars().skip(1).collect();
-            let valued = letters.iter().position(|c| flags.valued.contains(*c));
-            let known = |c: &char| c.is_ascii_digit() || flags.plain.contains(*c);
-            match valued {
-                Some(place) if place + 1 == letters.len() => at += 1,
-                Some(_) => {}
-                None if letters.iter().all(known) => {}
-                None if next_is_operand => unsure += 1,
-                None => {}
-            }
-        }
-        at += 1;
-    }
-    let last = (at + unsure.min(3)).min(arguments.len().saturating_sub(1));
-    (at..=last).filter(|at| *at < arguments.len()).collect()
 }
 
 #[cfg(test)]

@@ -11,6 +11,7 @@ const MAX_SEQUENCE: i64 = 64;
 pub(super) fn matching(chars: &[char], from: usize, closer: char) -> Option<usize> {
     let mut stack = vec![closer];
     let mut at = from;
+    let mut documents: Vec<String> = Vec::new();
     while let Some(&c) = chars.get(at) {
         let top = *stack.last()?;
         let next = chars.get(at + 1).copied();
@@ -40,14 +41,61 @@ pub(super) fn matching(chars: &[char], from: usize, closer: char) -> Option<usiz
             '\'' => at = position(chars, at + 1, '\'')?,
             '"' => stack.push('"'),
             '(' if top == ')' => stack.push(')'),
+            '<' if top == ')' && next == Some('<') => {
+                let (delimiter, end) = delimiter(chars, at + 2);
+                documents.extend(delimiter);
+                at = end - 1;
+            }
+            '\n' if top == ')' => {
+                for delimiter in documents.drain(..) {
+                    at = document_end(chars, at, &delimiter)?;
+                }
+            }
             '#' if top == ')' && blank_before => {
-                at = position(chars, at, '\n')?;
+                at = position(chars, at, '\n')? - 1;
             }
             _ => {}
         }
         at += 1;
     }
     None
+}
+
+/// The delimiter of a here-document whose `<<` ends at `from`, and the index behind it; none for a here-string.
+fn delimiter(chars: &[char], from: usize) -> (Option<String>, usize) {
+    let mut at = from;
+    if chars.get(at) == Some(&'<') {
+        return (None, at + 1);
+    }
+    while matches!(chars.get(at), Some('-' | ' ' | '\t')) {
+        at += 1;
+    }
+    let mut delimiter = String::new();
+    while let Some(&c) = chars.get(at) {
+        match c {
+            '\'' | '"' | '\\' => {}
+            c if c.is_whitespace() || ";|&()<>".contains(c) => break,
+            c => delimiter.push(c),
+        }
+        at += 1;
+    }
+    (Some(delimiter).filter(|text| !text.is_empty()), at)
+}
+
+/// The index of the line break behind the line that ends a here-document; `at` is that of the one before its text.
+fn document_end(chars: &[char], at: usize, delimiter: &str) -> Option<usize> {
+    let mut start = at + 1;
+    loop {
+        let end = position(chars, start, '\n').unwrap_or(chars.len());
+        let line: String = chars.get(start..end)?.iter().collect();
+        if line.trim_start_matches('\t') == delimiter {
+            return Some(end);
+        }
+        if end >= chars.len() {
+            return None;
+        }
+        start = end + 1;
+    }
 }
 
 /// The index of the next `wanted` at or after `from`.
@@ -268,6 +316,9 @@ mod tests {
         for (text, from, closer, end) in [
             ("$(a ')' \")\" \\) $(b) # )\n)x", 2, ')', Some(24)),
             ("\"a $(\"b\") \\\" c\"", 1, '"', Some(14)),
+            ("$(cat <<'E'\nit's )\nE\n) )", 2, ')', Some(21)),
+            ("$(cat <<E; a\n)\n\tE\n)", 2, ')', Some(18)),
+            ("$(cat <<<x\n)", 2, ')', Some(11)),
             ("${a:-${b}}", 2, '}', Some(9)),
             ("$(a", 2, ')', None),
         ] {

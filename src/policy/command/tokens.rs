@@ -22,8 +22,38 @@ pub(super) fn parse(text: &str) -> Result<Program, String> {
     let tokens = uncached_tokenize_str(text, &options.tokenizer_options())
         .map_err(|_| "the script has a quote or bracket that does not end".to_owned())?;
     check(&tokens)?;
+    let tokens = apart(tokens);
     parse_tokens(&tokens, &options)
         .map_err(|_| "the script is not what a shell can read".to_owned())
+}
+
+/// The parser takes `( (a) )` for arithmetic, as if it were `((a))`: a command is put between brackets that stand apart.
+fn apart(tokens: Vec<Token>) -> Vec<Token> {
+    let mut parted: Vec<Token> = Vec::with_capacity(tokens.len());
+    let mut in_test = false;
+    for token in tokens {
+        in_test = match token.to_str() {
+            "[[" => true,
+            "]]" => false,
+            _ => in_test,
+        };
+        if let (Some(Token::Operator(before, place)), Token::Operator(here, start)) =
+            (parted.last(), &token)
+            && !in_test
+            && before == here
+            && place.end.index != start.start.index
+        {
+            let place = place.clone();
+            let end = Token::Operator(";".to_owned(), place.clone());
+            match here.as_str() {
+                "(" => parted.extend([Token::Word(":".to_owned(), place), end]),
+                ")" => parted.push(end),
+                _ => {}
+            }
+        }
+        parted.push(token);
+    }
+    parted
 }
 
 fn check(tokens: &[Token]) -> Result<(), String> {

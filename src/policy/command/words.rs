@@ -136,7 +136,8 @@ impl Reader {
                 ('<' | '>', Some('(')) if plain => {
                     let end = matching(chars, at + 2, ')').unwrap_or(chars.len());
                     let inner: String = part(at + 2, end).iter().collect();
-                    let path = self.stream_of(&inner);
+                    let stdin = if c == '>' { Stdin::Stream } else { Stdin::None };
+                    let path = self.stream_of(&inner, &stdin);
                     out.put(&path, Quotes::Double);
                     end + 1
                 }
