@@ -166,7 +166,13 @@ impl Reader {
             if program != name {
                 self.own(&program, &arguments, stdin);
             }
-            output_of(&name, &arguments, stdin)
+            let printed = output_of(&name, &arguments, stdin);
+            if name == "tee" {
+                for path in &arguments {
+                    self.written(path, printed.clone(), index..index + 1);
+                }
+            }
+            printed
         } else {
             None
         };
@@ -311,16 +317,13 @@ impl Reader {
                     self.written(path, None, index..index);
                 }
             }
-            "curl" | "wget" | "tee" => {
+            "curl" | "wget" => {
                 let mut words = arguments.iter();
                 while let Some(word) = words.next() {
-                    let path = match word.as_str() {
-                        "-o" | "-O" | "--output" | "--output-document" => words.next(),
-                        flag if flag.starts_with('-') && flag.ends_with(['o', 'O']) => words.next(),
-                        _ if name == "tee" => Some(word),
-                        _ => None,
-                    };
-                    if let Some(path) = path {
+                    let takes_path = ["--output", "--output-document"].contains(&word.as_str())
+                        || (word.starts_with('-') && !word.starts_with("--"))
+                            && word.ends_with(['o', 'O']);
+                    if let Some(path) = words.as_slice().first().filter(|_| takes_path) {
                         self.written(path, None, index..index + 1);
                     }
                 }
