@@ -6,6 +6,7 @@
 //!
 //! Not yet here: catalogues and approvals. A file that uses them is refused, never read without them.
 
+mod command;
 mod condition;
 mod data;
 mod facts;
@@ -16,6 +17,7 @@ mod matcher_parse;
 mod model;
 mod validate;
 
+pub use command::{CommandPatterns, Found};
 pub use condition::{Condition, MAX_CONDITION_BYTES, STACK};
 pub use facts::Facts;
 pub use matcher::{Match, Matcher};
