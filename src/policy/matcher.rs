@@ -6,6 +6,7 @@
 
 use serde_json::{Number, Value};
 
+use super::catalog::Condition;
 use super::facts::Facts;
 use super::glob::Glob;
 
@@ -63,10 +64,15 @@ pub struct Matcher {
 /// One entry of a `match` mapping.
 #[derive(Debug, Clone)]
 pub(super) enum Term {
-    Path { path: Vec<String>, test: Test },
+    Path {
+        path: Vec<String>,
+        test: Test,
+    },
     Any(Vec<Vec<Term>>),
     All(Vec<Vec<Term>>),
     Not(Vec<Term>),
+    /// Of a rule that a catalogue was lowered to; it cannot be written.
+    Catalog(Condition),
 }
 
 /// What is asked of the value at a path.
@@ -160,6 +166,7 @@ impl Term {
             Self::Any(groups) => Match::any(groups.iter().map(|group| all_terms(group, facts))),
             Self::All(groups) => Match::all(groups.iter().map(|group| all_terms(group, facts))),
             Self::Not(group) => all_terms(group, facts).negated(),
+            Self::Catalog(condition) => condition.matches(facts),
         }
     }
 
@@ -171,6 +178,7 @@ impl Term {
             Self::All(groups) => groups.iter().any(never),
             // What negates everything.
             Self::Not(group) => group.is_empty(),
+            Self::Catalog(_) => false,
         }
     }
 }

@@ -4,9 +4,10 @@
 //! returns is complete and consistent in itself: names are names, operators have operands of their type, every text is
 //! printable. It knows nothing of other bundles: whether an override's target exists is for `resolve`.
 //!
-//! Not yet here: conditions (`when`), catalogues and approvals. A file that uses them is refused,
+//! Not yet here: conditions (`when`) and approvals. A file that uses them is refused,
 //! never read without them.
 
+mod catalog;
 mod facts;
 mod fields;
 mod glob;
@@ -15,6 +16,7 @@ mod matcher_parse;
 mod model;
 mod validate;
 
+pub use catalog::{Arguments, FoundPattern, Lowered, Operation, Patterns};
 pub use facts::Facts;
 pub use matcher::{Match, Matcher};
 pub use model::{Effect, Layer, Mode, Override, OverridePermission, Risk, Rule, Window};
@@ -22,7 +24,9 @@ pub use validate::validate;
 
 /// The greatest number of rules, and of overrides, in one file.
 pub const MAX_RULES: usize = 20_000;
-/// The greatest number of items in a list of a matcher.
+/// The greatest number of operations of a catalogue.
+pub const MAX_OPERATIONS: usize = 5_000;
+/// The greatest number of items in a list of a matcher, and of one in a catalogue.
 pub const MAX_LIST: usize = 1_000;
 /// The greatest number of conditions in one rule.
 pub const MAX_CONDITIONS: usize = 256;

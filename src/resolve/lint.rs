@@ -2,6 +2,8 @@
 //!
 //! Each lint speaks only where it is certain; none guesses whether two patterns overlap.
 
+mod catalog;
+
 use jiff::{SignedDuration, Timestamp};
 use serde_json::Value;
 
@@ -16,9 +18,15 @@ const SOON: SignedDuration = SignedDuration::from_hours(30 * 24);
 #[must_use]
 pub fn lint(policy: &EffectivePolicy, now: Timestamp) -> Vec<Diagnostic> {
     let mut found = Vec::new();
+    let described = catalog::described(policy);
     for layer in policy.layers() {
         floors(layer, &mut found);
         for (index, rule) in layer.rules.iter().enumerate() {
+            // Nobody wrote a lowered rule, so nobody could mend it.
+            if rule.written.lowered.is_some() {
+                lapsing(rule, now, &mut found);
+                continue;
+            }
             let earlier = layer.rules.get(..index).unwrap_or_default();
             shadowed(rule, earlier, &mut found);
             voided(rule, layer, policy, &mut found);
@@ -31,6 +39,9 @@ pub fn lint(policy: &EffectivePolicy, now: Timestamp) -> Vec<Diagnostic> {
                             "its conditions contradict each other; correct them or remove the rule",
                         ),
                 );
+            }
+            if let Some(known) = &described {
+                catalog::lint(rule, layer, policy, known, &mut found);
             }
             lapsing(rule, now, &mut found);
         }
