@@ -11,7 +11,7 @@
 //! Overrides name these ids, so they are a format. An operation has at most nine rules, and one for each variant that adds
 //! capabilities.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use serde_json::{Map, Value, json};
@@ -256,12 +256,9 @@ impl<'a, 'spans> Lowering<'a, 'spans> {
     }
 }
 
-/// A `match` in the making. Its terms are judged in their order, so the cheap ones come first.
+/// A `match` in the making. As in one that was read, its terms stand in the order of the entries of its source.
 #[derive(Default)]
-struct Building {
-    source: Map<String, Value>,
-    terms: Vec<Term>,
-}
+struct Building(BTreeMap<String, (Value, Term)>);
 
 impl Building {
     fn of_action(action: &str) -> Self {
@@ -276,10 +273,13 @@ impl Building {
         building
     }
 
+    fn add(&mut self, key: &str, written: Value, term: Term) {
+        self.0.insert(key.to_owned(), (written, term));
+    }
+
     fn path(&mut self, key: &str, written: Value, path: &[&str], test: Test) {
-        self.source.insert(key.to_owned(), written);
         let path = path.iter().map(|&name| name.to_owned()).collect();
-        self.terms.push(Term::Path { path, test });
+        self.add(key, written, Term::Path { path, test });
     }
 
     fn lacks(&mut self, requires: &[String]) {
@@ -291,21 +291,22 @@ impl Building {
     }
 
     fn group(&mut self, matcher: &Matcher) {
-        let source = json!([matcher.source()]);
-        self.source.insert("all".to_owned(), source);
-        self.terms.push(Term::All(vec![matcher.terms.clone()]));
+        let term = Term::All(vec![matcher.terms.clone()]);
+        self.add("all", json!([matcher.source()]), term);
     }
 
     fn ask(&mut self, condition: Condition) {
         let (key, written) = condition.source();
-        self.source.insert(key.to_owned(), written);
-        self.terms.push(Term::Catalog(condition));
+        self.add(key, written, Term::Catalog(condition));
     }
 
     fn finish(self) -> Matcher {
-        Matcher {
-            source: Value::Object(self.source),
-            terms: self.terms,
+        let (mut source, mut terms) = (Map::new(), Vec::new());
+        for (key, (written, term)) in self.0 {
+            source.insert(key, written);
+            terms.push(term);
         }
+        let source = Value::Object(source);
+        Matcher { source, terms }
     }
 }
