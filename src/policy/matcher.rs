@@ -6,7 +6,7 @@
 
 use serde_json::{Number, Value};
 
-use super::catalog::Condition;
+use super::catalog::Criterion;
 use super::facts::Facts;
 use super::glob::Glob;
 
@@ -72,7 +72,7 @@ pub(super) enum Term {
     All(Vec<Vec<Term>>),
     Not(Vec<Term>),
     /// Of a rule that a catalogue was lowered to; it cannot be written.
-    Catalog(Condition),
+    Catalog(Criterion),
 }
 
 /// What is asked of the value at a path.
@@ -166,7 +166,7 @@ impl Term {
             Self::Any(groups) => Match::any(groups.iter().map(|group| all_terms(group, facts))),
             Self::All(groups) => Match::all(groups.iter().map(|group| all_terms(group, facts))),
             Self::Not(group) => all_terms(group, facts).negated(),
-            Self::Catalog(condition) => condition.matches(facts),
+            Self::Catalog(criterion) => criterion.matches(facts),
         }
     }
 

@@ -7,6 +7,7 @@ mod catalog;
 use jiff::{SignedDuration, Timestamp};
 use serde_json::Value;
 
+use self::catalog::Catalogs;
 use super::effective::{EffectiveLayer, EffectivePolicy, EffectiveRule};
 use crate::diag::{Code, Diagnostic};
 use crate::policy::{Effect, Mode, Window};
@@ -18,7 +19,7 @@ const SOON: SignedDuration = SignedDuration::from_hours(30 * 24);
 #[must_use]
 pub fn lint(policy: &EffectivePolicy, now: Timestamp) -> Vec<Diagnostic> {
     let mut found = Vec::new();
-    let described = catalog::described(policy);
+    let catalogs = Catalogs::of(policy);
     for layer in policy.layers() {
         floors(layer, &mut found);
         for (index, rule) in layer.rules.iter().enumerate() {
@@ -40,8 +41,8 @@ pub fn lint(policy: &EffectivePolicy, now: Timestamp) -> Vec<Diagnostic> {
                         ),
                 );
             }
-            if let Some(known) = &described {
-                catalog::lint(rule, layer, policy, known, &mut found);
+            if let Some(catalogs) = &catalogs {
+                catalogs.lint(rule, layer, &mut found);
             }
             lapsing(rule, now, &mut found);
         }

@@ -17,7 +17,7 @@ use std::sync::Arc;
 use serde_json::{Map, Value, json};
 
 use super::table::Table;
-use super::{Arguments, Condition, Lowered, Operation, PREFIX, Variant};
+use super::{Arguments, Criterion, Lowered, Operation, PREFIX, Variant};
 use crate::diag::{Code, Location};
 use crate::name::{ReasonCode, RuleId, RuleRef, Scope};
 use crate::policy::fields::Report;
@@ -83,7 +83,7 @@ impl<'a, 'spans> Lowering<'a, 'spans> {
         let actions = entries.iter().map(|entry| entry.operation.action.clone());
         let known: Arc<BTreeSet<String>> = Arc::new(actions.collect());
         let mut matcher = Building::default();
-        matcher.ask(Condition::Undescribed(Arc::clone(&known)));
+        matcher.ask(Criterion::Undescribed(Arc::clone(&known)));
         let path = Path::top().key("unknown_operation");
         let location = self.report.spans().nearest(&path);
         let refuses = effect >= Effect::RequireApproval;
@@ -122,10 +122,10 @@ impl<'a, 'spans> Lowering<'a, 'spans> {
         let operation = &entry.operation;
         let mut matcher = Building::of_action(&operation.action);
         if !operation.variants.is_empty() {
-            matcher.ask(Condition::Risk(Arc::clone(operation), risk));
+            matcher.ask(Criterion::Risk(Arc::clone(operation), risk));
         }
         if let Some(patterns) = &operation.patterns {
-            matcher.ask(Condition::Arguments(Arc::clone(patterns), arguments));
+            matcher.ask(Criterion::Arguments(Arc::clone(patterns), arguments));
         }
         let (action, word) = (&operation.action, risk.as_str());
         let (ending, code, reason) = match arguments {
@@ -295,9 +295,9 @@ impl Building {
         self.add("all", json!([matcher.source()]), term);
     }
 
-    fn ask(&mut self, condition: Condition) {
-        let (key, written) = condition.source();
-        self.add(key, written, Term::Catalog(condition));
+    fn ask(&mut self, criterion: Criterion) {
+        let (key, written) = criterion.source();
+        self.add(key, written, Term::Catalog(criterion));
     }
 
     fn finish(self) -> Matcher {

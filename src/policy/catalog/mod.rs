@@ -1,7 +1,7 @@
 //! Catalogues: which operations exist, how risky they are, which capabilities they take, and which arguments are dangerous.
 //!
 //! A catalogue is lowered into rules of its scope, so that the engine knows one thing only: overrides, modes, layers and
-//! decisions treat them as they treat any rule. What a `match` cannot say, a [`Condition`] says.
+//! decisions treat them as they treat any rule. What a `match` cannot say, a [`Criterion`] says.
 //!
 //! 1. `read`: the file.
 //! 2. `table`: the answer to each risk.
@@ -16,9 +16,8 @@ mod patterns;
 mod read;
 mod table;
 
-use std::cell::RefCell;
 use std::collections::BTreeSet;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use serde_json::{Value, json};
 
@@ -167,7 +166,7 @@ impl Rule {
 
 /// What a lowered rule asks of a request beyond what a `match` can say. It never fails.
 #[derive(Debug, Clone)]
-pub(super) enum Condition {
+pub(super) enum Criterion {
     /// The operation has this risk.
     Risk(Arc<Operation>, Risk),
     /// The arguments are so.
@@ -176,7 +175,7 @@ pub(super) enum Condition {
     Undescribed(Arc<BTreeSet<String>>),
 }
 
-impl Condition {
+impl Criterion {
     pub(super) fn matches(&self, facts: &Facts<'_>) -> Match {
         let holds = match self {
             Self::Risk(operation, risk) => operation.risk(facts) == *risk,
@@ -232,23 +231,27 @@ pub(super) struct Memo {
 
 /// Few enough that a list is the fastest map.
 #[derive(Debug)]
-struct Answers<K, V>(RefCell<Vec<(Arc<K>, V)>>);
+struct Answers<K, V>(Mutex<Vec<(Arc<K>, V)>>);
 
 impl<K, V> Default for Answers<K, V> {
     fn default() -> Self {
-        Self(RefCell::default())
+        Self(Mutex::default())
     }
 }
 
 impl<K, V: Clone> Answers<K, V> {
     fn get(&self, key: &Arc<K>, judge: impl FnOnce() -> V) -> V {
-        let known = self.0.borrow();
-        if let Some((_, answer)) = known.iter().find(|(known, _)| Arc::ptr_eq(known, key)) {
-            return answer.clone();
+        let known = |answers: &[(Arc<K>, V)]| {
+            let known = answers.iter().find(|(known, _)| Arc::ptr_eq(known, key));
+            known.map(|(_, answer)| answer.clone())
+        };
+        // What a list holds is true even if somebody stopped halfway.
+        let lock = || self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(answer) = known(&lock()) {
+            return answer;
         }
-        drop(known);
         let answer = judge();
-        self.0.borrow_mut().push((Arc::clone(key), answer.clone()));
+        lock().push((Arc::clone(key), answer.clone()));
         answer
     }
 }

@@ -79,6 +79,7 @@ fn strictness(effect: Effect, audited: bool) -> (u8, bool) {
 }
 
 proptest! {
+    #![proptest_config(ProptestConfig::with_cases(128))]
     #[test]
     fn another_pattern_or_requirement_or_risk_never_weakens_an_answer(
         (own, requires, more) in (risk(), requires(), requires()),
