@@ -8,6 +8,7 @@
 //! never read without them.
 
 mod catalog;
+mod command;
 mod facts;
 mod fields;
 mod glob;
@@ -17,6 +18,7 @@ mod model;
 mod validate;
 
 pub use catalog::{Arguments, FoundPattern, Lowered, Operation, Patterns};
+pub use command::{CommandPatterns, Found};
 pub use facts::Facts;
 pub use matcher::{Match, Matcher};
 pub use model::{Effect, Layer, Mode, Override, OverridePermission, Risk, Rule, Window};

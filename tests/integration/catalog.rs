@@ -1,5 +1,6 @@
 //! Catalogues: what they refuse, what they are lowered to, and what decisions say of it.
 
+mod commands;
 mod lowered;
 mod properties;
 mod refusals;

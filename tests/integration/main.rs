@@ -36,6 +36,7 @@ mod pull;
 mod readme;
 mod resolution;
 mod resolution_properties;
+mod shell_corpus;
 mod source;
 mod support;
 mod transfer;

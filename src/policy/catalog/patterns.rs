@@ -17,6 +17,7 @@ use crate::diag::{Code, printable};
 use crate::digest::Sha256Digest;
 use crate::json;
 use crate::name::RuleId;
+use crate::policy::command::{CommandPattern, Script};
 use crate::policy::fields::{Fields, Report, kind_of};
 use crate::policy::validate::text::text;
 use crate::policy::{Facts, MAX_LIST, MAX_PATTERN_BYTES, matcher_parse};
@@ -52,6 +53,8 @@ pub struct Patterns {
     regexes: RegexSet,
     /// For each of `regexes`, the position of its pattern.
     of_regex: Vec<usize>,
+    /// Each with the position of its pattern.
+    commands: Vec<(usize, CommandPattern)>,
     places: Vec<Place>,
     digest: Sha256Digest,
 }
@@ -59,7 +62,6 @@ pub struct Patterns {
 /// A place that holds shell text, or words.
 #[derive(Debug)]
 struct Place {
-    #[expect(dead_code, reason = "`command` patterns tell of it")]
     written: String,
     path: Vec<String>,
 }
@@ -91,6 +93,7 @@ impl Patterns {
                 patterns: reader.patterns,
                 regexes,
                 of_regex: reader.regexes.into_iter().map(|(of, _)| of).collect(),
+                commands: reader.commands,
                 places,
                 digest: Sha256Digest::of(&canonical),
             })),
@@ -134,7 +137,29 @@ impl Patterns {
                 }
             }
         }
-        let unreadable: Option<String> = None;
+        let mut unreadable: Option<String> = None;
+        if !self.commands.is_empty() {
+            for place in &self.places {
+                let script = match place.look(facts.request()) {
+                    Ok(None) => continue,
+                    Ok(Some(Shell::Text(text))) => Ok(Script::read(text)),
+                    Ok(Some(Shell::Words(words))) => Ok(Script::of_words(&words)),
+                    Err(why) => Err(why),
+                };
+                let problem = match &script {
+                    Ok(script) => {
+                        let commands = self.commands.iter();
+                        let found = commands.filter(|(_, command)| command.finds(script));
+                        found.for_each(|(position, _)| hit(*position));
+                        script.unreadable()
+                    }
+                    Err(why) => Some(*why),
+                };
+                if let Some(problem) = problem {
+                    unreadable.get_or_insert_with(|| format!("`{}`: {problem}", place.written));
+                }
+            }
+        }
         let named = self.patterns.iter().zip(hits).filter(|(_, hit)| *hit);
         let unreadable = unreadable.map(|reason| FoundPattern {
             id: UNREADABLE.to_owned(),
@@ -159,14 +184,14 @@ fn each_text(value: &Value, see: &mut dyn FnMut(&str)) {
 
 /// What stands where a command is expected.
 enum Shell<'a> {
-    Text(#[expect(dead_code, reason = "`command` patterns read it")] &'a str),
+    Text(&'a str),
     Words(Vec<&'a str>),
 }
 
 impl Place {
     /// What stands here; none where nothing does, and an error where it is neither text nor words, or stands in the way.
     fn look<'a>(&self, request: &'a Value) -> Result<Option<Shell<'a>>, &'static str> {
-        const OTHER: &str = "holds neither text nor a list of words";
+        const OTHER: &str = "neither text nor a list of words";
         let mut value = request;
         for key in &self.path {
             match value {
@@ -220,6 +245,7 @@ struct Reader {
     patterns: Vec<FoundPattern>,
     /// The position of the pattern, and its text.
     regexes: Vec<(usize, String)>,
+    commands: Vec<(usize, CommandPattern)>,
     seen: BTreeSet<RuleId>,
 }
 
@@ -253,14 +279,10 @@ impl Reader {
                     self.regexes.push((position, regex));
                 }
             }
-            (None, Some(_)) => {
-                let message = "`command` is not supported by this version".to_owned();
-                report.problem(
-                    Code::POLICY_UNSUPPORTED,
-                    &at_command,
-                    message,
-                    "use `regex`",
-                );
+            (None, Some(command)) => {
+                let command = CommandPattern::parse(command, &at_command, report);
+                self.commands
+                    .extend(command.map(|command| (position, command)));
             }
         }
         let Some(id) = id else {

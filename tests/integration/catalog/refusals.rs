@@ -260,6 +260,18 @@ fn one_defect_each() {
             5,
             "patterns[0].regex",
         ),
+        (
+            pattern("command: rm"),
+            Code::POLICY_TYPE,
+            5,
+            "patterns[0].command",
+        ),
+        (
+            pattern("command: {}"),
+            Code::COMMAND_EMPTY,
+            5,
+            "patterns[0].command",
+        ),
         ("table: []\n".to_owned(), Code::POLICY_TYPE, 4, "table"),
         (
             "table: {dire: {}}\n".to_owned(),
