@@ -166,12 +166,17 @@ impl Engine {
     /// Decides one request at `now`.
     #[must_use]
     pub fn evaluate(&self, request: &Request, now: Timestamp) -> Verdict {
+        self.judge(&self.facts(request, now))
+    }
+
+    /// What the conditions of this policy are judged by: the request, the time, and the risk that its catalogues give.
+    pub(super) fn facts<'a>(&self, request: &'a Request, now: Timestamp) -> Facts<'a> {
         let facts = Facts::new(request.attributes(), now);
         let risks = self
             .operations(&facts)
             .map(|operation| operation.risk(&facts));
         let risk = risks.max();
-        self.judge(&facts.with_risk(risk))
+        facts.with_risk(risk)
     }
 
     /// What the catalogues say that the request is for.

@@ -2,6 +2,7 @@
 
 mod commands;
 mod lowered;
+mod naive;
 mod properties;
 mod refusals;
 
@@ -384,6 +385,10 @@ fn the_words_of_a_command_are_looked_at_together() {
     ));
     let own = fields(json!({"commands": ["action.properties.words"]}));
     assert!(dangerous(&own, json!({"words": words})));
+    // The places need not be properties of the action.
+    let resource =
+        fields(json!({"commands": ["resource"], "patterns": [{"id": "web", "regex": "^web-1$"}]}));
+    assert!(dangerous(&resource, json!({})));
     assert!(!dangerous(&own, json!({"args": {"argv": words}})));
 }
 

@@ -1,6 +1,7 @@
 //! Dangerous arguments.
 //!
-//! A `regex` looks at every text below `action.properties`; a `command` at the places that hold shell text or a list of words.
+//! A `regex` looks at every text below `action.properties` and at the places that hold commands, shell text or a list of words; a
+//! `command` at those places alone.
 //!
 //! SECURITY: whoever asks writes the arguments. What stands at such a place and can be read neither as shell text nor as words
 //! is dangerous, and so is whatever else stands where the way to such a place should go on.
@@ -130,10 +131,12 @@ impl Patterns {
             };
             let properties = facts.request().pointer("/action/properties");
             each_text(properties.unwrap_or(&Value::Null), &mut see);
-            // A command split into words is the same command.
             for place in &self.places {
-                if let Ok(Some(Shell::Words(words))) = place.look(facts.request()) {
-                    see(&words.join(" "));
+                match place.look(facts.request()) {
+                    Ok(Some(Shell::Text(text))) => see(text),
+                    // A command split into words is the same command.
+                    Ok(Some(Shell::Words(words))) => see(&words.join(" ")),
+                    Ok(None) | Err(_) => {}
                 }
             }
         }
@@ -308,6 +311,7 @@ impl Reader {
     fn compile(&self) -> Result<RegexSet, regex::Error> {
         RegexSetBuilder::new(self.regexes.iter().map(|(_, regex)| regex))
             .size_limit(MAX_REGEX_BYTES)
+            .dfa_size_limit(MAX_REGEX_BYTES)
             .build()
     }
 }

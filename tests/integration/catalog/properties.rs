@@ -5,18 +5,22 @@ use proptest::prelude::*;
 use proptest::sample::{select, subsequence};
 use serde_json::{Value, json};
 
-use super::{asks, catalog, decide, effective};
+use super::{RISKS, asks, catalog, decide, effective};
 use crate::support::policies::policy;
 
-const RISKS: [&str; 4] = ["low", "medium", "high", "critical"];
 const CAPABILITIES: [&str; 3] = ["a", "b", "c"];
 
-fn risk() -> impl Strategy<Value = &'static str> {
+pub(super) fn risk() -> impl Strategy<Value = &'static str> {
     select(RISKS.to_vec())
 }
 
-fn requires() -> impl Strategy<Value = Vec<&'static str>> {
+pub(super) fn requires() -> impl Strategy<Value = Vec<&'static str>> {
     subsequence(CAPABILITIES.to_vec(), 0..=2)
+}
+
+/// What the caller holds.
+pub(super) fn held() -> impl Strategy<Value = Vec<&'static str>> {
+    subsequence(CAPABILITIES.to_vec(), 0..=3)
 }
 
 /// What a variant may ask; some of it fails on values of another type.
@@ -31,19 +35,19 @@ fn condition() -> impl Strategy<Value = Value> {
     ])
 }
 
-fn variants() -> impl Strategy<Value = Vec<Value>> {
+pub(super) fn variants() -> impl Strategy<Value = Vec<Value>> {
     let one = (condition(), risk(), requires())
         .prop_map(|(condition, risk, requires)| json!({"match": condition, "risk": risk, "requires": requires}));
     prop::collection::vec(one, 0..3)
 }
 
-fn patterns() -> impl Strategy<Value = Vec<Value>> {
+pub(super) fn patterns() -> impl Strategy<Value = Vec<Value>> {
     let all = vec!["danger", "safe", "^s"];
     let pattern = |regex: &str| json!({"id": regex.trim_start_matches('^'), "regex": regex});
     subsequence(all, 0..3).prop_map(move |regexes| regexes.into_iter().map(pattern).collect())
 }
 
-fn table() -> impl Strategy<Value = Value> {
+pub(super) fn table() -> impl Strategy<Value = Value> {
     select(vec![
         json!({}),
         json!({"medium": {"ordinary": "require_approval", "dangerous": "deny"}}),
@@ -53,7 +57,7 @@ fn table() -> impl Strategy<Value = Value> {
 }
 
 /// Values that conditions judge, and some that they cannot.
-fn properties() -> impl Strategy<Value = Value> {
+pub(super) fn properties() -> impl Strategy<Value = Value> {
     let value = || {
         select(vec![
             json!("safe"),
@@ -84,7 +88,7 @@ proptest! {
     fn another_pattern_or_requirement_or_risk_never_weakens_an_answer(
         (own, requires, more) in (risk(), requires(), requires()),
         (variants, patterns, table) in (variants(), patterns(), table()),
-        (held, properties) in (subsequence(CAPABILITIES.to_vec(), 0..=3), properties()),
+        (held, properties) in (held(), properties()),
         default in select(vec!["abstain", "allow", "audit", "require_approval"]),
     ) {
         let operation = |risk: &str, requires: &[&str]| {
