@@ -7,7 +7,6 @@ use brush_parser::ast::{
 use super::output::output_of;
 use super::reader::{Call, Reader, Stdin};
 use super::runs::{Runs, runs};
-use super::tokens::parse;
 use super::value::{HOLE, PARAM, base, has_hole, is_fixed, is_hole, is_invisible, shown};
 
 impl Reader {
@@ -267,7 +266,7 @@ impl Reader {
 
     /// Walks what may be a script: what is seen in it counts, and that it cannot be read does not.
     pub(super) fn attempt(&mut self, text: &str) {
-        if parse(text).is_ok() {
+        if self.parse(text).is_ok() {
             let doubt = self.doubt.take();
             self.text(text, &Stdin::None);
             self.doubt = doubt;

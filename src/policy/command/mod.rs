@@ -33,6 +33,8 @@ use reader::{Call, Reader, Stdin};
 
 /// The most words in one field of a pattern.
 const MAX_WORDS: usize = 256;
+/// The stack for scripts with many brackets: more than twice what the deepest nesting takes in a build without optimisation.
+const STACK_BYTES: usize = 16 << 20;
 
 /// A command line or script, read.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -44,9 +46,10 @@ pub(in crate::policy) struct Script {
 impl Script {
     /// Reads shell text.
     pub(in crate::policy) fn read(text: &str) -> Self {
-        let mut reader = Reader::default();
-        reader.text(&value::clean(text), &Stdin::None);
-        Self::of(reader)
+        let text = value::clean(text);
+        Self::read_with(|reader| {
+            reader.text(&text, &Stdin::None);
+        })
     }
 
     /// Reads a command that is already split into words, of which none is expanded. One word that holds blanks is taken for
@@ -57,14 +60,38 @@ impl Script {
         {
             return Self::read(line);
         }
-        let mut reader = Reader::default();
         let words: Vec<String> = words.iter().map(|word| value::clean(word)).collect();
-        if words.iter().map(String::len).sum::<usize>() > tokens::MAX_SCRIPT_BYTES {
-            reader.doubt("the command is too long");
-        } else {
-            reader.run(words, &Stdin::None, Vec::new());
+        Self::read_with(|reader| {
+            if words.iter().map(String::len).sum::<usize>() > tokens::MAX_SCRIPT_BYTES {
+                reader.doubt("the command is too long");
+            } else {
+                reader.run(words.clone(), &Stdin::None, Vec::new());
+            }
+        })
+    }
+
+    /// The parser recurses into brackets, and a stack that overflows ends the process: where a text, or one that it decodes, opens
+    /// more brackets than any stack holds, all of it is read again on a stack of its own.
+    fn read_with(read: impl Fn(&mut Reader) + Sync) -> Self {
+        let mut reader = Reader::default();
+        read(&mut reader);
+        if !reader.needs_stack() {
+            return Self::of(reader);
         }
-        Self::of(reader)
+        let on_own_stack = || {
+            let mut reader = Reader::on_own_stack();
+            read(&mut reader);
+            Self::of(reader)
+        };
+        let builder = std::thread::Builder::new().stack_size(STACK_BYTES);
+        std::thread::scope(|scope| {
+            let thread = builder.spawn_scoped(scope, on_own_stack).ok();
+            let script = thread.and_then(|thread| thread.join().ok());
+            script.unwrap_or_else(|| Self {
+                calls: Vec::new(),
+                unreadable: Some("there is no thread to read the script".to_owned()),
+            })
+        })
     }
 
     fn of(reader: Reader) -> Self {

@@ -12,15 +12,18 @@ use std::ops::Range;
 
 use brush_parser::ast::{
     AndOr, Command, CompoundCommand, CompoundList, ExtendedTestExpr, FunctionBody, Pipeline,
+    Program,
 };
 
-use super::tokens::parse;
+use super::tokens::{openings, parse};
 use super::value::{HOLE, PARAM, base, shown};
 
 /// The deepest nesting of scripts in scripts, and of commands in commands.
-const MAX_DEPTH: usize = 24;
+const MAX_DEPTH: usize = 48;
 /// The most commands that one script may run, loops and functions counted as often as they are walked.
 const MAX_CALLS: usize = 2_000;
+/// A text with no more opening brackets is read on any stack of 2 MiB.
+const OPENINGS_ON_ANY_STACK: usize = 16;
 /// The most values of a loop that are walked one by one.
 const MAX_TURNS: usize = 8;
 /// The longest value of a variable, in bytes.
@@ -73,9 +76,32 @@ pub(super) struct Reader {
     /// Above 0 where a function is only defined.
     pub(super) defining: usize,
     pub(super) turning: usize,
+    has_stack: bool,
+    needs_stack: bool,
 }
 
 impl Reader {
+    /// A reader on a stack that holds whatever the parser takes.
+    pub(super) fn on_own_stack() -> Self {
+        Self {
+            has_stack: true,
+            ..Self::default()
+        }
+    }
+
+    /// Whether a text opened more brackets than the stack is sure to hold, so that it was not read.
+    pub(super) fn needs_stack(&self) -> bool {
+        self.needs_stack
+    }
+
+    pub(super) fn parse(&mut self, text: &str) -> Result<Program, String> {
+        if !self.has_stack && openings(text) > OPENINGS_ON_ANY_STACK {
+            self.needs_stack = true;
+            return Err("the script holds too many brackets".to_owned());
+        }
+        parse(text)
+    }
+
     pub(super) fn doubt(&mut self, reason: impl Into<String>) {
         self.doubt.get_or_insert_with(|| reason.into());
     }
@@ -137,7 +163,7 @@ impl Reader {
         if !self.descend() {
             return None;
         }
-        let printed = match parse(text) {
+        let printed = match self.parse(text) {
             Err(reason) => {
                 self.doubt(reason);
                 None

@@ -10,12 +10,17 @@ const MAX_OPENINGS: usize = 200;
 /// The deepest nesting of compound commands: the parser takes up to twice the time for each.
 const MAX_NESTING: usize = 10;
 
+/// How many brackets and backquotes a text opens, wherever they stand.
+pub(super) fn openings(text: &str) -> usize {
+    text.matches(['(', '{', '`', '[']).count()
+}
+
 /// The script's tree, or why it cannot be read.
 pub(super) fn parse(text: &str) -> Result<Program, String> {
     if text.len() > MAX_SCRIPT_BYTES {
         return Err(format!("the script has more than {MAX_SCRIPT_BYTES} bytes"));
     }
-    if text.matches(['(', '{', '`', '[']).count() > MAX_OPENINGS {
+    if openings(text) > MAX_OPENINGS {
         return Err("the script holds too many brackets".to_owned());
     }
     let options = ParserOptions::default();
