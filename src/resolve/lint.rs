@@ -22,6 +22,7 @@ pub fn lint(policy: &EffectivePolicy, now: Timestamp) -> Vec<Diagnostic> {
     let catalogs = Catalogs::of(policy);
     for layer in policy.layers() {
         floors(layer, &mut found);
+        Catalogs::lint_layer(layer, &mut found);
         for (index, rule) in layer.rules.iter().enumerate() {
             // Nobody wrote a lowered rule, so nobody could mend it.
             if rule.written.lowered.is_some() {
