@@ -4,11 +4,12 @@
 //! returns is complete and consistent in itself: names are names, operators have operands of their type, every text is
 //! printable. It knows nothing of other bundles: whether an override's target exists is for `resolve`.
 //!
-//! Not yet here: conditions (`when`) and approvals. A file that uses them is refused,
-//! never read without them.
+//! Not yet here: approvals. A file that uses them is refused, never read without them.
 
 mod catalog;
 mod command;
+mod condition;
+mod data;
 mod facts;
 mod fields;
 mod glob;
@@ -19,9 +20,12 @@ mod validate;
 
 pub use catalog::{Arguments, FoundPattern, Lowered, Operation, Patterns};
 pub use command::{CommandPatterns, Found};
+pub use condition::{Condition, MAX_CONDITION_BYTES, STACK};
 pub use facts::Facts;
 pub use matcher::{Match, Matcher};
-pub use model::{Effect, Layer, Mode, Override, OverridePermission, Risk, Rule, Window};
+pub use model::{
+    Effect, Layer, Mode, Override, OverridePermission, Risk, Rule, WaiverField, WaiverTerms, Window,
+};
 pub use validate::validate;
 
 /// The greatest number of rules, and of overrides, in one file.

@@ -1,6 +1,7 @@
 //! The effective policy: what decides, in evaluation order, and where every part of it comes from.
 
 use std::cmp::{Ordering, Reverse};
+use std::collections::BTreeMap;
 
 use jiff::Timestamp;
 use serde::Serialize;
@@ -12,7 +13,7 @@ use crate::diag::{Code, Diagnostic, Location};
 use crate::digest::{CommitId, Sha256Digest};
 use crate::json;
 use crate::name::{BundleName, ReasonCode, RuleId, Scope};
-use crate::policy::{Effect, Mode, Override, Rule, Window};
+use crate::policy::{Condition, Effect, Mode, Override, Rule, WaiverTerms, Window};
 use crate::trust::Validity;
 
 /// Where a rule or override was written.
@@ -113,6 +114,8 @@ pub struct EffectiveLayer {
     pub min_mode: Mode,
     /// What it says where none of its rules matches.
     pub default: Option<Effect>,
+    /// What it demands of waivers, where it is the root of the chain.
+    pub waivers: WaiverTerms,
     /// Where it was written.
     pub location: Option<Location>,
     /// Its rules in the order in which they are looked at, disabled ones included.
@@ -155,6 +158,16 @@ impl EffectivePolicy {
     #[must_use]
     pub fn root_mode(&self) -> Mode {
         self.root_mode
+    }
+
+    /// What the root scope demands of waivers, where it demands something.
+    #[must_use]
+    pub fn waivers(&self) -> Option<&WaiverTerms> {
+        let is_root = |layer: &&EffectiveLayer| {
+            layer.kind == LayerKind::Chain && layer.scope.parent().is_none()
+        };
+        let root = self.layers.iter().find(is_root)?;
+        Some(&root.waivers).filter(|terms| !terms.is_empty())
     }
 
     /// Whether a bundle that takes part was not signed.
@@ -252,16 +265,25 @@ fn layer_content(layer: &EffectiveLayer) -> Value {
         "scope": layer.scope,
         "mode": layer.mode,
         "default": layer.default,
-        "rules": rules.map(rule_content).collect::<Vec<_>>(),
+        "rules": rules.clone().map(rule_content).collect::<Vec<_>>(),
     });
+    let Some(members) = content.as_object_mut() else {
+        return content;
+    };
+    // The data that its conditions may read, by its digests; other data changes no answer.
+    let conditions = rules.filter_map(|rule| rule.written.when.as_ref());
+    let data: BTreeMap<_, _> = conditions.flat_map(Condition::reads).collect();
+    if !data.is_empty() {
+        members.insert("data".to_owned(), json!(data));
+    }
     // An operation keeps its risk where the rule that answers it is switched off.
     let described = layer.rules.iter().filter(|rule| rule.disabled);
     let described: Vec<Value> = described
         .filter(|rule| rule.written.operation().is_some())
         .map(|rule| json!({"id": rule.written.name.rule, "match": rule.written.matcher.source()}))
         .collect();
-    if let Some(content) = content.as_object_mut().filter(|_| !described.is_empty()) {
-        content.insert("described".to_owned(), Value::Array(described));
+    if !described.is_empty() {
+        members.insert("described".to_owned(), Value::Array(described));
     }
     content
 }
@@ -281,6 +303,8 @@ struct RuleContent<'a> {
     tags: &'a [String],
     r#match: &'a Value,
     #[serde(skip_serializing_if = "Option::is_none")]
+    when: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     valid: Option<Window>,
 }
 
@@ -297,6 +321,7 @@ fn rule_content(rule: &EffectiveRule) -> RuleContent<'_> {
         remediation: written.remediation.as_deref(),
         tags: &written.tags,
         r#match: written.matcher.source(),
+        when: written.when.as_ref().map(Condition::source),
         valid: written.limits(),
     }
 }

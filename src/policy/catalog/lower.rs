@@ -247,6 +247,7 @@ impl<'a, 'spans> Lowering<'a, 'spans> {
             permission: draft.permission,
             mode: Mode::Enforce,
             matcher: draft.matcher,
+            when: None,
             valid: Window::ALWAYS,
             remediation: draft.remediation.map(str::to_owned),
             tags: Vec::new(),

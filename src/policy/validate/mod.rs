@@ -3,6 +3,7 @@
 mod overrides;
 mod rules;
 pub(super) mod text;
+mod waivers;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -10,6 +11,7 @@ use std::sync::Arc;
 use serde_json::Value;
 
 use super::catalog::{self, Catalog};
+use super::data::{self, Data};
 use super::fields::{Fields, Report, kind_of};
 use super::{Effect, Layer, MAX_PACKS, MAX_RULES, Mode, Rule};
 use crate::bundle::{BundlePath, Limits};
@@ -20,8 +22,8 @@ use crate::yaml::{self, Path};
 /// The directory of a bundle that holds its policies.
 const DIRECTORY: &str = "policies";
 
-/// Reads `policies/**/*.yaml`. With a namespace, a scope outside it is refused: a signer speaks only for what was delegated.
-/// The layers come sorted by scope; one scope is defined by one policy, one catalogue, or one of each.
+/// Reads `policies/**/*.yaml`, and `data/` for their conditions. With a namespace, a scope outside it is refused: a signer speaks
+/// only for what was delegated. The layers come sorted by scope; one scope is defined by one policy, one catalogue, or one of each.
 ///
 /// # Errors
 /// Every problem of every file, in the order of files and places.
@@ -32,12 +34,13 @@ pub fn validate(
     let mut problems = Vec::new();
     let mut layers: BTreeMap<Scope, Layer> = BTreeMap::new();
     let mut catalogs: BTreeMap<Scope, Catalog> = BTreeMap::new();
+    let data = Arc::new(data::read(files, &Limits::default(), &mut problems));
     for (name, bytes) in files.iter().filter(|(name, _)| name.is_below(DIRECTORY)) {
         if !name.has_extension(&["yaml"]) {
             problems.extend(refuse_spelling(name));
             continue;
         }
-        let Some(document) = read_file(name.as_str(), bytes, &mut problems) else {
+        let Some(document) = read_file(name.as_str(), bytes, &data, &mut problems) else {
             continue;
         };
         let (scope, location) = document.place();
@@ -130,7 +133,12 @@ fn refuse_spelling(name: &BundlePath) -> Option<Diagnostic> {
     })
 }
 
-fn read_file(file: &str, bytes: &[u8], problems: &mut Vec<Diagnostic>) -> Option<Document> {
+fn read_file(
+    file: &str,
+    bytes: &[u8],
+    data: &Arc<Data>,
+    problems: &mut Vec<Diagnostic>,
+) -> Option<Document> {
     let document = match yaml::read(file, bytes, Limits::default().yaml_bytes) {
         Ok(document) => document,
         Err(problem) => {
@@ -138,7 +146,8 @@ fn read_file(file: &str, bytes: &[u8], problems: &mut Vec<Diagnostic>) -> Option
             return None;
         }
     };
-    let mut report = Report::new(&document.spans);
+    let text = std::str::from_utf8(bytes).unwrap_or_default();
+    let mut report = Report::new(&document.spans).with_source(text, Arc::clone(data));
     let read = read_document(document.value.clone(), &mut report);
     let failed = !report.problems.is_empty();
     problems.append(&mut report.problems);
@@ -184,6 +193,7 @@ fn read_layer(mut fields: Fields, report: &mut Report<'_>) -> Option<Layer> {
     let default = default.filter(|word| !word.is_null());
     let default =
         default.and_then(|word| read_default("default", word, &fields.path("default"), report));
+    let waivers = waivers::read(&mut fields, scope.as_ref(), report);
     let rules = fields.list("rules", MAX_RULES, report);
     let overrides = fields.list("overrides", MAX_RULES, report);
     fields.finish(report);
@@ -197,6 +207,7 @@ fn read_layer(mut fields: Fields, report: &mut Report<'_>) -> Option<Layer> {
         mode,
         min_mode,
         default,
+        waivers,
         rules,
         overrides,
         ..Layer::silent(scope, location)
