@@ -19,6 +19,9 @@ pub struct Limits {
     pub signatures: usize,
     /// Bytes of a YAML document.
     pub yaml_bytes: usize,
+    /// Bytes of a YAML document under `policies/` or `tests/`: ten thousand ordinary rules, of some 350 bytes each, fit. It is
+    /// read after the signatures, by parsers whose time and memory grow with the bytes alone: no anchors, 64 levels at most.
+    pub policy_bytes: usize,
     /// Trust roots walked from the pinned one.
     pub roots: usize,
     /// Bytes received in one fetch.
@@ -50,6 +53,7 @@ impl Default for Limits {
             envelope_bytes: 16 << 20,
             signatures: 64,
             yaml_bytes: 1 << 20,
+            policy_bytes: 4 << 20,
             roots: 1024,
             fetch_bytes: 4 << 30,
             stall: Duration::from_secs(30),

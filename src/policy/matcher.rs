@@ -4,13 +4,15 @@
 //! (`gt` on text) fails, and the engine counts a failure as matched for `deny` and `require_approval` only. Groups combine the
 //! three as Kleene's logic does. A path that is absent, or null, does not match, save under `exists: false` and `missing_any`.
 
+use serde::Serialize;
 use serde_json::{Number, Value};
 
 use super::facts::Facts;
 use super::glob::Glob;
 
 /// Whether a request matches.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
 pub enum Match {
     /// It matches.
     Yes,
@@ -154,7 +156,7 @@ fn all_terms(terms: &[Term], facts: &Facts<'_>) -> Match {
 }
 
 impl Term {
-    fn matches(&self, facts: &Facts<'_>) -> Match {
+    pub(super) fn matches(&self, facts: &Facts<'_>) -> Match {
         match self {
             Self::Path { path, test } => test.matches(facts.at(path)),
             Self::Any(groups) => Match::any(groups.iter().map(|group| all_terms(group, facts))),

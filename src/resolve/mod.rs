@@ -11,6 +11,7 @@
 //! everything that comes of it.
 
 mod bundle;
+mod check;
 mod effective;
 mod graph;
 mod lint;
@@ -26,6 +27,7 @@ use crate::name::Scope;
 use crate::policy::{Layer, Mode};
 
 pub use bundle::LoadedBundle;
+pub use check::{Checked, check};
 pub use effective::{
     AppliedOverride, EffectiveLayer, EffectivePolicy, EffectiveRule, LayerKind, Source,
 };

@@ -161,6 +161,14 @@ impl EffectivePolicy {
     }
 }
 
+impl EffectiveRule {
+    /// The overrides that touched the rule, in evaluation order.
+    #[must_use]
+    pub fn override_views(&self) -> Vec<OverrideView<'_>> {
+        self.overrides.iter().map(override_view).collect()
+    }
+}
+
 fn rule_view(rule: &EffectiveRule) -> RuleView<'_> {
     let written = &rule.written;
     RuleView {
@@ -178,7 +186,7 @@ fn rule_view(rule: &EffectiveRule) -> RuleView<'_> {
         matcher: written.matcher.source(),
         valid: written.limits(),
         source: rule.source.as_ref(),
-        overrides: rule.overrides.iter().map(override_view).collect(),
+        overrides: rule.override_views(),
     }
 }
 

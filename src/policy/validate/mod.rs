@@ -2,7 +2,7 @@
 
 mod overrides;
 mod rules;
-mod text;
+pub(super) mod text;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -92,7 +92,7 @@ fn refuse_spelling(name: &BundlePath) -> Option<Diagnostic> {
 }
 
 fn read_file(file: &str, bytes: &[u8], problems: &mut Vec<Diagnostic>) -> Option<Layer> {
-    let document = match yaml::read(file, bytes, Limits::default().yaml_bytes) {
+    let document = match yaml::read(file, bytes, Limits::default().policy_bytes) {
         Ok(document) => document,
         Err(problem) => {
             problems.push(problem);
