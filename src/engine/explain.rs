@@ -138,7 +138,9 @@ fn say<'a>(
     let failed = failed.filter_map(|hit| layer.rules.get(hit.rule));
     let own = spoken.map(|rule| (rule.effect, Some(rule)));
     let own = own.or(layer.default.map(|effect| (effect, None)));
-    let all = own.into_iter().chain(failed.map(|rule| (rule.effect, Some(rule))));
+    let all = own
+        .into_iter()
+        .chain(failed.map(|rule| (rule.effect, Some(rule))));
     // The first of equals, as in the evaluation.
     let said = all.reduce(|best, next| {
         if next.0.rank() > best.0.rank() {
@@ -153,7 +155,9 @@ fn say<'a>(
         mode: layer.mode,
         default: layer.default,
         says: said.map(|(effect, _)| effect),
-        by: said.and_then(|(_, rule)| rule).map(|rule| &rule.written.name),
+        by: said
+            .and_then(|(_, rule)| rule)
+            .map(|rule| &rule.written.name),
         determines: match pick.origin {
             Origin::Rule(layer, _) | Origin::Default(layer) => layer == position,
             Origin::NoMatch => false,

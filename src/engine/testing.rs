@@ -167,7 +167,13 @@ fn run_case(case: &TestCase, engines: &mut Engines<'_>) -> Result<CaseResult, Ve
     let mut mismatches = Vec::new();
     for expected in &case.expected {
         let found = written.get(expected.field).unwrap_or(&Value::Null);
-        compare(expected.field, &expected.value, found, &expected.location, &mut mismatches);
+        compare(
+            expected.field,
+            &expected.value,
+            found,
+            &expected.location,
+            &mut mismatches,
+        );
     }
     Ok(CaseResult {
         name: case.name.clone(),
@@ -199,7 +205,13 @@ fn compare(
         Value::Object(members) if found.is_object() => {
             for (name, expected) in members {
                 let found = found.get(name).unwrap_or(&Value::Null);
-                compare(&format!("{field}.{name}"), expected, found, location, mismatches);
+                compare(
+                    &format!("{field}.{name}"),
+                    expected,
+                    found,
+                    location,
+                    mismatches,
+                );
             }
             return;
         }

@@ -166,7 +166,7 @@ impl Fields {
         }
     }
 
-    /// Whether every field was taken.
+    /// Whether no field is left.
     pub(super) fn is_empty(&self) -> bool {
         self.left.is_empty()
     }

@@ -178,7 +178,8 @@ fn read_document(file: &str, document: Value, report: &mut Report<'_>) -> Option
         if found.as_deref() != Some(expected) {
             if let Some(found) = found {
                 let message = format!("`{field}` is `{}`, not `{expected}`", found.escape_debug());
-                let hint = "files under `tests/` are of `apiVersion: ordain/v1` and `kind: PolicyTest`";
+                let hint =
+                    "files under `tests/` are of `apiVersion: ordain/v1` and `kind: PolicyTest`";
                 report.problem(Code::POLICY_KIND, &fields.path(field), message, hint);
             }
             return None;
@@ -196,7 +197,12 @@ fn read_document(file: &str, document: Value, report: &mut Report<'_>) -> Option
     if items.is_empty() && report.problems.len() == before {
         let message = "the file holds no case".to_owned();
         let hint = "write at least one under `cases`, or remove the file";
-        report.problem(Code::POLICY_MISSING_FIELD, &fields.path("cases"), message, hint);
+        report.problem(
+            Code::POLICY_MISSING_FIELD,
+            &fields.path("cases"),
+            message,
+            hint,
+        );
     }
     fields.finish(report);
     let mut names: BTreeMap<String, Path> = BTreeMap::new();
@@ -242,7 +248,9 @@ fn read_case(
     let mut fields = Fields::of(item, path.clone(), report)?;
     let name: Option<String> = fields.required("name", report);
     let name = name.filter(|name| check_text(name, &path.key("name"), report));
-    let scope = fields.optional("scope", report).or_else(|| shared.scope.clone());
+    let scope = fields
+        .optional("scope", report)
+        .or_else(|| shared.scope.clone());
     let now = fields.optional("now", report).or(shared.now);
     let cap = fields.optional("mode", report).or(shared.cap);
     let request_path = fields.path("request");
@@ -257,7 +265,10 @@ fn read_case(
     let expected = read_expected(&mut fields, report);
     fields.finish(report);
     let mut request = shared.request.clone();
-    merge(&mut request, own.unwrap_or_else(|| Value::Object(Map::new())));
+    merge(
+        &mut request,
+        own.unwrap_or_else(|| Value::Object(Map::new())),
+    );
     Some(TestCase {
         name: name?,
         scope: scope?,
@@ -319,6 +330,7 @@ fn read_fields(
     report: &mut Report<'_>,
 ) -> Option<Vec<(&'static str, Value)>> {
     let mut fields = Fields::of(value, path.clone(), report)?;
+    let is_empty = fields.is_empty();
     let mut read = Vec::new();
     for (field, kind) in known {
         let Some(value) = fields.take(field) else {
@@ -329,7 +341,11 @@ fn read_fields(
             (Kind::Would, Value::Object(members)) => {
                 let members = read_fields(Value::Object(members), &path, WOULD_FIELDS, report)?;
                 let members = members.into_iter();
-                Value::Object(members.map(|(name, value)| (name.to_owned(), value)).collect())
+                Value::Object(
+                    members
+                        .map(|(name, value)| (name.to_owned(), value))
+                        .collect(),
+                )
             }
             (_, value) => match typed(*kind, value) {
                 Ok(value) => value,
@@ -343,9 +359,8 @@ fn read_fields(
         };
         read.push((*field, value));
     }
-    let is_empty = fields.is_empty();
     fields.finish(report);
-    if read.is_empty() && is_empty {
+    if is_empty {
         let message = "nothing is expected".to_owned();
         let hint = "give at least one field, such as `effect`";
         report.problem(Code::TEST_EXPECTS_NOTHING, path, message, hint);
@@ -363,7 +378,11 @@ fn typed(kind: Kind, value: Value) -> Result<Value, String> {
     }
     fn sorted<T: DeserializeOwned>(value: Value) -> Result<Value, String> {
         let value = check::<Vec<T>>(value)?;
-        let items = value.as_array().into_iter().flatten().filter_map(Value::as_str);
+        let items = value
+            .as_array()
+            .into_iter()
+            .flatten()
+            .filter_map(Value::as_str);
         let items: BTreeSet<&str> = items.collect();
         if items.len() > MAX_LIST {
             return Err(format!("more than {MAX_LIST} items"));
@@ -386,7 +405,10 @@ fn typed(kind: Kind, value: Value) -> Result<Value, String> {
         Kind::Rules => sorted::<RuleRef>(value),
         Kind::Would => match value {
             Value::Null => Ok(value),
-            other => Err(format!("expected a mapping or null, found {}", kind_of(&other))),
+            other => Err(format!(
+                "expected a mapping or null, found {}",
+                kind_of(&other)
+            )),
         },
     }
 }

@@ -24,7 +24,9 @@ pub struct Checked {
 pub fn check(bundles: &[LoadedBundle], own: &BundleName, now: Timestamp) -> Checked {
     let mut sorted: Vec<&LoadedBundle> = bundles.iter().collect();
     sorted.sort_by(|left, right| left.identity().name.cmp(&right.identity().name));
-    let own = sorted.iter().filter(|bundle| bundle.identity().name == *own);
+    let own = sorted
+        .iter()
+        .filter(|bundle| bundle.identity().name == *own);
     let scopes: BTreeSet<&Scope> = own
         .flat_map(|bundle| bundle.layers())
         .map(|layer| &layer.scope)

@@ -16,6 +16,7 @@ mod effective;
 mod graph;
 mod lint;
 mod overrides;
+mod tree;
 mod view;
 
 use std::collections::BTreeMap;
@@ -32,6 +33,7 @@ pub use effective::{
     AppliedOverride, EffectiveLayer, EffectivePolicy, EffectiveRule, LayerKind, Source,
 };
 pub use lint::lint;
+pub use tree::{Change, ChangeKind, Said, ScopeNode, ScopeTree};
 pub use view::{LayerView, OverrideView, PolicyView, RuleView};
 
 /// The greatest number of scopes in one effective policy.

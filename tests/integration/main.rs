@@ -30,6 +30,7 @@ mod log;
 mod log_tampering;
 mod mended;
 mod policy;
+mod policy_tools;
 mod promises;
 mod pull;
 mod readme;

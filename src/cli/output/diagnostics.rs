@@ -92,10 +92,11 @@ fn result(problem: &Diagnostic, root: &Path) -> Value {
         Severity::Warning => "warning",
     };
     let locations = problem.location.iter().map(|location| {
-        let uri: String = url::form_urlencoded::byte_serialize(file(root, &location.file).as_bytes())
-            .collect::<String>()
-            .replace("%2F", "/")
-            .replace('+', "%20");
+        let uri: String =
+            url::form_urlencoded::byte_serialize(file(root, &location.file).as_bytes())
+                .collect::<String>()
+                .replace("%2F", "/")
+                .replace('+', "%20");
         json!({"physicalLocation": {
             "artifactLocation": {"uri": uri},
             "region": {"startLine": location.line, "startColumn": location.column},
@@ -130,7 +131,10 @@ fn annotation(problem: &Diagnostic, root: &Path) -> String {
     let property = |text: &str| data(text).replace(':', "%3A").replace(',', "%2C");
     let place = problem.location.as_ref().map(|location| {
         let file = property(&file(root, &location.file));
-        format!("file={file},line={},col={},", location.line, location.column)
+        format!(
+            "file={file},line={},col={},",
+            location.line, location.column
+        )
     });
     let place = place.unwrap_or_default();
     let text = data(&sentence(problem));

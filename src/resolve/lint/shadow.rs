@@ -59,7 +59,12 @@ impl<'a> Earlier<'a> {
             };
             for position in &node.rules {
                 let earlier = first.is_none_or(|first| *position < first);
-                if earlier && self.rules.get(*position).is_some_and(|other| covers(other, rule)) {
+                if earlier
+                    && self
+                        .rules
+                        .get(*position)
+                        .is_some_and(|other| covers(other, rule))
+                {
                     first = Some(*position);
                 }
             }

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 
+use super::which::With;
 use crate::cli::command::Context;
 use crate::cli::exit::Exit;
 use crate::cli::output::diagnostics::{self, Format};
@@ -20,7 +21,7 @@ pub(crate) struct Check {
     #[arg(default_value = ".")]
     dir: PathBuf,
     #[command(flatten)]
-    with: super::With,
+    with: With,
     /// Let warnings fail the check as well.
     #[arg(long)]
     deny_warnings: bool,

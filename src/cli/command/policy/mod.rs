@@ -1,18 +1,18 @@
 //! `ordain policy`: check and test policy, and see what is in force and why.
 
 mod check;
+mod explain;
+mod fmt;
+mod graph;
 mod resolve;
 mod test;
+mod which;
 
-use std::path::{Path, PathBuf};
-
-use clap::{Args, Subcommand};
+use clap::Subcommand;
 
 use super::Context;
-use crate::bundle::Limits;
 use crate::cli::exit::Exit;
 use crate::cli::report::Failure;
-use crate::pipeline::{self, Authored, PipelineError};
 
 /// `ordain policy …`
 #[derive(Debug, Subcommand)]
@@ -23,6 +23,12 @@ pub(crate) enum Command {
     Test(test::Test),
     /// Print the effective policy of a scope, in the order in which it is evaluated.
     Resolve(resolve::Resolve),
+    /// Say why a request is decided as it is: what each layer says, and which rules came near. Nothing is logged.
+    Explain(explain::Explain),
+    /// Format policies and tests; comments stay, and so does the meaning.
+    Fmt(fmt::Fmt),
+    /// Show the tree of scopes: packs, rules, defaults, modes, overrides.
+    Graph(graph::Graph),
 }
 
 /// Runs `ordain policy …`.
@@ -31,22 +37,8 @@ pub(crate) fn run(context: &Context, command: &Command) -> Result<Exit, Failure>
         Command::Check(args) => check::run(context, args),
         Command::Test(args) => test::run(context, args),
         Command::Resolve(args) => resolve::run(context, args),
-    }
-}
-
-/// The bundles that a bundle builds on.
-#[derive(Debug, Clone, Default, Args)]
-pub(crate) struct With {
-    /// The directory of a bundle that holds scopes above, or packs; may be given several times.
-    #[arg(long = "with", value_name = "DIR")]
-    dirs: Vec<PathBuf>,
-}
-
-impl With {
-    /// Reads the bundle in `dir`, which nobody needs to have signed, and those.
-    fn read(&self, context: &Context, dir: &Path) -> Result<Authored, PipelineError> {
-        let dirs: Vec<PathBuf> = self.dirs.iter().map(|dir| context.env.resolve(dir)).collect();
-        let dirs: Vec<&Path> = dirs.iter().map(PathBuf::as_path).collect();
-        pipeline::authored(&context.env.resolve(dir), &dirs, &Limits::default())
+        Command::Explain(args) => explain::run(context, args),
+        Command::Fmt(args) => fmt::run(context, args),
+        Command::Graph(args) => graph::run(context, args),
     }
 }

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use clap::{Args, ValueEnum};
 use serde_json::{Value, json};
 
+use super::which::With;
 use crate::cli::command::Context;
 use crate::cli::exit::Exit;
 use crate::cli::report::Failure;
@@ -22,7 +23,7 @@ pub(crate) struct Test {
     #[arg(default_value = ".")]
     dir: PathBuf,
     #[command(flatten)]
-    with: super::With,
+    with: With,
     /// Fail unless so many percent of the bundle's rules match in a test at least once.
     #[arg(long, value_name = "PERCENT", value_parser = clap::value_parser!(u8).range(0..=100))]
     min_coverage: Option<u8>,
@@ -87,7 +88,11 @@ pub(super) fn run(context: &Context, args: &Test) -> Result<Exit, Failure> {
 }
 
 fn text(out: &mut Output, report: &TestReport) -> Result<(), Failure> {
-    for case in report.cases.iter().filter(|case| !case.mismatches.is_empty()) {
+    for case in report
+        .cases
+        .iter()
+        .filter(|case| !case.mismatches.is_empty())
+    {
         out.line(&format!("FAIL  {}  {}", case.location, escape(&case.name)))?;
         let names = case.mismatches.iter().map(|wrong| wrong.field.len());
         let width = names.max().unwrap_or(0);
@@ -144,7 +149,9 @@ fn list(out: &mut Output, title: &str, places: &[Place]) -> Result<(), Failure> 
         out.line(&format!("  {}  {}", names.join(", "), place.location))?;
     }
     if let Some(more) = places.len().checked_sub(LISTED).filter(|more| *more > 0) {
-        out.line(&format!("  and {more} more; `--format json` lists them all"))?;
+        out.line(&format!(
+            "  and {more} more; `--format json` lists them all"
+        ))?;
     }
     out.line("")
 }
