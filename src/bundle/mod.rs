@@ -15,6 +15,7 @@ pub use identity::{BundleIdentity, Signer};
 pub use limits::Limits;
 pub use manifest::Manifest;
 pub use path::{BundlePath, PathError, PathSet};
+pub(crate) use statement::StatementRef;
 pub use statement::{
     PREDICATE_TYPE, Predicate, Requirement, RollsBack, STATEMENT_TYPE, Statement, StatementError,
 };
