@@ -22,9 +22,13 @@ fn files(rules: usize, scopes: usize) -> Files {
     for scope in 0..scopes {
         let (path, name) = match scope {
             0 => ("policies/acme.yaml".to_owned(), "acme".to_owned()),
-            _ => (format!("policies/team-{scope}.yaml"), format!("acme/team-{scope}")),
+            _ => (
+                format!("policies/team-{scope}.yaml"),
+                format!("acme/team-{scope}"),
+            ),
         };
-        let mut text = format!("apiVersion: ordain/v1\nkind: Policy\nscope: {name}\nmode: enforce\nrules:\n");
+        let mut text =
+            format!("apiVersion: ordain/v1\nkind: Policy\nscope: {name}\nmode: enforce\nrules:\n");
         for number in (scope..rules).step_by(scopes) {
             let effect = ["allow", "deny", "audit", "require_approval"][number % 4];
             write!(

@@ -166,7 +166,11 @@ pub(crate) fn format_yaml(bytes: &[u8]) -> bool {
     let Some(once) = accepted(yaml::format("fuzz.yaml", bytes, limit)) else {
         return false;
     };
-    let read = |bytes: &[u8]| yaml::read("fuzz.yaml", bytes, limit).expect("a document").value;
+    let read = |bytes: &[u8]| {
+        yaml::read("fuzz.yaml", bytes, limit)
+            .expect("a document")
+            .value
+    };
     assert_eq!(read(bytes), read(once.as_bytes()));
     let again = yaml::format("fuzz.yaml", once.as_bytes(), limit).expect("a formatted document");
     assert_eq!(again, once);

@@ -85,7 +85,7 @@ mod tests {
         let once = format("a.yaml", text.as_bytes(), 1000).unwrap();
         assert_eq!(
             once,
-            "# about\na: 1 # one\nb: [x, y]\n\nc:\n  - {d: e}\n# end\n"
+            "# about\na: 1 # one\nb: [x, y]\n\nc:\n  - {d: e}\n  # end\n"
         );
         assert_eq!(format("a.yaml", once.as_bytes(), 1000).unwrap(), once);
     }

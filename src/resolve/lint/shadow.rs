@@ -105,3 +105,71 @@ fn conditions(rule: &EffectiveRule) -> impl Iterator<Item = (&str, &Value)> {
     let entries = entries.into_iter().flatten();
     entries.map(|(key, value)| (key.as_str(), value))
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+    use serde_json::json;
+
+    use super::*;
+    use crate::resolve::{EffectiveLayer, LoadedBundle, resolve};
+
+    /// A layer of rules that are made of few words, so that they meet.
+    fn layer(rules: &[(usize, usize, usize, usize)]) -> EffectiveLayer {
+        let rules: Vec<Value> = rules
+            .iter()
+            .enumerate()
+            .map(|(number, (keys, word, effect, window))| {
+                let names = ["action", "resource", "subject", "context.a"];
+                let chosen = names
+                    .iter()
+                    .enumerate()
+                    .filter(|(bit, _)| keys >> bit & 1 == 1);
+                let value = |bit: usize| ["x", "y"][word >> bit & 1];
+                let conditions = chosen.map(|(bit, name)| ((*name).to_owned(), value(bit).into()));
+                let effect = ["allow", "audit", "require_approval", "deny"][*effect];
+                let mode = ["enforce", "warn"][number % 5 / 4];
+                let mut rule = json!({
+                    "id": format!("r{number}"),
+                    "effect": effect,
+                    "reason": "because",
+                    "precedence": number % 3,
+                    "mode": mode,
+                    "match": conditions.collect::<serde_json::Map<_, _>>(),
+                });
+                if *window > 0 {
+                    let until = format!("203{window}-01-01T00:00:00Z");
+                    rule["valid"] = json!({"until": until});
+                }
+                rule
+            })
+            .collect();
+        let policy = json!({
+            "apiVersion": "ordain/v1", "kind": "Policy", "scope": "acme", "rules": rules,
+        });
+        let file = (
+            "policies/a.yaml".parse().unwrap(),
+            policy.to_string().into_bytes().into(),
+        );
+        let bundle = LoadedBundle::unsigned("acme".parse().unwrap(), None, &[file].into()).unwrap();
+        let now = "2026-11-01T00:00:00Z".parse().unwrap();
+        let policy = resolve(&[bundle], &"acme".parse().unwrap(), now, None).unwrap();
+        policy.layers()[0].clone()
+    }
+
+    proptest! {
+        #[test]
+        fn it_finds_what_looking_at_every_pair_finds(
+            rules in prop::collection::vec((0..16_usize, 0..16_usize, 0..4_usize, 0..3_usize), 1..24),
+        ) {
+            let layer = layer(&rules);
+            let mut earlier = Earlier::new(&layer.rules);
+            for (position, rule) in layer.rules.iter().enumerate() {
+                let before = &layer.rules[..position];
+                let naive = before.iter().find(|first| covers(first, rule));
+                let name = |rule: &EffectiveRule| rule.written.name.clone();
+                prop_assert_eq!(earlier.covering(position).map(name), naive.map(name));
+            }
+        }
+    }
+}

@@ -256,8 +256,12 @@ fn the_manuals_test_passes() {
     let manual = page("policy.md");
     env.write("acme/policies/acme.yaml", block(&manual, 0));
     env.write("acme/policies/payments.yaml", block(&manual, 1));
-    env.write("acme/tests/payments.yaml", block(&page("testing-policies.md"), 0));
-    env.ordain(["policy", "test", "acme", "--min-coverage", "100"]).success();
+    env.write(
+        "acme/tests/payments.yaml",
+        block(&page("testing-policies.md"), 0),
+    );
+    env.ordain(["policy", "test", "acme", "--min-coverage", "100"])
+        .success();
 }
 
 #[test]
