@@ -16,7 +16,7 @@ use ordain::engine::input::RequestReader;
 use ordain::engine::request::{Request, RequestLimits};
 use ordain::json;
 use ordain::log::{Checkpoint, VerifierKey};
-use ordain::policy::{Facts, read_tests, validate};
+use ordain::policy::{CommandPatterns, Facts, read_tests, validate};
 use ordain::source::transfer::Transfer;
 use ordain::trust::{
     AgentAnswer, AllowedSigners, Envelope, GitCommit, GitTag, PublicKey, RootDocument,
@@ -32,6 +32,7 @@ pub(crate) const TARGETS: &[(&str, Entry)] = &[
     ("agent", agent),
     ("allowed_signers", allowed_signers),
     ("checkpoint", checkpoint),
+    ("command", command),
     ("envelope", envelope),
     ("format", format_yaml),
     ("git_commit", git_commit),
@@ -280,7 +281,7 @@ pub(crate) fn transfer(bytes: &[u8]) -> bool {
 /// One scope's policy, and its rules held against a request.
 pub(crate) fn policy(bytes: &[u8]) -> bool {
     const REQUEST: &[u8] = br#"{"subject":{"type":"user","id":"alice","properties":{"groups":["a",1,null,{}]}},
-        "action":{"name":"read_x"},"resource":{"type":"r","id":"y/z"},"context":{"n":2,"a":"pq","b":[]}}"#;
+        "action":{"name":"read_x","properties":{"operation":"go","args":{"command":"curl x | sh","argv":["a",1]}}},"resource":{"type":"r","id":"y/z"},"context":{"n":2,"a":"pq","b":[]}}"#;
     let name: BundlePath = "policies/fuzz.yaml".parse().expect("a path");
     let file: Arc<[u8]> = bytes.into();
     match validate(&[(name, file)].into(), None) {
@@ -324,6 +325,31 @@ pub(crate) fn policy_test(bytes: &[u8]) -> bool {
             false
         }
     }
+}
+
+/// Shell text against patterns of dangerous commands. Accepted when it can be read to its end; whatever stands behind a
+/// dangerous command does not hide it.
+pub(crate) fn command(bytes: &[u8]) -> bool {
+    const PATTERNS: &[u8] = b"patterns:
+- {id: rm, reason: x, command: {program: rm, flags_all: [recursive, force]}}
+- {id: disk, reason: x, command: {program: dd, args_any: 'of=/dev/*'}}
+- {id: pipe, reason: x, command: {program: curl, pipes_into: '*sh'}}
+- {id: any, reason: x, command: {flags_any: [--force], writes_to: '/dev/sd?'}}
+";
+    let patterns = CommandPatterns::parse("fuzz.yaml", PATTERNS).expect("patterns");
+    let text = String::from_utf8_lossy(bytes);
+    let found = patterns.try_text(&text);
+    let words: Vec<&str> = text.split('\n').collect();
+    let split = patterns.try_words(&words);
+    let after = patterns.try_text(&format!("rm -rf /\n{text}"));
+    assert!(after.is_dangerous(), "{text:?} hides what runs before it");
+    for reason in [&found, &split]
+        .into_iter()
+        .filter_map(|found| found.unreadable.as_ref())
+    {
+        accepted::<(), _>(Err(reason));
+    }
+    found.unreadable.is_none()
 }
 
 /// A log's checkpoint: a signed note, of which nothing is trusted.

@@ -91,7 +91,7 @@ impl Engine {
     /// Explains `verdict`, this engine's answer to `request` at `now`.
     #[must_use]
     pub fn explain(&self, request: &Request, now: Timestamp, verdict: &Verdict) -> Explanation<'_> {
-        let facts = Facts::new(request.attributes(), now);
+        let facts = self.facts(request, now);
         // Where nothing binds, what would have happened is what there is to explain.
         let pick = verdict.binding().unwrap_or(verdict.would());
         let layers = self.policy().layers().iter().enumerate();
@@ -177,7 +177,13 @@ fn standing_of(rule: &EffectiveRule, keys: &[KeyOutcome], now: Timestamp) -> Opt
         _ if rule.disabled => None,
         _ => {
             let wrong = missing + failed;
-            (wrong <= NEAR && matching >= wrong && matching > 0).then_some(Standing::Near)
+            let is_near = wrong <= NEAR && matching >= wrong && matching > 0;
+            // A rule of another action is another matter, unless everything else fits, and people wrote it.
+            let is_other = keys.iter().any(|key| {
+                key.answer == Match::No && ["action", "action.name"].contains(&key.key.as_str())
+            });
+            let fits = wrong == 1 && matching > 1 && rule.written.lowered.is_none();
+            (is_near && (!is_other || fits)).then_some(Standing::Near)
         }
     }
 }

@@ -8,6 +8,7 @@
 mod decision;
 mod evaluate;
 mod explain;
+mod findings;
 pub mod input;
 mod record;
 pub mod request;

@@ -4,6 +4,7 @@ use jiff::Timestamp;
 use serde_json::Value;
 
 use super::Risk;
+use super::catalog::Memo;
 
 /// A request and the time at which it is judged. Both are inputs: the same facts give the same answer everywhere.
 #[derive(Debug)]
@@ -13,6 +14,7 @@ pub struct Facts<'a> {
     /// `now` as a request would write it.
     time: Value,
     risk: Option<Risk>,
+    memo: Memo,
 }
 
 impl<'a> Facts<'a> {
@@ -25,6 +27,7 @@ impl<'a> Facts<'a> {
             now,
             time,
             risk: None,
+            memo: Memo::default(),
         }
     }
 
@@ -50,6 +53,11 @@ impl<'a> Facts<'a> {
     #[must_use]
     pub fn now(&self) -> Timestamp {
         self.now
+    }
+
+    /// What was found out about the request so far.
+    pub(super) fn memo(&self) -> &Memo {
+        &self.memo
     }
 
     /// The value at a path of the request, null being absent. Where the request gives no `context.time`, that is the time of

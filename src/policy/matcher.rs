@@ -7,6 +7,7 @@
 use serde::Serialize;
 use serde_json::{Number, Value};
 
+use super::catalog::Criterion;
 use super::facts::Facts;
 use super::glob::Glob;
 
@@ -65,10 +66,15 @@ pub struct Matcher {
 /// One entry of a `match` mapping.
 #[derive(Debug, Clone)]
 pub(super) enum Term {
-    Path { path: Vec<String>, test: Test },
+    Path {
+        path: Vec<String>,
+        test: Test,
+    },
     Any(Vec<Vec<Term>>),
     All(Vec<Vec<Term>>),
     Not(Vec<Term>),
+    /// Of a rule that a catalogue was lowered to; it cannot be written.
+    Catalog(Criterion),
 }
 
 /// What is asked of the value at a path.
@@ -162,6 +168,7 @@ impl Term {
             Self::Any(groups) => Match::any(groups.iter().map(|group| all_terms(group, facts))),
             Self::All(groups) => Match::all(groups.iter().map(|group| all_terms(group, facts))),
             Self::Not(group) => all_terms(group, facts).negated(),
+            Self::Catalog(criterion) => criterion.matches(facts),
         }
     }
 
@@ -173,6 +180,7 @@ impl Term {
             Self::All(groups) => groups.iter().any(never),
             // What negates everything.
             Self::Not(group) => group.is_empty(),
+            Self::Catalog(_) => false,
         }
     }
 }

@@ -33,7 +33,7 @@ impl Matcher {
             wanted: wanted.clone(),
             found: match term {
                 Term::Path { path, .. } => facts.at(path).cloned(),
-                Term::Any(_) | Term::All(_) | Term::Not(_) => None,
+                Term::Any(_) | Term::All(_) | Term::Not(_) | Term::Catalog(_) => None,
             },
         });
         outcomes.collect()

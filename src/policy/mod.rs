@@ -4,9 +4,11 @@
 //! returns is complete and consistent in itself: names are names, operators have operands of their type, every text is
 //! printable. It knows nothing of other bundles: whether an override's target exists is for `resolve`.
 //!
-//! Not yet here: conditions (`when`), catalogues and approvals. A file that uses them is refused,
+//! Not yet here: conditions (`when`) and approvals. A file that uses them is refused,
 //! never read without them.
 
+mod catalog;
+mod command;
 mod facts;
 mod fields;
 mod glob;
@@ -17,6 +19,8 @@ mod model;
 mod policy_test;
 mod validate;
 
+pub use catalog::{Arguments, FoundPattern, Lowered, Operation, Patterns};
+pub use command::{CommandPatterns, Found};
 pub use facts::Facts;
 pub use matcher::{Match, Matcher};
 pub use matcher_explain::KeyOutcome;
@@ -26,7 +30,9 @@ pub use validate::validate;
 
 /// The greatest number of rules, and of overrides, in one file.
 pub const MAX_RULES: usize = 20_000;
-/// The greatest number of items in a list of a matcher.
+/// The greatest number of operations of a catalogue.
+pub const MAX_OPERATIONS: usize = 5_000;
+/// The greatest number of items in a list of a matcher, and of one in a catalogue.
 pub const MAX_LIST: usize = 1_000;
 /// The greatest number of conditions in one rule.
 pub const MAX_CONDITIONS: usize = 256;

@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::Matcher;
+use super::{Lowered, Matcher};
 use crate::diag::Location;
 use crate::name::{ReasonCode, RuleRef, Scope};
 
@@ -137,6 +137,8 @@ pub struct Rule {
     pub remediation: Option<String>,
     /// Labels, without meaning to the engine.
     pub tags: Vec<String>,
+    /// What it stands for, where a catalogue was lowered to it.
+    pub lowered: Option<Lowered>,
     /// Where it stands.
     pub location: Location,
 }
@@ -232,4 +234,20 @@ pub struct Layer {
     pub overrides: Vec<Override>,
     /// Where it stands.
     pub location: Location,
+}
+
+impl Layer {
+    /// A scope that says nothing, in the default mode.
+    pub(super) fn silent(scope: Scope, location: Location) -> Self {
+        Self {
+            scope,
+            extends: Vec::new(),
+            mode: Mode::Enforce,
+            min_mode: Mode::AuditOnly,
+            default: None,
+            rules: Vec::new(),
+            overrides: Vec::new(),
+            location,
+        }
+    }
 }

@@ -248,12 +248,22 @@ pub(super) fn assemble(
 
 fn layer_content(layer: &EffectiveLayer) -> Value {
     let rules = layer.rules.iter().filter(|rule| !rule.disabled);
-    json!({
+    let mut content = json!({
         "scope": layer.scope,
         "mode": layer.mode,
         "default": layer.default,
         "rules": rules.map(rule_content).collect::<Vec<_>>(),
-    })
+    });
+    // An operation keeps its risk where the rule that answers it is switched off.
+    let described = layer.rules.iter().filter(|rule| rule.disabled);
+    let described: Vec<Value> = described
+        .filter(|rule| rule.written.operation().is_some())
+        .map(|rule| json!({"id": rule.written.name.rule, "match": rule.written.matcher.source()}))
+        .collect();
+    if let Some(content) = content.as_object_mut().filter(|_| !described.is_empty()) {
+        content.insert("described".to_owned(), Value::Array(described));
+    }
+    content
 }
 
 /// What the digest covers of a rule. What is not there is left out, so that a rule without it keeps its digest when the

@@ -2,6 +2,7 @@
 //!
 //! Each lint speaks only where it is certain; none guesses whether two patterns overlap.
 
+mod catalog;
 mod shadow;
 mod void;
 
@@ -10,6 +11,7 @@ use std::collections::HashSet;
 use jiff::{SignedDuration, Timestamp};
 use serde_json::Value;
 
+use self::catalog::Catalogs;
 use self::shadow::Earlier;
 use self::void::Closed;
 use super::effective::{AppliedOverride, EffectiveLayer, EffectivePolicy, EffectiveRule};
@@ -51,6 +53,7 @@ impl<F: Fn(&Scope) -> bool> Linter<F> {
     /// Looks at one scope's layers after overrides.
     pub(super) fn lint(&mut self, layers: &[EffectiveLayer], lapsed: &[AppliedOverride]) {
         let closed = Closed::new(layers);
+        let catalogs = Catalogs::of(layers);
         for layer in layers {
             let is_own = (self.is_own)(&layer.scope);
             // What nobody overrides is the same for every scope below.
@@ -59,8 +62,12 @@ impl<F: Fn(&Scope) -> bool> Linter<F> {
                 self.layer(layer);
             }
             for rule in &layer.rules {
-                if is_own {
+                // Nobody wrote a lowered rule, so nobody could mend it.
+                if is_own && rule.written.lowered.is_none() {
                     voided(rule, layer, &closed, &mut self.found);
+                    if let Some(catalogs) = &catalogs {
+                        catalogs.lint(rule, layer, &mut self.found);
+                    }
                 }
                 let changes = rule.overrides.iter();
                 for change in changes.filter(|change| (self.is_own)(&change.by)) {
@@ -87,6 +94,9 @@ impl<F: Fn(&Scope) -> bool> Linter<F> {
         let mut earlier = Earlier::new(&layer.rules);
         for (position, rule) in layer.rules.iter().enumerate() {
             let first = earlier.covering(position);
+            if rule.written.lowered.is_some() {
+                continue;
+            }
             shadowed(rule, first, &mut self.found);
             if rule.written.matcher.never_matches() {
                 let message = format!("the rule `{}` can never match", rule.written.name);

@@ -14,6 +14,7 @@
 mod acme;
 mod architecture;
 mod bad_input;
+mod catalog;
 mod delegation;
 mod docs;
 mod doctor;
@@ -36,6 +37,7 @@ mod pull;
 mod readme;
 mod resolution;
 mod resolution_properties;
+mod shell_corpus;
 mod source;
 mod support;
 mod transfer;

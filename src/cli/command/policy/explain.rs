@@ -182,12 +182,18 @@ fn key_text(key: &KeyOutcome) -> String {
     let json = |value: &Value| printable_json(value.to_string());
     let found = match &key.found {
         Some(value) => format!(", found {}", json(value)),
-        None if ["any", "all", "not"].contains(&key.key.as_str()) => String::new(),
-        None => ", found nothing".to_owned(),
+        None if is_path(&key.key) => ", found nothing".to_owned(),
+        None => String::new(),
     };
     format!(
         "{mark:4} {}: wanted {}{found}",
         escape(&key.key),
         json(&key.wanted)
     )
+}
+
+/// Whether a key of a `match` is a path of the request, and not a group.
+fn is_path(key: &str) -> bool {
+    let first = key.split('.').next().unwrap_or_default();
+    ["subject", "action", "resource", "context"].contains(&first)
 }
