@@ -112,7 +112,7 @@ fn say<'a>(
     let hits = || verdict.hits.iter().filter(|hit| hit.layer == position);
     let rules = layer.rules.iter().enumerate().filter_map(|(index, rule)| {
         let hit = hits().find(|hit| hit.rule == index);
-        let keys = rule.written.matcher.explain(facts);
+        let keys = rule.written.explain(facts);
         let standing = match hit {
             Some(hit) if hit.failed => Standing::Failed,
             Some(_) => Standing::Matched,

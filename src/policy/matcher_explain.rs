@@ -3,6 +3,7 @@
 use serde::Serialize;
 use serde_json::Value;
 
+use super::Rule;
 use super::facts::Facts;
 use super::matcher::{Match, Matcher, Term};
 
@@ -37,5 +38,13 @@ impl Matcher {
             },
         });
         outcomes.collect()
+    }
+}
+
+impl Rule {
+    /// What each condition of the rule found: the keys of its `match`, in their order.
+    #[must_use]
+    pub fn explain(&self, facts: &Facts<'_>) -> Vec<KeyOutcome> {
+        self.matcher.explain(facts)
     }
 }
