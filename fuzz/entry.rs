@@ -9,7 +9,7 @@
 
 use std::fmt::Display;
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use ordain::bundle::{BundlePath, Limits, Manifest, Statement};
 use ordain::engine::input::RequestReader;
@@ -336,7 +336,9 @@ pub(crate) fn command(bytes: &[u8]) -> bool {
 - {id: pipe, reason: x, command: {program: curl, pipes_into: '*sh'}}
 - {id: any, reason: x, command: {flags_any: [--force], writes_to: '/dev/sd?'}}
 ";
-    let patterns = CommandPatterns::parse("fuzz.yaml", PATTERNS).expect("patterns");
+    static READ: OnceLock<CommandPatterns> = OnceLock::new();
+    let patterns =
+        READ.get_or_init(|| CommandPatterns::parse("fuzz.yaml", PATTERNS).expect("patterns"));
     let text = String::from_utf8_lossy(bytes);
     let found = patterns.try_text(&text);
     let words: Vec<&str> = text.split('\n').collect();

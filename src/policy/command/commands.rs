@@ -7,7 +7,19 @@ use brush_parser::ast::{
 use super::output::output_of;
 use super::reader::{Call, Reader, Stdin};
 use super::runs::{Runs, runs};
-use super::value::{HOLE, PARAM, base, has_hole, is_fixed, is_hole, is_invisible, shown};
+use super::value::{HOLE, ONE, PARAM, base, has_hole, is_fixed, is_hole, is_invisible, shown};
+
+/// The most definitions of one function.
+const MAX_BODIES: usize = 4;
+/// The most texts that are read again at the end.
+const MAX_LATE: usize = 16;
+/// Builtins before which an assignment may last.
+const KEEPING: &[&str] = &[
+    ":", ".", "source", "eval", "exec", "export", "readonly", "set", "shift", "times", "trap",
+    "unset",
+];
+/// Builtins whose operands are assignments.
+const DECLARING: &[&str] = &["export", "declare", "local", "readonly", "typeset"];
 
 impl Reader {
     pub(super) fn simple(&mut self, simple: &SimpleCommand, stdin: &Stdin) -> Option<String> {
@@ -37,10 +49,9 @@ impl Reader {
                 }
                 CommandPrefixOrSuffixItem::Word(word) => words.extend(self.expand(&word.value)),
                 CommandPrefixOrSuffixItem::AssignmentWord(assignment, word) => {
-                    let declares = words.first().is_some_and(|program| {
-                        ["export", "declare", "local", "readonly", "typeset"]
-                            .contains(&program.as_str())
-                    });
+                    let declares = words
+                        .first()
+                        .is_some_and(|program| DECLARING.contains(&program.as_str()));
                     if declares {
                         let (name, values) = self.assigned(assignment);
                         self.set(&name, values);
@@ -70,16 +81,26 @@ impl Reader {
                 };
                 self.note(call);
             }
-            return Some(String::new());
+            // `$(< file)` is what the file holds.
+            let reads = prefix
+                .iter()
+                .any(|item| matches!(item, CommandPrefixOrSuffixItem::IoRedirect(_)));
+            return match stdin {
+                Stdin::Text(text) if reads => Some(text),
+                _ if reads => None,
+                _ => Some(String::new()),
+            };
         }
-        // Only the command itself sees them.
-        let before = (!assignments.is_empty()).then(|| {
-            let before = (self.variables.clone(), self.unusual_separators);
-            for (name, values) in assignments {
-                self.variables.insert(name, values);
-            }
-            before
-        });
+        // Only the command itself sees them, but for builtins that some shells make an exception of.
+        let keeps = words
+            .first()
+            .is_some_and(|program| KEEPING.contains(&program.as_str()));
+        let unusual = self.unusual_separators;
+        let mut before = Vec::new();
+        for (name, values) in assignments {
+            self.unusual_separators |= name == "IFS";
+            before.push((name.clone(), self.variables.insert(name, values)));
+        }
         let reads_substitution = self.calls.len();
         let redirects = writes.clone();
         let printed = self.run(words, &stdin, writes);
@@ -90,11 +111,27 @@ impl Reader {
             start..reads_substitution,
             reads_substitution..self.calls.len(),
         );
-        if let Some((variables, unusual)) = before {
-            self.variables = variables;
-            self.unusual_separators = unusual;
+        self.unusual_separators = unusual || keeps && self.unusual_separators;
+        for (name, values) in before.into_iter().rev() {
+            self.restore(
+                name,
+                values.map(|values| {
+                    if keeps {
+                        vec![HOLE.to_string()]
+                    } else {
+                        values
+                    }
+                }),
+            );
         }
         printed.filter(|_| redirects.is_empty())
+    }
+
+    fn restore(&mut self, name: String, values: Option<Vec<String>>) {
+        match values {
+            Some(values) => self.variables.insert(name, values),
+            None => self.variables.remove(&name),
+        };
     }
 
     pub(super) fn assigned(&mut self, assignment: &Assignment) -> (String, Vec<String>) {
@@ -153,10 +190,19 @@ impl Reader {
             ..Call::default()
         };
         let printed = if self.note(call) {
+            let mut before = Vec::new();
             for inner in runs(&name, &arguments) {
-                self.follow(index, &name, inner, stdin);
+                if let Runs::Set(name, value) = inner {
+                    let set = self.variables.insert(name.clone(), vec![value]);
+                    before.push((name, set));
+                } else {
+                    self.follow(index, &name, inner, stdin);
+                }
             }
-            if self.files.contains_key(program.trim_start_matches("./")) {
+            for (name, values) in before.into_iter().rev() {
+                self.restore(name, values);
+            }
+            if self.files.contains_key(&name) {
                 let path = Some(program.clone());
                 self.follow(index, &name, Runs::Program { path, shell: true }, stdin);
             }
@@ -204,7 +250,10 @@ impl Reader {
             Runs::Fed(mut words) => {
                 // What is read becomes arguments.
                 match stdin {
-                    Stdin::Text(text) => words.extend(text.split_whitespace().map(str::to_owned)),
+                    Stdin::Text(text) => {
+                        let text = text.replace(['\'', '"', '\\'], "");
+                        words.extend(text.split_whitespace().map(str::to_owned));
+                    }
                     _ => words.push(HOLE.to_string()),
                 }
                 self.run(words, &Stdin::None, Vec::new());
@@ -215,8 +264,7 @@ impl Reader {
                 {
                     call.reads_program = true;
                 }
-                let before = arguments
-                    .map(|arguments| std::mem::replace(&mut self.arguments, Some(arguments)));
+                let before = arguments.map(|arguments| self.arguments.replace(arguments));
                 self.text(&text, stdin);
                 if let Some(before) = before {
                     self.arguments = before;
@@ -230,7 +278,7 @@ impl Reader {
             Runs::Program { path, shell } => {
                 let (program, by) = match path {
                     Some(path) => {
-                        let by = self.files.get(path.trim_start_matches("./"));
+                        let by = self.files.get(base(&path));
                         (self.file(&path), by.map(|(_, by)| by.clone()))
                     }
                     None => (Some(stdin.clone()), None),
@@ -255,7 +303,7 @@ impl Reader {
                     _ => {}
                 }
             }
-            Runs::Set(name, value) => self.set(&name, vec![value]),
+            Runs::Set(name, _) => self.set(&name, vec![HOLE.to_string()]),
             Runs::Forget(names) => {
                 for name in names {
                     self.variables.insert(name, vec![HOLE.to_string()]);
@@ -281,13 +329,27 @@ impl Reader {
                     let rest = arguments.iter().skip(at + 1).cloned();
                     let all = std::iter::once(HOLE.to_string()).chain(rest).collect();
                     self.arguments = (self.conditional == 0).then_some(all);
+                } else if arguments.iter().any(|word| !word.starts_with(['-', '+'])) {
+                    self.arguments = None;
                 }
+            }
+            name if DECLARING.contains(&name) => {
+                for word in arguments {
+                    if let Some((name, value)) = word.split_once('=') {
+                        self.set(name.trim_end_matches('+'), vec![value.to_owned()]);
+                    }
+                }
+            }
+            "trap" => {
+                let text = arguments.iter().find(|word| !word.starts_with('-'));
+                self.late
+                    .extend(text.filter(|_| self.late.len() < MAX_LATE).cloned());
             }
             "shift" => self.arguments = None,
             "alias" => {
                 for word in arguments {
                     if let Some((alias, text)) = word.split_once('=') {
-                        self.aliases.insert(alias.to_owned(), text.to_owned());
+                        self.rename(alias, text);
                         self.text(text, &Stdin::None);
                     }
                 }
@@ -298,17 +360,19 @@ impl Reader {
                     .filter(|word| !word.starts_with('-'))
                     .collect();
                 if let [from, .., to] = operands.as_slice() {
+                    if let Some((text, by)) = self.files.get(base(from)).cloned() {
+                        self.written(to, text, by);
+                    }
                     let inside = format!("{}/{}", to.trim_end_matches('/'), base(from));
-                    self.aliases
-                        .insert(to.trim_start_matches("./").to_owned(), (*from).clone());
-                    self.aliases.insert(inside, (*from).clone());
+                    self.rename(to.trim_start_matches("./"), from);
+                    self.rename(&inside, from);
                 }
             }
             "hash" => {
                 if let [flag, path, name] = arguments
                     && flag == "-p"
                 {
-                    self.aliases.insert(name.clone(), path.clone());
+                    self.rename(name, path);
                 }
             }
             "mkfifo" => {
@@ -317,6 +381,13 @@ impl Reader {
                 }
             }
             "curl" | "wget" => {
+                // Where it is saved under its own name, the last part of the address is the file.
+                for word in arguments.iter().filter(|word| !word.starts_with('-')) {
+                    let path = word.split(['?', '#', ONE]).next().unwrap_or(word);
+                    if path.contains('/') {
+                        self.written(path, None, index..index + 1);
+                    }
+                }
                 let mut words = arguments.iter();
                 while let Some(word) = words.next() {
                     let takes_path = ["--output", "--output-document"].contains(&word.as_str())
@@ -331,6 +402,18 @@ impl Reader {
         }
     }
 
+    /// Notes that a name stands for a command; where it stood for another, it is not known which.
+    fn rename(&mut self, name: &str, command: &str) {
+        let known = self.aliases.get(name);
+        let sure = known.is_none_or(|known| known == command);
+        let command = if sure {
+            command.to_owned()
+        } else {
+            HOLE.to_string()
+        };
+        self.aliases.insert(name.to_owned(), command);
+    }
+
     /// A function or alias of the script's own.
     pub(super) fn own(&mut self, name: &str, arguments: &[String], stdin: &Stdin) {
         let name = name.trim_start_matches("./");
@@ -343,13 +426,27 @@ impl Reader {
             );
             self.aliases.insert(name.to_owned(), text);
         }
-        // Out of the map while it is walked: one that calls itself is walked once.
-        if let Some(body) = self.functions.remove(name) {
-            let all = std::iter::once(HOLE.to_string()).chain(arguments.iter().cloned());
-            let before = self.arguments.replace(all.collect());
-            self.function(&body, stdin);
-            self.arguments = before;
-            self.functions.insert(name.to_owned(), body);
+        // Out of the map while it is walked: one that calls itself is walked once, or twice where it changes what it reads.
+        if let Some(bodies) = self.functions.remove(name) {
+            for body in bodies.iter().take(MAX_BODIES) {
+                let before = self.variables.clone();
+                for _ in 0..2 {
+                    let all = std::iter::once(HOLE.to_string()).chain(arguments.iter().cloned());
+                    let outer = self.arguments.replace(all.collect());
+                    self.function(body, stdin);
+                    self.arguments = outer;
+                    if self.variables == before {
+                        break;
+                    }
+                }
+            }
+            if bodies.len() > MAX_BODIES {
+                self.doubt(format!(
+                    "the function `{}` is defined too often",
+                    shown(name)
+                ));
+            }
+            self.functions.insert(name.to_owned(), bodies);
         }
     }
 }

@@ -7,6 +7,7 @@ use brush_parser::ast::{
 };
 
 use super::reader::{Call, Reader, Stdin};
+use super::value::base;
 
 /// The most files that are remembered.
 const MAX_FILES: usize = 64;
@@ -22,6 +23,10 @@ impl Reader {
         let mut writes = Vec::new();
         for redirect in redirects {
             self.redirect(redirect, &mut stdin, &mut writes);
+        }
+        for path in &writes {
+            let here = self.calls.len();
+            self.written(path, None, here..here);
         }
         if !writes.is_empty() {
             let call = Call {
@@ -114,16 +119,29 @@ impl Reader {
         let printed = match path.strip_prefix("/dev/fd/stream") {
             Some(index) => self.streams.get(index.parse::<usize>().ok()?)?,
             None if path.starts_with("/dev/fd/") || path.starts_with("/proc/self/fd/") => &None,
-            None => &self.files.get(path.trim_start_matches("./"))?.0,
+            None => &self.files.get(base(path))?.0,
         };
         Some(printed.clone().map_or(Stdin::Stream, Stdin::Text))
     }
 
-    /// Notes that the commands `by` write a file.
+    /// Notes that the commands `by` write a file; it holds what was there before, too. Files are known by their names without
+    /// directories, which `cd` would change.
     pub(super) fn written(&mut self, path: &str, text: Option<String>, by: Range<usize>) {
-        if self.files.len() < MAX_FILES && path != "/dev/null" {
-            let path = path.trim_start_matches("./").to_owned();
-            self.files.insert(path, (text, by));
+        let name = base(path);
+        if path.starts_with("/dev/") || name.is_empty() {
+            return;
+        }
+        let (text, by) = match self.files.get(name) {
+            Some((before, earlier)) => {
+                let text = before.as_ref().zip(text);
+                let text = text.map(|(before, text)| format!("{before}\n{text}"));
+                (text, earlier.start.min(by.start)..earlier.end.max(by.end))
+            }
+            None => (text, by),
+        };
+        self.files.insert(name.to_owned(), (text, by));
+        if self.files.len() > MAX_FILES {
+            self.doubt("the script writes too many files");
         }
     }
 }

@@ -49,6 +49,7 @@ impl Script {
         let text = value::clean(text);
         Self::read_with(|reader| {
             reader.text(&text, &Stdin::None);
+            reader.end();
         })
     }
 

@@ -10,7 +10,7 @@ use super::value::{HOLE, clean};
 /// The text that a command prints; none where it is not known.
 pub(super) fn output_of(name: &str, arguments: &[String], stdin: &Stdin) -> Option<String> {
     match name {
-        "echo" => Some(echo(arguments)),
+        "echo" => echo(arguments),
         "printf" => printf(arguments),
         "which" => arguments.last().cloned(),
         "command" | "type" => match arguments {
@@ -60,16 +60,23 @@ fn decoded(text: &str) -> Option<String> {
     String::from_utf8(bytes).ok().map(|text| clean(&text))
 }
 
-fn echo(arguments: &[String]) -> String {
+fn echo(arguments: &[String]) -> Option<String> {
     let is_flag = |word: &&String| {
         word.len() > 1 && word.starts_with('-') && word.chars().skip(1).all(|c| "neE".contains(c))
     };
     let flags = arguments.iter().take_while(is_flag).count();
     let words: Vec<&str> = arguments.iter().skip(flags).map(String::as_str).collect();
     let text = words.join(" ");
-    // What is escaped means the same with and without `-e` in the shells that `sh` may be.
-    let text = unescape(&text.chars().collect::<Vec<_>>());
-    text + "\n"
+    let escapes = arguments
+        .iter()
+        .take(flags)
+        .any(|flags| flags.contains('e'));
+    match (escapes, text.contains('\\')) {
+        (true, _) => Some(unescape(&text.chars().collect::<Vec<_>>()) + "\n"),
+        (false, false) => Some(text + "\n"),
+        // Shells differ in what they make of it.
+        (false, true) => None,
+    }
 }
 
 fn printf(arguments: &[String]) -> Option<String> {

@@ -250,7 +250,7 @@ fn flags(names: &[String], programs: &[&str], path: &Path, report: &mut Report<'
     let mut flags = Vec::new();
     for (index, name) in names.iter().enumerate() {
         match Flag::named(name, programs) {
-            Some(flag) if name.trim_start_matches('-') != "" && !name.contains('=') => {
+            Some(flag) if !name.trim_start_matches('-').is_empty() && !name.contains('=') => {
                 flags.push(flag)
             }
             _ => {

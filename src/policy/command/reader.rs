@@ -12,11 +12,11 @@ use std::ops::Range;
 
 use brush_parser::ast::{
     AndOr, Command, CompoundCommand, CompoundList, ExtendedTestExpr, FunctionBody, Pipeline,
-    Program,
+    Program, SeparatorOperator,
 };
 
 use super::tokens::{openings, parse};
-use super::value::{HOLE, PARAM, base, shown};
+use super::value::{HOLE, PARAM, base, is_fixed, shown};
 
 /// The deepest nesting of scripts in scripts, and of commands in commands.
 const MAX_DEPTH: usize = 48;
@@ -60,7 +60,7 @@ pub(super) struct Reader {
     pub(super) calls: Vec<Call>,
     pub(super) doubt: Option<String>,
     pub(super) variables: BTreeMap<String, Vec<String>>,
-    pub(super) functions: BTreeMap<String, FunctionBody>,
+    pub(super) functions: BTreeMap<String, Vec<FunctionBody>>,
     pub(super) aliases: BTreeMap<String, String>,
     /// `$0`, `$1` and so on, where they are known.
     pub(super) arguments: Option<Vec<String>>,
@@ -76,6 +76,8 @@ pub(super) struct Reader {
     /// Above 0 where a function is only defined.
     pub(super) defining: usize,
     pub(super) turning: usize,
+    /// Texts that run when the script ends.
+    pub(super) late: Vec<String>,
     has_stack: bool,
     needs_stack: bool,
 }
@@ -169,10 +171,14 @@ impl Reader {
                 None
             }
             Ok(program) => {
+                // What it sets may be another shell's: it makes a value of this one unknown at most.
+                let nested = usize::from(self.depth > 1);
+                self.conditional += nested;
                 let mut printed = Vec::new();
                 for list in &program.complete_commands {
                     printed.push(self.list(list, stdin));
                 }
+                self.conditional -= nested;
                 only(printed)
             }
         };
@@ -192,7 +198,10 @@ impl Reader {
     pub(super) fn list(&mut self, list: &CompoundList, stdin: &Stdin) -> Option<String> {
         let mut printed = Vec::new();
         for item in &list.0 {
+            let background = usize::from(matches!(item.1, SeparatorOperator::Async));
+            self.conditional += background;
             printed.push(self.pipeline(&item.0.first, stdin));
+            self.conditional -= background;
             for next in &item.0.additional {
                 let (AndOr::And(pipeline) | AndOr::Or(pipeline)) = next;
                 self.conditional += 1;
@@ -208,12 +217,15 @@ impl Reader {
         let first = self.calls.len();
         let mut input = stdin.clone();
         let mut printed = None;
+        let piped = usize::from(pipeline.seq.len() > 1);
+        self.conditional += piped;
         for command in &pipeline.seq {
             let start = self.calls.len();
             printed = self.command(command, &input);
             self.feed(first..start, start..self.calls.len());
             input = printed.clone().map_or(Stdin::Stream, Stdin::Text);
         }
+        self.conditional -= piped;
         printed
     }
 
@@ -252,7 +264,11 @@ impl Reader {
                 self.arguments = arguments;
                 self.conditional -= 1;
                 self.defining -= 1;
-                self.functions.insert(name, function.body.clone());
+                // One that is defined again may be another shell's: all of them count.
+                self.functions
+                    .entry(name)
+                    .or_default()
+                    .push(function.body.clone());
                 None
             }
             Command::ExtendedTest(test, redirects) => {
@@ -294,12 +310,12 @@ impl Reader {
                 None
             }
             C::ArithmeticForClause(clause) => {
-                for part in [&clause.initializer, &clause.condition, &clause.updater] {
-                    if let Some(part) = part {
-                        self.expand_quoted(&part.value);
-                    }
+                let parts = [&clause.initializer, &clause.condition, &clause.updater];
+                for part in parts.into_iter().flatten() {
+                    self.expand_quoted(&part.value);
                 }
-                self.perhaps(&[&clause.body.list], stdin)
+                self.again(&[&clause.body.list], stdin);
+                None
             }
             C::ForClause(clause) => {
                 let values = match &clause.values {
@@ -335,7 +351,7 @@ impl Reader {
                 None
             }
             C::WhileClause(clause) | C::UntilClause(clause) => {
-                self.perhaps(&[&clause.0, &clause.1.list], stdin);
+                self.again(&[&clause.0, &clause.1.list], stdin);
                 None
             }
             C::Coprocess(coprocess) => {
@@ -353,6 +369,22 @@ impl Reader {
         only(printed)
     }
 
+    /// Lists that may run many times: what they set at their end counts at their beginning.
+    fn again(&mut self, lists: &[&CompoundList], stdin: &Stdin) {
+        let before = self.variables.clone();
+        self.perhaps(lists, stdin);
+        if self.variables != before {
+            self.perhaps(lists, stdin);
+        }
+    }
+
+    /// What runs when the script ends, with what its variables hold then.
+    pub(super) fn end(&mut self) {
+        for text in std::mem::take(&mut self.late) {
+            self.text(&text, &Stdin::None);
+        }
+    }
+
     /// A loop over values: walked once for each where they are few and known.
     pub(super) fn turns(
         &mut self,
@@ -365,11 +397,16 @@ impl Reader {
         if values.len() > MAX_TURNS || self.turning > 2 {
             self.variables
                 .insert(name.to_owned(), vec![HOLE.to_string()]);
-            self.perhaps(&[body], stdin);
+            self.again(&[body], stdin);
         } else {
             for value in values {
+                let unknown = !is_fixed(&value);
                 self.variables.insert(name.to_owned(), vec![value]);
-                self.perhaps(&[body], stdin);
+                if unknown {
+                    self.again(&[body], stdin);
+                } else {
+                    self.perhaps(&[body], stdin);
+                }
             }
         }
         self.turning -= 1;

@@ -5,7 +5,7 @@ use super::programs::{
     CONTAINER, CONTAINER_RUN, CONTAINERS, Flags, HANDLERS, INTERPRETERS, KUBECTL, REMOTES, SHELLS,
     TAKES_COMMAND,
 };
-use super::value::HOLE;
+use super::value::{HOLE, has_hole};
 use super::wrapped::{candidates, wrapped};
 
 /// Something that a command runs or changes.
@@ -148,7 +148,14 @@ fn shell(arguments: &[String]) -> Vec<Runs> {
             let all = std::iter::once(name).chain(rest).collect();
             vec![Runs::Text(text.clone(), Some(all))]
         }
-        [path, ..] if !takes_input => vec![program_in(Some(path), true)],
+        [path, rest @ ..] if !takes_input => {
+            // An unknown word may be a flag that makes the next one shell text.
+            let texts = rest.iter().take(4).filter(|_| has_hole(path));
+            vec![
+                program_in(Some(path), true),
+                Runs::Perhaps(texts.cloned().collect()),
+            ]
+        }
         _ => vec![Runs::Program {
             path: None,
             shell: true,

@@ -143,6 +143,7 @@ impl Reader {
                 }
                 ('(', _) if plain => match matching(chars, at + 1, ')') {
                     Some(end) => {
+                        out.current = out.current.trim_end_matches(['@', '+', '!']).to_owned();
                         out.push(RUN);
                         end + 1
                     }
