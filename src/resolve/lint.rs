@@ -61,6 +61,9 @@ impl<F: Fn(&Scope) -> bool> Linter<F> {
             if is_own && (is_changed || self.seen.insert(layer.scope.clone())) {
                 self.layer(layer);
             }
+            if catalogs.is_some() {
+                Catalogs::lint_layer(layer, &self.is_own, &mut self.found);
+            }
             for rule in &layer.rules {
                 // Nobody wrote a lowered rule, so nobody could mend it.
                 if is_own && rule.written.lowered.is_none() {

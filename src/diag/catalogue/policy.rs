@@ -109,11 +109,12 @@ codes! {
     CATALOG_TABLE = "E-POLICY-048", Invalid, "an answer that is weaker than it may be",
         "A catalogue's `table` may only tighten: each answer is at least the standard's, that to a lower risk, and, with dangerous arguments, \
          that to ordinary ones (`allow < audit < require_approval < deny`).";
-    LINT_UNKNOWN_ACTION = "E-POLICY-049", Finding, "a rule about an action that no catalogue describes",
-        "Where there is a catalogue, an action that it does not describe is most often misspelt. Correct it, or describe the operation.";
-    LINT_UNDESCRIBED_ALLOW = "E-POLICY-054", Finding, "an allow that a catalogue voids",
-        "The catalogue describes none of the rule's actions, and refuses what it does not describe. Describe the operation, correct its name, or \
-         set `unknown_operation: abstain`.";
+    LINT_UNKNOWN_ACTION = "E-POLICY-049", Finding, "a rule about an action that a catalogue does not describe",
+        "Where there is a catalogue, an action that it does not describe is most often misspelt, and where the catalogue refuses such actions, an \
+         `allow` of one never permits. Correct the action, describe the operation, or set `unknown_operation: abstain`.";
+    LINT_WEAKER_DANGER = "E-POLICY-054", Finding, "dangerous arguments get a weaker answer than ordinary ones",
+        "An override changed the rule about ordinary arguments and not that about dangerous ones, or loosened the latter, so that whoever adds \
+         something dangerous is asked for less. Override both.";
     LINT_SHADOWED = "E-POLICY-060", Finding, "a rule that never decides",
         "A rule of the same scope that is looked at first matches whatever this one matches.";
     LINT_VOID_ALLOW = "E-POLICY-061", Finding, "an allow that another scope's default denies",

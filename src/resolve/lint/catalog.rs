@@ -1,10 +1,10 @@
 //! Warnings about rules that stand beside a catalogue.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::diag::{Code, Diagnostic};
 use crate::name::Scope;
-use crate::policy::{Effect, Lowered};
+use crate::policy::{Arguments, Effect, Lowered, Mode, Risk};
 use crate::resolve::effective::{EffectiveLayer, EffectiveRule};
 
 /// What the catalogues of a policy say of actions.
@@ -47,6 +47,55 @@ impl<'a> Catalogs<'a> {
         has_catalog.then_some(Self { known, closing })
     }
 
+    /// What overrides of scopes that `is_own` takes did to the rules of `layer`: dangerous arguments that get a weaker answer than
+    /// ordinary ones.
+    pub(super) fn lint_layer(
+        layer: &EffectiveLayer,
+        is_own: impl Fn(&Scope) -> bool,
+        found: &mut Vec<Diagnostic>,
+    ) {
+        let rules = || {
+            layer
+                .rules
+                .iter()
+                .filter_map(|rule| Some((rule, level(rule)?)))
+        };
+        let changed = |rule: &EffectiveRule| !rule.overrides.is_empty();
+        let mut ordinary = BTreeMap::new();
+        for (rule, (action, risk, arguments)) in rules() {
+            if arguments == Arguments::Ordinary {
+                ordinary.insert((action, risk), rule);
+            }
+        }
+        for (rule, (action, risk, arguments)) in rules() {
+            let Some(ordinary) = ordinary.get(&(action, risk)) else {
+                continue;
+            };
+            let is_weaker = strength(rule) < strength(ordinary);
+            if arguments == Arguments::Ordinary || !is_weaker {
+                continue;
+            }
+            let culprit = if changed(ordinary) { ordinary } else { rule };
+            let change = culprit.overrides.last();
+            let Some(change) = change.filter(|change| is_own(&change.by)) else {
+                continue;
+            };
+            let message = format!(
+                "the override of `{}` by `{}` leaves dangerous arguments with a weaker answer than ordinary ones",
+                culprit.written.name, change.by
+            );
+            let hint = format!(
+                "override `{}` and `{}` alike, or whoever adds something dangerous is asked for less",
+                ordinary.written.name, rule.written.name
+            );
+            found.push(
+                Diagnostic::warning(Code::LINT_WEAKER_DANGER, message)
+                    .at(change.written.location.clone())
+                    .hint(hint),
+            );
+        }
+    }
+
     /// What is odd about `rule` of `layer`, which was written by hand.
     pub(super) fn lint(
         &self,
@@ -67,7 +116,7 @@ impl<'a> Catalogs<'a> {
                 closing.scope
             );
             found.push(
-                Diagnostic::warning(Code::LINT_UNDESCRIBED_ALLOW, message)
+                Diagnostic::warning(Code::LINT_UNKNOWN_ACTION, message)
                     .at(rule.written.location.clone())
                     .hint("describe the operation there, correct its name, or remove the rule"),
             );
@@ -92,6 +141,23 @@ impl<'a> Catalogs<'a> {
             );
         }
     }
+}
+
+/// The action, the risk and the arguments that a lowered rule answers.
+fn level(rule: &EffectiveRule) -> Option<(&str, Risk, Arguments)> {
+    match &rule.written.lowered {
+        Some(Lowered::Risk {
+            operation,
+            risk,
+            arguments,
+        }) => Some((operation.action(), *risk, *arguments)),
+        _ => None,
+    }
+}
+
+/// How strict a rule is; one that is switched off is the weakest.
+fn strength(rule: &EffectiveRule) -> Option<(Mode, Effect)> {
+    (!rule.disabled).then_some((rule.mode, rule.effect))
 }
 
 impl Closing<'_> {

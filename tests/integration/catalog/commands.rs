@@ -131,7 +131,7 @@ fn people_are_told_what_was_found() {
             &json!({"args": {"command": "sudo rm -fr /"}}),
         );
         env.write("request.json", request.attributes().to_string());
-        let output = env.ordain(&[
+        let output = env.ordain([
             "eval",
             "--unsigned-dir",
             "policy",

@@ -212,11 +212,11 @@ fn lints() {
     assert_eq!(codes("acme", &open, rule("deny", json!("c*"), 0)), []);
     assert_eq!(
         codes("acme", &closed, rule("allow", json!("cpoy"), 0)),
-        [Code::LINT_UNDESCRIBED_ALLOW]
+        [Code::LINT_UNKNOWN_ACTION]
     );
     assert_eq!(
         codes("acme/team", &closed, rule("allow", json!("cpoy"), 9)),
-        [Code::LINT_UNDESCRIBED_ALLOW]
+        [Code::LINT_UNKNOWN_ACTION]
     );
     // Looked at first, it permits all the same.
     assert_eq!(
@@ -241,4 +241,25 @@ fn lints() {
     let (_, root) = policy("acme/team", json!({"default": "deny"}));
     let policy = effective("acme/team", &[&same, &root.to_string()]).unwrap();
     assert_eq!(lint(&policy, NOW.parse().unwrap()), []);
+}
+
+/// Whoever may be asked for less by adding something dangerous will add it.
+#[test]
+fn a_lint_speaks_where_danger_gets_the_weaker_answer() {
+    let codes = |changes: Value| -> Vec<Code> {
+        let (_, child) = policy("acme/team", json!({"overrides": changes}));
+        let policy = effective("acme/team", &[&tools(), &child.to_string()]).unwrap();
+        let found = lint(&policy, NOW.parse().unwrap());
+        found.into_iter().map(|found| found.code).collect()
+    };
+    let change = |rule: &str, effect: &str| json!({"rule": format!("acme#catalog.{rule}"), "effect": effect});
+    let ordinary = change("read-log.low", "require_approval");
+    assert_eq!(codes(json!([ordinary])), [Code::LINT_WEAKER_DANGER]);
+    let both = json!([ordinary, change("read-log.low.dangerous", "deny")]);
+    assert_eq!(codes(both), []);
+    assert_eq!(codes(json!([change("read-log.low.dangerous", "deny")])), []);
+    assert_eq!(
+        codes(json!([change("copy.medium", "require_approval")])),
+        []
+    );
 }
