@@ -13,8 +13,10 @@ mod test;
 mod value;
 mod version;
 
+use serde::Serialize;
 use serde_json::Value;
 
+use super::catalog::Criterion;
 use super::facts::Facts;
 
 pub(super) use hours::{Days, Hours, Zone};
@@ -27,7 +29,8 @@ pub(super) use value::Scalar;
 pub(super) use version::Requirement;
 
 /// Whether a request matches.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
 pub enum Match {
     /// It matches.
     Yes,
@@ -80,10 +83,15 @@ pub struct Matcher {
 /// One entry of a `match` mapping.
 #[derive(Debug, Clone)]
 pub(super) enum Term {
-    Path { path: Vec<String>, test: Test },
+    Path {
+        path: Vec<String>,
+        test: Test,
+    },
     Any(Vec<Vec<Term>>),
     All(Vec<Vec<Term>>),
     Not(Vec<Term>),
+    /// Of a rule that a catalogue was lowered to; it cannot be written.
+    Catalog(Criterion),
 }
 
 impl Matcher {
@@ -126,12 +134,13 @@ fn all_terms(terms: &[Term], facts: &Facts<'_>) -> Match {
 }
 
 impl Term {
-    fn matches(&self, facts: &Facts<'_>) -> Match {
+    pub(super) fn matches(&self, facts: &Facts<'_>) -> Match {
         match self {
             Self::Path { path, test } => test.matches(facts.at(path), facts),
             Self::Any(groups) => Match::any(groups.iter().map(|group| all_terms(group, facts))),
             Self::All(groups) => Match::all(groups.iter().map(|group| all_terms(group, facts))),
             Self::Not(group) => all_terms(group, facts).negated(),
+            Self::Catalog(criterion) => criterion.matches(facts),
         }
     }
 
@@ -143,6 +152,7 @@ impl Term {
             Self::All(groups) => groups.iter().any(never),
             // What negates everything.
             Self::Not(group) => group.is_empty(),
+            Self::Catalog(_) => false,
         }
     }
 }

@@ -4,8 +4,9 @@
 //! returns is complete and consistent in itself: names are names, operators have operands of their type, every text is
 //! printable. It knows nothing of other bundles: whether an override's target exists is for `resolve`.
 //!
-//! Not yet here: catalogues and approvals. A file that uses them is refused, never read without them.
+//! Not yet here: approvals. A file that uses them is refused, never read without them.
 
+mod catalog;
 mod command;
 mod condition;
 mod data;
@@ -13,22 +14,29 @@ mod facts;
 mod fields;
 mod glob;
 mod matcher;
+mod matcher_explain;
 mod matcher_parse;
 mod model;
+mod policy_test;
 mod validate;
 
+pub use catalog::{Arguments, FoundPattern, Lowered, Operation, Patterns};
 pub use command::{CommandPatterns, Found};
 pub use condition::{Condition, MAX_CONDITION_BYTES, STACK};
 pub use facts::Facts;
 pub use matcher::{Match, Matcher};
+pub use matcher_explain::KeyOutcome;
 pub use model::{
     Effect, Layer, Mode, Override, OverridePermission, Risk, Rule, WaiverField, WaiverTerms, Window,
 };
+pub use policy_test::{Expected, PolicyTest, TestCase, read_tests};
 pub use validate::validate;
 
 /// The greatest number of rules, and of overrides, in one file.
 pub const MAX_RULES: usize = 20_000;
-/// The greatest number of items in a list of a matcher.
+/// The greatest number of operations of a catalogue.
+pub const MAX_OPERATIONS: usize = 5_000;
+/// The greatest number of items in a list of a matcher, and of one in a catalogue.
 pub const MAX_LIST: usize = 1_000;
 /// The greatest number of conditions in one rule.
 pub const MAX_CONDITIONS: usize = 256;
@@ -36,5 +44,7 @@ pub const MAX_CONDITIONS: usize = 256;
 pub const MAX_PATTERN_BYTES: usize = 1_024;
 /// The greatest length of a reason, remediation or other text, in bytes.
 pub const MAX_TEXT_BYTES: usize = 4_096;
+/// The greatest number of cases in one file of policy tests.
+pub const MAX_CASES: usize = 10_000;
 /// The greatest number of packs that one scope names.
 pub const MAX_PACKS: usize = 64;

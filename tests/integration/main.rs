@@ -14,6 +14,7 @@
 mod acme;
 mod architecture;
 mod bad_input;
+mod catalog;
 mod conditions;
 mod delegation;
 mod docs;
@@ -32,6 +33,7 @@ mod log_tampering;
 mod mended;
 mod operators;
 mod policy;
+mod policy_tools;
 mod promises;
 mod pull;
 mod readme;

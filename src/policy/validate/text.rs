@@ -6,7 +6,7 @@ use crate::policy::fields::{Fields, Report};
 use crate::yaml::Path;
 
 /// A text for people.
-pub(super) fn text(
+pub(in crate::policy) fn text(
     fields: &mut Fields,
     field: &'static str,
     report: &mut Report<'_>,
@@ -16,7 +16,7 @@ pub(super) fn text(
 }
 
 /// Whether `text` can be shown: terminals obey some characters and hide others.
-pub(super) fn check_text(text: &str, path: &Path, report: &mut Report<'_>) -> bool {
+pub(in crate::policy) fn check_text(text: &str, path: &Path, report: &mut Report<'_>) -> bool {
     let hidden = |c: &char| {
         (c.is_control() && *c != '\n')
             || matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{2069}' | '\u{feff}')
