@@ -19,8 +19,25 @@ const ROUNDS: usize = 4;
 /// What strict YAML forbids, and [`Code::FORMAT_MEANING`].
 pub fn format(file: &str, bytes: &[u8], limit: usize) -> Result<String, Diagnostic> {
     settle(file, bytes, limit, &|text| {
-        pretty_yaml::format_text(text, &options()).map_err(|error| error.to_string())
+        let next = pretty_yaml::format_text(text, &options()).map_err(|error| error.to_string())?;
+        Ok(match read(file, next.as_bytes(), usize::MAX) {
+            Ok(_) => next,
+            Err(_) => hang_brackets(&next),
+        })
     })
+}
+
+/// Indents the brackets that close a list or mapping over several lines by one step: the formatter puts them below the key,
+/// where YAML 1.2 (section 7.4) no longer counts them to its value.
+fn hang_brackets(text: &str) -> String {
+    let mut hung = String::with_capacity(text.len());
+    for line in text.split_inclusive('\n') {
+        if matches!(line.trim(), "]" | "}" | "]," | "},") {
+            hung.push_str("  ");
+        }
+        hung.push_str(line);
+    }
+    hung
 }
 
 fn options() -> FormatOptions {
@@ -88,6 +105,19 @@ mod tests {
             "# about\na: 1 # one\nb: [x, y]\n\nc:\n  - {d: e}\n  # end\n"
         );
         assert_eq!(format("a.yaml", once.as_bytes(), 1000).unwrap(), once);
+    }
+
+    #[test]
+    fn long_lists_are_broken_where_yaml_takes_it() {
+        let names: Vec<String> = (0..40).map(|n| format!("\"name-{n}\"")).collect();
+        let text = format!(
+            "a:\n  - b: [{}]\n    c: {{d: [{}]}}\n",
+            names.join(", "),
+            names.join(", ")
+        );
+        let once = format("a.yaml", text.as_bytes(), 10_000).unwrap();
+        assert!(once.lines().all(|line| line.len() < 120), "{once}");
+        assert_eq!(format("a.yaml", once.as_bytes(), 10_000).unwrap(), once);
     }
 
     #[test]
