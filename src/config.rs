@@ -2,6 +2,8 @@
 //!
 //! Parsing is pure; [`Config::load`] is the one place that reads the file. Relative paths are relative to the file.
 
+mod schema;
+
 use std::collections::BTreeSet;
 use std::io::Read as _;
 use std::path::{Path, PathBuf};
@@ -15,6 +17,8 @@ use crate::log::SyncMode;
 use crate::name::{BundleName, Scope};
 use crate::policy::Mode;
 use crate::yaml;
+
+pub use schema::config_schema;
 
 /// The name of the configuration file.
 pub const CONFIG_FILE: &str = "ordain.yaml";

@@ -6,6 +6,7 @@ use unicode_normalization::UnicodeNormalization as _;
 use super::fields::{Report, kind_of};
 use super::glob::Glob;
 use super::matcher::{Comparison, Matcher, Operator, Pattern, Scalar, Term, Test};
+use super::operators;
 use super::{MAX_CONDITIONS, MAX_LIST, MAX_PATTERN_BYTES};
 use crate::diag::Code;
 use crate::yaml::Path;
@@ -20,9 +21,6 @@ const LATER: &[&str] = &[
     "weekday",
     "ref",
 ];
-const OPERATORS: &str = "the operators are `equals`, `glob`, `in`, `not`, `exists`, `prefix`, `contains`, \
-`contains_any`, `contains_all`, `missing_any`, `gt`, `gte`, `lt` and `lte`";
-
 /// Reads `value`, the `match` at `path`; none, and problems, where it is not one.
 pub(super) fn parse(value: Value, path: &Path, report: &mut Report<'_>) -> Option<Matcher> {
     let mut parser = Parser {
@@ -176,7 +174,11 @@ impl Parser<'_, '_> {
 
     fn operators(&mut self, operators: &Map<String, Value>, path: &Path) -> Option<Vec<Operator>> {
         if operators.is_empty() {
-            return self.refuse(path, "the condition is empty".to_owned(), OPERATORS);
+            return self.refuse(
+                path,
+                "the condition is empty".to_owned(),
+                &operators::sentence(),
+            );
         }
         let read: Vec<_> = operators
             .iter()
@@ -230,15 +232,19 @@ impl Parser<'_, '_> {
             },
             _ if LATER.contains(&name) => {
                 let message = format!("the operator `{name}` is not supported by this version");
-                self.report
-                    .problem(Code::POLICY_UNSUPPORTED, path, message, OPERATORS);
+                self.report.problem(
+                    Code::POLICY_UNSUPPORTED,
+                    path,
+                    message,
+                    &operators::sentence(),
+                );
                 None
             }
             _ => {
                 let shown: String = name.chars().take(80).collect();
                 let message = format!("unknown operator `{}`", shown.escape_debug());
                 self.report
-                    .problem(Code::POLICY_OPERATOR, path, message, OPERATORS);
+                    .problem(Code::POLICY_OPERATOR, path, message, &operators::sentence());
                 None
             }
         }

@@ -13,6 +13,8 @@ mod glob;
 mod matcher;
 mod matcher_parse;
 mod model;
+mod operators;
+pub mod schema;
 mod validate;
 
 pub use facts::Facts;

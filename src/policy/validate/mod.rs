@@ -4,6 +4,8 @@ mod overrides;
 mod rules;
 mod text;
 
+pub(super) use text::HIDDEN;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 

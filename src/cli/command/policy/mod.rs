@@ -2,6 +2,7 @@
 
 mod check;
 mod resolve;
+mod schema;
 
 use clap::Subcommand;
 
@@ -16,6 +17,8 @@ pub(crate) enum Command {
     Check(check::Check),
     /// Print the effective policy of a scope, in the order in which it is evaluated.
     Resolve(resolve::Resolve),
+    /// Print the JSON Schema of a kind of document, for editors.
+    Schema(schema::Schema),
 }
 
 /// Runs `ordain policy …`.
@@ -23,5 +26,6 @@ pub(crate) fn run(context: &Context, command: &Command) -> Result<Exit, Failure>
     match command {
         Command::Check(args) => check::run(context, args),
         Command::Resolve(args) => resolve::run(context, args),
+        Command::Schema(args) => schema::run(args),
     }
 }
