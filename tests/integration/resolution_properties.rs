@@ -247,7 +247,7 @@ fn rank(mode: &str) -> usize {
 }
 
 /// Policies whose overrides that name nothing were dropped, so that most of them resolve.
-fn policies(permissions: &'static [&'static str]) -> BoxedStrategy<Policies> {
+pub(crate) fn policies(permissions: &'static [&'static str]) -> BoxedStrategy<Policies> {
     let all = (
         one(0, permissions),
         one(1, permissions),

@@ -56,7 +56,7 @@ pub fn catalog_schema() -> Value {
     schema
 }
 
-fn risk_words() -> Value {
+pub(super) fn risk_words() -> Value {
     words(&[
         (Risk::Low.as_str(), "It reads."),
         (

@@ -4,6 +4,7 @@
 mod catalog;
 mod matcher;
 mod rules;
+mod test;
 
 use serde_json::{Value, json};
 
@@ -13,6 +14,7 @@ use crate::schema::Presence::{Optional, Required};
 use crate::schema::{document, list, scope, text, with, words};
 
 pub use catalog::catalog_schema;
+pub use test::test_schema;
 
 /// The schema of one scope's policy.
 #[must_use]

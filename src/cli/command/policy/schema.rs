@@ -8,7 +8,7 @@ use crate::cli::exit::Exit;
 use crate::cli::report::Failure;
 use crate::cli::ui::Output;
 use crate::config::config_schema;
-use crate::policy::schema::{catalog_schema, policy_schema};
+use crate::policy::schema::{catalog_schema, policy_schema, test_schema};
 
 #[derive(Debug, Args)]
 pub(crate) struct Schema {
@@ -26,6 +26,9 @@ enum Kind {
     /// A scope's operations and their risks: `policies/**/*.yaml` of a bundle.
     #[value(name = "Catalog")]
     Catalog,
+    /// Requests, and what the policies must answer: `tests/**/*.yaml` of a bundle.
+    #[value(name = "PolicyTest")]
+    PolicyTest,
     /// A bundle's manifest: `bundle.yaml`.
     #[value(name = "Bundle")]
     Bundle,
@@ -59,6 +62,7 @@ fn schema(kind: Kind) -> Value {
     match kind {
         Kind::Policy => policy_schema(),
         Kind::Catalog => catalog_schema(),
+        Kind::PolicyTest => test_schema(),
         Kind::Bundle => manifest_schema(),
         Kind::Config => config_schema(),
     }

@@ -1,0 +1,110 @@
+//! Every diagnostic code, raised by the built program from the smallest input that raises it, and what is then printed.
+//!
+//! What files and a command can raise is data: `tests/diagnostics/*.yaml`. What takes an organisation, a tampered machine or a
+//! deceiving server is made by `made` and by the vectors of `tests/vectors/trust`. One snapshot a code lies in
+//! `diagnostics/snapshots`: the command, the exit code, and both streams. [`BEYOND`] lists what no command line can raise here.
+
+mod data;
+mod made;
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use ordain::diag::{self, Code, Kind};
+
+use super::support::output::redact;
+
+/// Codes that no test can raise from the command line, each with its reason.
+const BEYOND: &[(&str, &str)] = &[];
+
+/// What the program answered, as one text.
+#[derive(Debug)]
+pub(crate) struct Answer {
+    /// The command, for the reader.
+    pub(crate) command: String,
+    pub(crate) status: Option<i32>,
+    pub(crate) stderr: String,
+    /// Everything, with what differs from run to run replaced.
+    pub(crate) text: String,
+}
+
+/// The exit code that a kind of error ends with.
+fn exit_code(kind: Kind) -> i32 {
+    match kind {
+        Kind::Finding => 1,
+        Kind::Invalid => 2,
+        Kind::Untrusted => 3,
+        Kind::Unavailable => 4,
+        Kind::Internal => 70,
+    }
+}
+
+/// Holds an answer to its code, and to its snapshot.
+#[track_caller]
+fn hold(code: &str, answer: &Answer) {
+    let Answer {
+        command,
+        status,
+        stderr,
+        text,
+    } = answer;
+    let known = diag::find(code).unwrap_or_else(|| panic!("{code} is not in the catalogue"));
+    let all = format!("{stderr}{text}");
+    let named: BTreeSet<&str> = all
+        .split("[E-")
+        .skip(1)
+        .filter_map(|rest| rest.split(']').next())
+        .collect();
+    let wanted = BTreeSet::from([code.trim_start_matches("E-")]);
+    assert_eq!(
+        named, wanted,
+        "{command} raises other codes than {code}\n{text}"
+    );
+    assert_eq!(*status, Some(exit_code(known.kind)), "{code}\n{text}");
+    let mut settings = insta::Settings::clone_current();
+    settings.set_snapshot_path("diagnostics/snapshots");
+    settings.set_prepend_module_to_snapshot(false);
+    settings.set_omit_expression(true);
+    settings.set_description(known.title);
+    settings.bind(|| insta::assert_snapshot!(code, format!("$ {command}\n{}", redact(text))));
+}
+
+/// Who raises each code.
+fn raised() -> BTreeMap<String, &'static str> {
+    let mut all = BTreeMap::new();
+    let mut add = |code: &str, by: &'static str| {
+        let before = all.insert(code.to_owned(), by);
+        assert_eq!(before, None, "{code} is raised twice");
+    };
+    for (_, cases) in data::all() {
+        cases.iter().for_each(|case| add(&case.code, "data"));
+    }
+    made::CASES.iter().for_each(|(code, _)| add(code, "made"));
+    all
+}
+
+#[test]
+fn every_code_has_a_snapshot_or_a_reason() {
+    let raised = raised();
+    let beyond: BTreeSet<&str> = BEYOND.iter().map(|(code, _)| *code).collect();
+    let lacking: Vec<Code> = diag::all()
+        .filter(|code| !raised.contains_key(code.id) && !beyond.contains(code.id))
+        .collect();
+    assert!(lacking.is_empty(), "nothing raises {lacking:?}");
+    for (code, reason) in BEYOND {
+        assert!(
+            diag::find(code).is_some() && !raised.contains_key(*code),
+            "{code}: {reason}"
+        );
+    }
+}
+
+#[test]
+fn no_snapshot_is_left_over() {
+    let raised = raised();
+    let directory = super::support::checkout().join("tests/integration/diagnostics/snapshots");
+    for entry in std::fs::read_dir(directory).unwrap() {
+        let name = entry.unwrap().file_name().into_string().unwrap();
+        let code = name.trim_end_matches(".new").trim_end_matches(".snap");
+        assert!(raised.contains_key(code), "{name} is of no case");
+    }
+}
