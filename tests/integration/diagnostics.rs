@@ -65,7 +65,20 @@ fn hold(code: &str, answer: &Answer) {
     settings.set_prepend_module_to_snapshot(false);
     settings.set_omit_expression(true);
     settings.set_description(known.title);
-    settings.bind(|| insta::assert_snapshot!(code, format!("$ {command}\n{}", redact(text))));
+    settings
+        .bind(|| insta::assert_snapshot!(code, format!("{}\n{}", prompt(command), redact(text))));
+}
+
+/// A command as it is typed; a comment as it stands.
+fn prompt(command: &str) -> String {
+    let line = |line: &str| {
+        if line.starts_with('#') {
+            line.to_owned()
+        } else {
+            format!("$ {line}")
+        }
+    };
+    command.lines().map(line).collect::<Vec<_>>().join("\n")
 }
 
 /// Who raises each code.

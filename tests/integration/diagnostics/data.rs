@@ -8,7 +8,9 @@ use serde_json::Value;
 
 use super::{Answer, hold};
 use crate::schemas::validator;
-use crate::support::{TestEnv, checkout};
+use crate::support::organisation::Organisation;
+use crate::support::{Output, TestEnv, checkout};
+use crate::vectors::program;
 
 /// One code, and what raises it.
 #[derive(Debug, Deserialize)]
@@ -27,6 +29,20 @@ pub(super) struct Case {
     input: String,
     #[serde(default)]
     env: BTreeMap<String, String>,
+    /// The directory under `work` in which it runs.
+    #[serde(default, rename = "in")]
+    directory: String,
+    /// Whether there are keys, a trust root, a published bundle and a consumer of it in `app`.
+    #[serde(default)]
+    organisation: bool,
+    /// Lines of a shell that run before, in `work`. `$FINGERPRINT` is the trust root's, and `pull URL REF PATH` pulls without a
+    /// configuration.
+    #[serde(default)]
+    before: String,
+    /// Lines of a shell instead of `run`.
+    shell: Option<String>,
+    /// The vector of `tests/vectors/trust` that raises it, instead of all of the above.
+    vector: Option<String>,
     /// Why the schema cannot refuse the policy.
     schema: Option<String>,
 }
@@ -71,6 +87,8 @@ struct File {
 
 const MANIFEST: &str =
     "apiVersion: ordain/v1\nkind: Bundle\nname: acme\nversion: 1.0.0\nnamespace: acme\n";
+/// What every shell knows.
+const PRELUDE: &str = "pull() { ordain bundle pull \"$1\" --ref \"${2:-main}\" --path \"${3:-bundles/acme}\" --trust-root trust --fingerprint \"$FINGERPRINT\"; }\n";
 const HEAD: &str = "apiVersion: ordain/v1\nkind: Policy\nscope: acme\n";
 
 /// The cases, area by area.
@@ -115,18 +133,43 @@ impl Case {
     }
 
     fn raise(&self) -> Answer {
-        let mut env = TestEnv::new();
+        if let Some(vector) = &self.vector {
+            return program::answer(vector);
+        }
+        let (mut env, fingerprint) = if self.organisation {
+            let world = Organisation::new();
+            world.publish("READ_ONLY");
+            world.consumer("app", "../policy", None);
+            (world.env, world.fingerprint)
+        } else {
+            (TestEnv::new(), String::new())
+        };
         for (name, bytes) in self.files() {
             env.write(name, bytes);
+        }
+        env.set("FINGERPRINT", fingerprint);
+        if !self.before.is_empty() {
+            let prepared = shell(&env, "-eu", &self.before, "", b"");
+            assert_eq!(prepared.status, Some(0), "{}\n{prepared}", self.code);
         }
         for (name, value) in &self.env {
             env.set(name, value);
         }
         let usual = ["policy", "check", "bundle"].map(str::to_owned).to_vec();
         let arguments = self.run.clone().unwrap_or(usual);
-        let output = env.ordain_with_input(".", self.input.as_bytes(), &arguments);
+        let (command, output) = match &self.shell {
+            Some(lines) => {
+                let output = shell(&env, "-u", lines, &self.directory, self.input.as_bytes());
+                (lines.trim_end().to_owned(), output)
+            }
+            None => {
+                let output =
+                    env.ordain_with_input(&self.directory, self.input.as_bytes(), &arguments);
+                (format!("ordain {}", arguments.join(" ")), output)
+            }
+        };
         Answer {
-            command: format!("ordain {}", arguments.join(" ")),
+            command,
             status: output.status,
             stderr: output.stderr.clone(),
             text: output.to_string(),
@@ -134,15 +177,30 @@ impl Case {
     }
 }
 
+/// Runs lines of a shell in a directory under `work`.
+fn shell(env: &TestEnv, flags: &str, lines: &str, directory: &str, input: &[u8]) -> Output {
+    let mut command = env.command("sh");
+    command
+        .args([flags, "-c", &format!("{PRELUDE}{lines}")])
+        .current_dir(env.work().join(directory));
+    env.run(command, input)
+}
+
+/// Raises every code of an area, and says of all of them what is wrong.
 #[track_caller]
 fn check(area: &str) {
     let (_, cases) = all()
         .into_iter()
         .find(|(name, _)| name == &format!("{area}.yaml"))
         .unwrap();
-    for case in cases {
-        hold(&case.code, &case.raise());
-    }
+    let differs =
+        |case: &&Case| std::panic::catch_unwind(|| hold(&case.code, &case.raise())).is_err();
+    let wrong: Vec<&str> = cases
+        .iter()
+        .filter(differs)
+        .map(|case| &*case.code)
+        .collect();
+    assert!(wrong.is_empty(), "{area}: {wrong:?}, see above");
 }
 
 #[test]
@@ -168,6 +226,26 @@ fn of_requests() {
 #[test]
 fn of_usage_and_configuration() {
     check("config");
+}
+
+#[test]
+fn of_sources() {
+    check("source");
+}
+
+#[test]
+fn of_bundles_and_trust_roots() {
+    check("trust");
+}
+
+#[test]
+fn of_keys_and_signing() {
+    check("sign");
+}
+
+#[test]
+fn of_logs() {
+    check("log");
 }
 
 /// What a schema can say of a policy with one defect, it says.
