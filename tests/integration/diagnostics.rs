@@ -11,10 +11,30 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use ordain::diag::{self, Code, Kind};
 
+use regex::Regex;
+
 use super::support::output::redact;
 
 /// Codes that no test can raise from the command line, each with its reason.
-const BEYOND: &[(&str, &str)] = &[];
+const BEYOND: &[(&str, &str)] = &[
+    // A signal would have to arrive at one moment.
+    ("E-CONFIG-016", "a signal"),
+    ("E-SOURCE-015", "a signal"),
+    // The operating system would have to run out of random bytes.
+    ("E-TRUST-038", "no random bytes"),
+    // Only a fault of the program makes a record of another shape.
+    ("E-LOG-009", "a fault of the program"),
+    // The limits that the command line uses are 30 silent seconds and 4 GiB; `source` tests hold smaller ones.
+    ("E-SOURCE-011", "too long for a test"),
+    ("E-SOURCE-014", "too large for a test"),
+    // A configuration lists no name twice, and says so first; for users of the library.
+    (
+        "E-POLICY-030",
+        "a configuration that lists a name twice is refused earlier",
+    ),
+    // `verify` refuses an old statement first; this is the state's own last word, met only by two processes at once.
+    ("E-SOURCE-045", "a race"),
+];
 
 /// What the program answered, as one text.
 #[derive(Debug)]
@@ -59,14 +79,40 @@ fn hold(code: &str, answer: &Answer) {
         named, wanted,
         "{command} raises other codes than {code}\n{text}"
     );
-    assert_eq!(*status, Some(exit_code(known.kind)), "{code}\n{text}");
+    // What is only worth a warning lets a command go on.
+    let is_warning =
+        known.kind == Kind::Finding && stderr.contains("warning[") && *status == Some(0);
+    assert!(
+        is_warning || *status == Some(exit_code(known.kind)),
+        "{code}\n{text}"
+    );
     let mut settings = insta::Settings::clone_current();
     settings.set_snapshot_path("diagnostics/snapshots");
     settings.set_prepend_module_to_snapshot(false);
     settings.set_omit_expression(true);
     settings.set_description(known.title);
-    settings
-        .bind(|| insta::assert_snapshot!(code, format!("{}\n{}", prompt(command), redact(text))));
+    settings.bind(|| {
+        insta::assert_snapshot!(
+            code,
+            format!("{}\n{}", prompt(command), settled(&redact(text)))
+        )
+    });
+}
+
+/// Replaces what only some of these answers hold and two runs do not share: names of temporary files, the wall clock, the
+/// cache's name of a URL, the keys and digests of a machine's own log.
+fn settled(text: &str) -> String {
+    let rules = [
+        (r"\.ordain-tmp-\w+", ".ordain-tmp-[random]"),
+        (r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d+Z", "[now]"),
+        (r"/git/[0-9a-f]{64}", "/git/[url]"),
+    ];
+    rules.iter().fold(text.to_owned(), |text, (pattern, to)| {
+        Regex::new(pattern)
+            .unwrap()
+            .replace_all(&text, *to)
+            .into_owned()
+    })
 }
 
 /// A command as it is typed; a comment as it stands.
