@@ -176,6 +176,7 @@ impl Config {
                 Code::CONFIG_UNREADABLE,
                 format!("cannot read `{}`: {error}", name.escape_debug()),
             )
+            .hint("check that it is a file and that you may read it")
         };
         let mut bytes = Vec::new();
         let opened = std::fs::File::open(file).map_err(unreadable)?;

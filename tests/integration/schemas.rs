@@ -5,9 +5,10 @@ use std::path::{Path, PathBuf};
 
 use jsonschema::Validator;
 use ordain::bundle::{Limits, Manifest, manifest_schema};
+use ordain::cli::schemas;
 use ordain::config::{Config, config_schema};
 use ordain::diag::Diagnostic;
-use ordain::policy::schema::{catalog_schema, policy_schema, test_schema};
+use ordain::policy::schema::policy_schema;
 use ordain::{policy, yaml};
 use proptest::prelude::*;
 use serde_json::{Value, json};
@@ -16,21 +17,24 @@ use super::resolution_properties::policies;
 use super::support::policies::files;
 use super::support::{TestEnv, checkout};
 
-/// Every kind, with the schema as published.
-pub(crate) fn all() -> [(&'static str, Value); 5] {
-    [
-        ("Policy", policy_schema()),
-        ("Catalog", catalog_schema()),
-        ("PolicyTest", test_schema()),
-        ("Bundle", manifest_schema()),
-        ("Config", config_schema()),
-    ]
-}
-
-/// The validator of a kind.
+/// The validator of a kind; `Document` leads to the others.
 pub(crate) fn validator(kind: &str) -> Validator {
-    let (_, schema) = all().into_iter().find(|(name, _)| *name == kind).unwrap();
-    jsonschema::draft202012::new(&schema).unwrap()
+    let all = schemas();
+    let resources = all.iter().map(|(name, schema)| {
+        let id = format!("https://ordain.dev/schemas/v1/{}.json", name.to_lowercase());
+        assert_eq!(schema["$id"], id);
+        (id, jsonschema::Resource::from_contents(schema.clone()))
+    });
+    let registry = jsonschema::Registry::new()
+        .extend(resources)
+        .unwrap()
+        .prepare()
+        .unwrap();
+    let (_, schema) = all.iter().find(|(name, _)| name == kind).unwrap();
+    jsonschema::options()
+        .with_registry(&registry)
+        .build(schema)
+        .unwrap()
 }
 
 /// What a schema says against a document; nothing where it fits.
@@ -76,30 +80,38 @@ fn the_schemas_are_schemas_and_describe_every_field() {
             described(inner, &format!("{path}/{name}"));
         }
     }
-    for (kind, schema) in all() {
+    for (kind, schema) in schemas() {
         jsonschema::draft202012::meta::validate(&schema)
             .unwrap_or_else(|error| panic!("{kind}: {error}"));
-        assert_eq!(schema["properties"]["kind"]["const"], kind);
+        let is_of_all = kind == "Document";
+        assert!(
+            is_of_all || schema["properties"]["kind"]["const"] == kind,
+            "{kind}"
+        );
         assert!(
             schema["title"].is_string() && schema["description"].is_string(),
             "{kind}"
         );
-        described(&schema, kind);
+        described(&schema, &kind);
     }
 }
 
 #[test]
 fn what_is_published_is_what_the_program_prints() {
     let env = TestEnv::new();
-    for (kind, schema) in all() {
-        let output = env.ordain(["policy", "schema", kind]);
+    for (kind, schema) in schemas() {
+        let output = env.ordain(["policy", "schema", &kind]);
         output.success();
         assert_eq!(output.json(), schema);
         let lower = env.ordain(["policy", "schema", &kind.to_lowercase()]);
         assert_eq!(lower.success(), output.stdout);
-        assert!(env.ordain(["policy", "schema"]).success().contains(kind));
+        assert!(env.ordain(["policy", "schema"]).success().contains(&kind));
     }
     env.ordain(["policy", "schema", "Recipe"]).code(2);
+    let written = env.ordain(["policy", "schema", "--dir", "editor/schemas"]);
+    assert_eq!(written.success().lines().count(), schemas().len());
+    let policy = env.read("editor/schemas/policy.json");
+    assert_eq!(policy, env.ordain(["policy", "schema", "policy"]).stdout);
 }
 
 #[test]
@@ -124,7 +136,8 @@ fn every_document_of_the_checkout_validates() {
         else {
             continue;
         };
-        let found = objections(&validator(kind), &document.value);
+        let mut found = objections(&validator(kind), &document.value);
+        found.extend(objections(&validator("Document"), &document.value));
         assert!(found.is_empty(), "{}: {found:#?}", path.display());
         kinds.insert(kind.to_owned());
     }

@@ -84,12 +84,11 @@ fn verify(context: &Context, args: &Verify) -> Result<Exit, Failure> {
     let mut keys = Vec::new();
     for text in &args.keys {
         let key = text.parse::<VerifierKey>();
-        keys.push(key.map_err(|error| {
-            Failure::new(
-                error.code(),
-                format!("`{}` is not a verifier key: {error}", escape(text)),
-            )
-        })?);
+        keys.push(
+            key.map_err(|error| {
+                Failure::new(error.code(), format!("`{}`: {error}", escape(text)))
+            })?,
+        );
     }
     if keys.is_empty() && !args.structure {
         keys.push(own_key(context, None)?);

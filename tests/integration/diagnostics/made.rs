@@ -13,9 +13,17 @@ pub(super) const CASES: &[Made] = &[
         answered("HTTP/1.1 401 Unauthorized\r\nWWW-Authenticate: Basic realm=\"policy\"\r\n")
     }),
     ("E-SOURCE-017", || {
-        answered(
-            "HTTP/1.1 302 Found\r\nLocation: https://mirror.example.com/policy.git/info/refs?service=git-upload-pack\r\n",
-        )
+        let body = "001e# service=git-upload-pack\n0000000eversion 2\n000cls-refs\n000afetch\n0000";
+        let kind = "Content-Type: application/x-git-upload-pack-advertisement";
+        let length = body.len();
+        let other = Server::canned(format!(
+            "HTTP/1.1 200 OK\r\n{kind}\r\nContent-Length: {length}\r\nConnection: close\r\n\r\n{body}"
+        ));
+        let to = format!(
+            "http://{}/x/info/refs?service=git-upload-pack",
+            other.address
+        );
+        answered(&format!("HTTP/1.1 302 Found\r\nLocation: {to}\r\n"))
     }),
 ];
 

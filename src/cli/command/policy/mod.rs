@@ -10,6 +10,8 @@ use super::Context;
 use crate::cli::exit::Exit;
 use crate::cli::report::Failure;
 
+pub use schema::schemas;
+
 /// `ordain policy …`
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
@@ -26,6 +28,6 @@ pub(crate) fn run(context: &Context, command: &Command) -> Result<Exit, Failure>
     match command {
         Command::Check(args) => check::run(context, args),
         Command::Resolve(args) => resolve::run(context, args),
-        Command::Schema(args) => schema::run(args),
+        Command::Schema(args) => schema::run(context, args),
     }
 }
