@@ -106,6 +106,7 @@ fn settled(text: &str) -> String {
         (r"\.ordain-tmp-\w+", ".ordain-tmp-[random]"),
         (r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d+Z", "[now]"),
         (r"/git/[0-9a-f]{64}", "/git/[url]"),
+        (r"a record of \d+ bytes", "a record of [many] bytes"),
     ];
     rules.iter().fold(text.to_owned(), |text, (pattern, to)| {
         Regex::new(pattern)
