@@ -7,6 +7,7 @@ use indicatif::ProgressBar;
 
 use super::report::Failure;
 use crate::diag::Code;
+pub(crate) use crate::diag::printable as escape;
 
 /// The progress that a terminal shows: there is one terminal, so there is one of it. Whatever is written makes it step aside.
 static SHOWN: Mutex<Option<ProgressBar>> = Mutex::new(None);
@@ -85,15 +86,6 @@ fn output_failure(error: &io::Error) -> Failure {
 /// Writes one line to standard error; if that is closed there is nobody to tell.
 pub(crate) fn note(text: &str) {
     let _ = aside(|| writeln!(anstream::stderr().lock(), "{text}"));
-}
-
-/// Text from outside, with control and invisible characters escaped, so that it cannot steer a terminal.
-pub(crate) fn escape(text: &str) -> String {
-    text.escape_debug()
-        .to_string()
-        .replace("\\'", "'")
-        .replace("\\\"", "\"")
-        .replace("\\\\", "\\")
 }
 
 /// A number of things, such as `1 file` or `2 files`.

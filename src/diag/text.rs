@@ -2,15 +2,16 @@
 
 /// `text` with everything that a terminal would act on, or would not show, escaped.
 ///
-/// For the words of a parser that may quote its input; `escape_debug` alone would escape their quotes too.
+/// Quotes and backslashes stay as they are, which `escape_debug` alone would escape too; so do marks that belong to the letter
+/// before them.
 #[must_use]
 pub fn printable(text: &str) -> String {
+    let is_kept = |character| matches!(character, '\'' | '"' | '\\');
     let mut shown = String::with_capacity(text.len());
-    for character in text.chars() {
-        match character {
-            '\'' | '"' | '\\' => shown.push(character),
-            _ => shown.extend(character.escape_debug()),
-        }
+    for piece in text.split_inclusive(is_kept) {
+        let plain = piece.trim_end_matches(is_kept);
+        shown.extend(plain.escape_debug());
+        shown.extend(piece.chars().skip(plain.chars().count()));
     }
     shown
 }
@@ -50,6 +51,11 @@ mod tests {
             printable("field `\u{1b}[2J\u{202e}\n\u{feff}`, it's \"é\" \\"),
             "field `\\u{1b}[2J\\u{202e}\\n\\u{feff}`, it's \"é\" \\"
         );
+    }
+
+    #[test]
+    fn letters_of_any_script_are_shown() {
+        assert_eq!(printable("नीति 'e\u{301}' ไม่"), "नीति 'e\u{301}' ไม่");
     }
 
     #[test]

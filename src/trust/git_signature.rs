@@ -13,14 +13,12 @@
 
 mod error;
 
-use ssh_key::public::KeyData;
-use ssh_key::{Algorithm, HashAlg, SshSig};
-
 use super::git_object::{GitCommit, GitTag, Hash, Id, SSH_ARMOUR, Signed};
 use super::git_object::{has_directory, tree_of};
 use super::keys::{KeyError, PublicKey};
 use super::root::TrustRoot;
 use super::root_document::{GitRequirement, RootDocument};
+use super::sshsig::{SshSigError, SshSignature};
 use super::verified::VerifiedBundle;
 use super::verify::VerifyError;
 use crate::bundle::{FetchedBundle, GitEvidence, Limits, Signer};
@@ -33,8 +31,6 @@ pub use error::GitSignatureError;
 const NAMESPACE: &str = "git";
 /// How a full ref of a tag begins.
 const TAGS: &str = "refs/tags/";
-/// What an armoured signature ends with.
-const SSH_END: &[u8] = b"-----END SSH SIGNATURE-----";
 
 /// Which of Git's objects.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -241,54 +237,23 @@ fn covers(
 
 /// The key by which a signature is valid.
 fn verify(signed: &Signed, object: GitObject) -> Result<PublicKey, GitSignatureError> {
-    let malformed = || GitSignatureError::Malformed { object };
-    let armour = signed.signature.trim_ascii_end();
-    if !armour.starts_with(SSH_ARMOUR) {
+    if !signed.signature.starts_with(SSH_ARMOUR) {
         return Err(GitSignatureError::NotSsh { object });
     }
-    // What stands behind the end was not signed, and a reader may take it for the message.
-    if !armour.ends_with(SSH_END) {
-        return Err(malformed());
-    }
-    let signature = SshSig::from_pem(armour).map_err(|_| malformed())?;
-    let bytes = match signature.public_key() {
-        KeyData::Ed25519(key) => key.0,
-        other => {
-            let algorithm = match other {
-                KeyData::Certificate(_) => "a certificate".to_owned(),
-                other => other.algorithm().to_string(),
-            };
-            return Err(GitSignatureError::Algorithm { object, algorithm });
+    let signature = SshSignature::parse(&signed.signature);
+    let key = signature.and_then(|it| it.verify(NAMESPACE, &signed.payload).cloned());
+    key.map_err(|error| match error {
+        SshSigError::Key(KeyError::Weak) => GitSignatureError::Weak { object },
+        SshSigError::Key(KeyError::Algorithm { algorithm }) => {
+            GitSignatureError::Algorithm { object, algorithm }
         }
-    };
-    let key = PublicKey::from_bytes(&bytes).map_err(|error| match error {
-        KeyError::Weak => GitSignatureError::Weak { object },
-        _ => malformed(),
-    })?;
-    if signature.namespace() != NAMESPACE {
-        return Err(GitSignatureError::Namespace {
+        SshSigError::Namespace { found, .. } => GitSignatureError::Namespace {
             object,
-            namespace: signature.namespace().chars().take(60).collect(),
-        });
-    }
-    let hash = signature.hash_alg();
-    if signature.version() != SshSig::VERSION
-        || !signature.reserved().is_empty()
-        || signature.algorithm() != Algorithm::Ed25519
-        || !matches!(hash, HashAlg::Sha256 | HashAlg::Sha512)
-    {
-        return Err(malformed());
-    }
-    let message = SshSig::signed_data(NAMESPACE, hash, &signed.payload).map_err(|_| malformed())?;
-    let bytes = signature
-        .signature_bytes()
-        .try_into()
-        .map_err(|_| malformed())?;
-    if key.verify(&message, bytes) {
-        Ok(key)
-    } else {
-        Err(GitSignatureError::Invalid { object })
-    }
+            namespace: found,
+        },
+        SshSigError::Mismatch { .. } => GitSignatureError::Invalid { object },
+        _ => GitSignatureError::Malformed { object },
+    })
 }
 
 /// The member of the role whose key it is.
@@ -299,11 +264,7 @@ fn member(
     document: &RootDocument,
 ) -> Result<Signer, GitSignatureError> {
     let keyid = key.id();
-    let owner = document
-        .principals
-        .iter()
-        .find(|(_, principal)| principal.keys.contains(key));
-    let Some((principal, _)) = owner else {
+    let Some(principal) = document.owner_of(key) else {
         return Err(GitSignatureError::UnknownKey { object, keyid });
     };
     let principal = principal.clone();

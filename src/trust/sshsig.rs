@@ -268,18 +268,13 @@ fn key_blob(blob: &[u8]) -> Result<Vec<u8>, SshSigError> {
 pub fn enrolled(root: &TrustRoot, key: &PublicKey) -> Result<Signer, SshSigError> {
     let keyid = key.id();
     let document = root.document();
-    let owner = document
-        .principals
-        .iter()
-        .find(|(_, principal)| principal.keys.contains(key));
-    match owner {
+    match document.owner_of(key).cloned() {
         None => Err(SshSigError::Stranger { keyid }),
-        Some((principal, _)) if document.revoked.keys.contains(&keyid) => {
-            let principal = principal.clone();
+        Some(principal) if document.revoked.keys.contains(&keyid) => {
             Err(SshSigError::Revoked { keyid, principal })
         }
-        Some((principal, _)) => Ok(Signer {
-            principal: principal.clone(),
+        Some(principal) => Ok(Signer {
+            principal,
             keyid: keyid.as_str().to_owned(),
         }),
     }

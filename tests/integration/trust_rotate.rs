@@ -6,7 +6,7 @@ mod manual;
 use std::path::PathBuf;
 
 use super::support::keys::snakeoil;
-use super::support::organisation::fails;
+use super::support::organisation::{Organisation, fails};
 use super::support::roots;
 use super::support::{Output, TestEnv};
 
@@ -549,4 +549,24 @@ fn allowed_signers_go_in_and_come_out_as_ssh_keygen_reads_them() {
         2,
         "E-TRUST-118",
     );
+}
+
+#[test]
+fn a_directory_behind_what_this_machine_knows_makes_no_second_root() {
+    let world = Organisation::new();
+    world.publish("ONE");
+    world.consumer("app", &world.file_url(), None);
+    let trust = |arguments: &str| {
+        let arguments = ["trust"].into_iter().chain(arguments.split_whitespace());
+        world.env.ordain_in("app", arguments)
+    };
+    let keys = "--expires=1y --key=../keys/alice --key=../keys/bob";
+    trust(&format!("rotate --principal=dan=../keys/carol.pub {keys}")).success();
+    world.pull("app", &[]).success();
+    std::fs::remove_file(world.env.work().join("trust/2.root.json")).unwrap();
+    let again = format!("rotate --principal=mallory=../keys/carol.pub {keys}");
+    fails(&trust(&again), 2, "E-TRUST-121");
+    assert!(!world.env.work().join("trust/2.root.json").exists());
+    // Whoever names the directory means it, and nothing else.
+    trust(&format!("{again} --dir=../trust")).success();
 }

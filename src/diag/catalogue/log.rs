@@ -22,7 +22,7 @@ codes! {
     LOG_RECORD_SHAPE = "E-LOG-009", Internal, "a record has a shape that the log cannot hold",
         "A record must be a JSON object without the members `v`, `seq` and `salt`. This is a fault of the program: please report it.";
     LOG_WRITE = "E-LOG-010", Internal, "the log cannot be read or written",
-        "The file system refused, often because the disk is full or the directory is not writable. Nothing of the batch was recorded, so in `enforce` the answer is deny.";
+        "The file system refused, often because the disk is full or the directory is not writable. Records count once the log says that they are written: where a batch is not known to be, the answer in `enforce` is deny, and `ordain log verify` tells what there is. Where the checkpoint alone failed, everything is recorded, and the next run signs it.";
     LOG_KEY = "E-LOG-011", Invalid, "a log name or verifier key is not valid",
         "A name has no spaces and no `+`; a verifier key has the form `name+id+key`, as `ordain log key` prints it.";
     LOG_TORN = "E-LOG-012", Finding, "the last line of the log is unfinished",

@@ -185,4 +185,6 @@ codes! {
         "The files are as the existing `bundle.dsse.json` says, so its statement would be co-signed as it is. Leave out what it contradicts, or begin a new revision with `--renew`.";
     SIGN_UNASKED = "E-TRUST-120", Invalid, "a revision so high must be asked for",
         "The existing `bundle.dsse.json` is not verified before it is signed, and whoever put it there may want the revisions used up. Look where it comes from (`git log`, `ordain bundle verify`); if the number is meant, give it with `--revision`.";
+    ROOT_DIRECTORY_STALE = "E-TRUST-121", Invalid, "the directory of trust roots is behind",
+        "This machine has verified a later root than the directory holds. The next root built on the directory would be a second one of its version, which nobody accepts. Bring the directory up to date first.";
 }

@@ -1,13 +1,13 @@
 //! `ordain trust rotate`: the next root.
 
-use std::num::NonZeroU32;
+use std::num::{NonZeroU32, NonZeroU64};
 use std::path::Path;
 use std::str::FromStr;
 
 use clap::Args;
 use jiff::Timestamp;
 
-use super::{Context, Members, People, RootsFlags, SigningKeys};
+use super::{Context, Members, People, Place, RootsFlags, SigningKeys};
 use crate::bundle::Limits;
 use crate::cli::exit::Exit;
 use crate::cli::report::Failure;
@@ -202,16 +202,17 @@ pub(super) fn write(
     renewal: Renewal,
     keys: &[Box<dyn KeyHolder>],
 ) -> Result<Exit, Failure> {
-    let trust = roots.place(context)?.trust;
-    let dir = trust.dir.ok_or_else(|| {
+    let place = roots.place(context)?;
+    let dir = place.trust.dir.clone().ok_or_else(|| {
         Failure::new(
             Code::USAGE,
             "the configuration names no directory of trust roots",
         )
         .hint("give the directory with `--dir`: a copy of the roots' repository, say")
     })?;
-    let last = last_complete(&dir, trust.fingerprint)?;
+    let last = last_complete(&dir, place.trust.fingerprint)?;
     let previous = last.document();
+    refuse_stale(context, &place, previous.version)?;
     let now = context.env.clock.now();
     let document = next_root(previous, changes, expires, renewal, now)?;
     let mut draft = RootDraft::new(document)?;
@@ -230,6 +231,20 @@ pub(super) fn write(
     super::note_uncounted(keyids, draft.document(), Some(previous));
     super::note_incomplete(&file, &standings);
     Ok(Exit::Success)
+}
+
+/// A second root of a version that is in force would be refused by everybody who has the first.
+fn refuse_stale(context: &Context, place: &Place, last: NonZeroU64) -> Result<(), Failure> {
+    let known = place.drafts(context)?;
+    let newest = known.last().map_or(last, |root| root.document().version);
+    if newest <= last {
+        return Ok(());
+    }
+    let message =
+        format!("the directory ends with trust root {last}, and this machine knows root {newest}");
+    Err(Failure::new(Code::ROOT_DIRECTORY_STALE, message).hint(
+        "bring the directory up to date, from the repository of the trust roots, and begin again",
+    ))
 }
 
 /// The last root of a directory, once the whole walk to it stands. Its expiry is no matter: that is what the next one is for.
