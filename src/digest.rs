@@ -163,20 +163,31 @@ pub(crate) fn hex(bytes: &[u8]) -> String {
 
 /// The bytes of exactly so much lower-case hexadecimal; none for anything else.
 fn unhex<const N: usize>(text: &str) -> Option<[u8; N]> {
-    let nibble = |byte: u8| match byte {
-        b'0'..=b'9' => Some(byte - b'0'),
-        b'a'..=b'f' => Some(byte - b'a' + 10),
-        _ => None,
-    };
     let (pairs, rest) = text.as_bytes().as_chunks();
     if pairs.len() != N || !rest.is_empty() {
         return None;
     }
     let mut bytes = [0; N];
+    // Digits and letters follow each other at random, so a branch for each costs more than looking at all of them.
+    let mut seen = 0;
     for (byte, [high, low]) in bytes.iter_mut().zip(pairs) {
-        *byte = nibble(*high)? << 4 | nibble(*low)?;
+        let (high, low) = (nibble(*high), nibble(*low));
+        seen |= high | low;
+        *byte = high << 4 | low;
     }
-    Some(bytes)
+    (seen <= 15).then_some(bytes)
+}
+
+/// The value of a lower-case hexadecimal digit; for any other byte, one beyond 15.
+fn nibble(byte: u8) -> u8 {
+    let (digit, letter) = (byte.wrapping_sub(b'0'), byte.wrapping_sub(b'a'));
+    if digit < 10 {
+        digit
+    } else if letter < 6 {
+        letter + 10
+    } else {
+        u8::MAX
+    }
 }
 
 #[cfg(test)]
@@ -200,6 +211,16 @@ mod tests {
                 .is_err()
         );
         assert!(Sha256Digest::from_hex(&digest.to_hex().to_uppercase()).is_err());
+        for byte in 0..=u8::MAX {
+            let (text, is_digit) = (char::from(byte), b"0123456789abcdef".contains(&byte));
+            for at in [0, 1, 63] {
+                let mut hex = "7".repeat(64);
+                hex.replace_range(at..=at, text.encode_utf8(&mut [0; 4]));
+                let read = Sha256Digest::from_hex(&hex).map(|digest| digest.to_hex());
+                assert_eq!(read.is_ok(), is_digit, "{byte}");
+                assert!(read.is_err() || read == Ok(hex));
+            }
+        }
         assert!(Sha256Digest::from_hex("e3b0").is_err());
     }
 

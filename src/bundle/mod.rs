@@ -17,6 +17,7 @@ pub use limits::Limits;
 pub use manifest::Manifest;
 pub use path::{BundlePath, PathError, PathSet};
 pub use schema::manifest_schema;
+pub(crate) use statement::StatementRef;
 pub use statement::{
     PREDICATE_TYPE, Predicate, Requirement, RollsBack, STATEMENT_TYPE, Statement, StatementError,
 };

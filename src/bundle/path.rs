@@ -124,16 +124,64 @@ impl std::str::FromStr for BundlePath {
     type Err = PathError;
 
     fn from_str(name: &str) -> Result<Self, PathError> {
-        if name.len() > MAX_PATH_BYTES || name.split('/').count() > MAX_SEGMENTS {
-            return Err(PathError::TooLong {
-                name: name.chars().take(60).collect(),
-            });
-        }
-        for segment in name.split('/') {
-            lint_segment(name, segment)?;
-        }
-        Ok(Self(name.to_owned()))
+        PathRef::new(name.into()).map(PathRef::into_owned)
     }
+}
+
+/// A path that is held to the same rules, and need not be copied for that.
+#[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct PathRef<'a>(Cow<'a, str>);
+
+impl<'a> PathRef<'a> {
+    /// Checks a name.
+    pub(super) fn new(name: Cow<'a, str>) -> Result<Self, PathError> {
+        lint(&name).map(|()| Self(name))
+    }
+
+    pub(crate) fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    pub(super) fn into_owned(self) -> BundlePath {
+        BundlePath(self.0.into_owned())
+    }
+}
+
+/// Holds a name to the rules.
+fn lint(name: &str) -> Result<(), PathError> {
+    if is_plain(name) {
+        return Ok(());
+    }
+    if name.len() > MAX_PATH_BYTES || name.split('/').count() > MAX_SEGMENTS {
+        return Err(PathError::TooLong {
+            name: name.chars().take(60).collect(),
+        });
+    }
+    name.split('/')
+        .try_for_each(|segment| lint_segment(name, segment))
+}
+
+/// Whether a name breaks no rule at a first glance, as nearly all do. One that does not look so may still be a good one.
+fn is_plain(name: &str) -> bool {
+    let mut segments = name.as_bytes().split(|byte| *byte == b'/');
+    let mut first = segments.by_ref().take(MAX_SEGMENTS);
+    name.len() <= MAX_PATH_BYTES && first.all(is_plain_segment) && segments.next().is_none()
+}
+
+/// ASCII letters, digits, `.`, `_` and `-`, no `.` at either end, and not both as long as a device's name and with the letter
+/// that one begins with.
+fn is_plain_segment(segment: &[u8]) -> bool {
+    let is_word = |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-');
+    let [first, ..] = segment else {
+        return false;
+    };
+    let stem = segment.iter().position(|byte| *byte == b'.');
+    let is_short = matches!(stem.unwrap_or(segment.len()), 3 | 4);
+    is_word(first)
+        && segment.last().is_some_and(is_word)
+        && segment.iter().all(|byte| is_word(byte) || *byte == b'.')
+        && segment.len() <= MAX_SEGMENT_BYTES
+        && !(is_short && b"acnplACNPL".contains(first))
 }
 
 fn lint_segment(name: &str, segment: &str) -> Result<(), PathError> {
@@ -302,6 +350,8 @@ fn twins(first: &str, second: &str) -> PathError {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     #[test]
@@ -379,6 +429,41 @@ mod tests {
         ] {
             assert!(name.parse::<BundlePath>().is_ok(), "{name}");
         }
+    }
+
+    proptest! {
+        /// What is let through at a first glance is what a closer look lets through.
+        #[test]
+        fn plain_names_break_no_rule(
+            name in "([a-zA-Z0-9._-]{0,6}|(?i:con|prn|aux|nul|com[0-9]|lpt[0-9]|git~1|\\.git)[a-z.$ ]{0,2}|.{0,4}/?){1,4}"
+        ) {
+            let closer = name.split('/').try_for_each(|segment| lint_segment(&name, segment));
+            prop_assert!(!is_plain(&name) || closer.is_ok());
+        }
+    }
+
+    #[test]
+    fn ordinary_names_are_plain() {
+        for name in [
+            "policies/team/a.yaml",
+            "bundle.yaml",
+            "data/012/00012.json",
+            "a..b",
+            "console",
+        ] {
+            assert!(is_plain(name), "{name}");
+        }
+        for name in [
+            "", "..", "d/.git", "a.", "d/con", "NUL.txt", "com1", "a:b", "\u{e9}", "a//b", "/a",
+            "a/",
+        ] {
+            assert!(!is_plain(name), "{name}");
+        }
+        let (long, deep) = ("b/".repeat(MAX_PATH_BYTES / 2), "b/".repeat(MAX_SEGMENTS));
+        for name in ["b".repeat(256), format!("{long}b"), format!("{deep}b")] {
+            assert!(!is_plain(&name) && lint(&name).is_err(), "{name}");
+        }
+        assert!(is_plain(deep.trim_end_matches('/')) && is_plain(&"b".repeat(255)));
     }
 
     #[test]

@@ -1,11 +1,14 @@
 //! DSSE v1.0.2 envelopes.
 //!
 //! Parsing takes nothing on trust: the payload stays bytes until the signatures over it have been counted. `keyid` is a
-//! hint, and the verifier ignores it.
+//! hint: it says which key to try first.
+
+use std::borrow::Cow;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE};
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
+use serde_json::Value;
 
 use super::key_holder::{KeyHolder, SigningError, signature};
 use super::keys::{KeyId, PublicKey};
@@ -82,28 +85,36 @@ impl EnvelopeError {
     }
 }
 
-/// The wire form. DSSE lets readers ignore members they do not know.
-#[derive(Debug, Serialize, Deserialize)]
-struct EnvelopeV1 {
-    payload: String,
-    #[serde(rename = "payloadType")]
-    payload_type: String,
-    signatures: Vec<SignatureV1>,
+/// The wire form, with no member but these.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct EnvelopeV1<'a> {
+    #[serde(borrow)]
+    payload: Cow<'a, str>,
+    #[serde(rename = "payloadType", borrow)]
+    payload_type: Cow<'a, str>,
+    #[serde(borrow)]
+    signatures: Vec<SignatureV1<'a>>,
 }
 
-#[derive(Debug, Serialize, Deserialize)]
-struct SignatureV1 {
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct SignatureV1<'a> {
     /// Some signers omit it; it is only a hint.
-    #[serde(default)]
-    keyid: String,
-    sig: String,
+    #[serde(default, borrow)]
+    keyid: Cow<'a, str>,
+    #[serde(borrow)]
+    sig: Cow<'a, str>,
 }
 
 /// A parsed envelope: nothing in it is trusted.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Envelope {
     payload_type: String,
-    payload: Vec<u8>,
+    /// The PAE. A payload of ten thousand files is not copied to be checked.
+    pae: Vec<u8>,
+    /// Where the payload begins in it.
+    body: usize,
     signatures: Vec<EnvelopeSignature>,
 }
 
@@ -117,10 +128,14 @@ pub(super) struct EnvelopeSignature {
 impl Envelope {
     /// An envelope that nobody has signed yet.
     #[must_use]
-    pub fn new(payload_type: &str, payload: Vec<u8>) -> Self {
+    pub fn new(payload_type: &str, payload: &[u8]) -> Self {
+        let mut pae = pae_header(payload_type, payload.len());
+        let body = pae.len();
+        pae.extend_from_slice(payload);
         Self {
             payload_type: payload_type.to_owned(),
-            payload,
+            pae,
+            body,
             signatures: Vec::new(),
         }
     }
@@ -149,15 +164,22 @@ impl Envelope {
                 limit,
             });
         }
-        let wire: EnvelopeV1 =
-            serde_json::from_value(json::parse(bytes, limit)?).map_err(|error| {
-                EnvelopeError::Shape {
+        let strict;
+        let wire = match serde_json::from_slice(bytes) {
+            // SECURITY: strings under known names, each once, leave nothing for two readers to see differently.
+            Ok(wire) => wire,
+            // Members that nobody knows, or a defect, which has the better description there.
+            Err(_) => {
+                strict = without_unknown_members(json::parse(bytes, limit)?);
+                EnvelopeV1::deserialize(&strict).map_err(|error| EnvelopeError::Shape {
                     message: plain_words(&error.to_string()),
-                }
-            })?;
-        let payload = decode(&wire.payload).ok_or(EnvelopeError::Base64 {
-            field: "payload".into(),
-        })?;
+                })?
+            }
+        };
+        let base64 = |field: String| EnvelopeError::Base64 { field };
+        let mut pae = pae_header(&wire.payload_type, decoded_size(&wire.payload));
+        let body = pae.len();
+        decode(&wire.payload, &mut pae).ok_or_else(|| base64("payload".into()))?;
         if wire.signatures.len() > limits.signatures {
             return Err(EnvelopeError::TooManySignatures {
                 count: wire.signatures.len(),
@@ -165,9 +187,10 @@ impl Envelope {
             });
         }
         let mut signatures = Vec::with_capacity(wire.signatures.len());
-        for (index, signature) in wire.signatures.into_iter().enumerate() {
-            let field = format!("signatures[{index}].sig");
-            let sig = decode(&signature.sig).ok_or(EnvelopeError::Base64 { field })?;
+        for (index, signature) in wire.signatures.iter().enumerate() {
+            let mut sig = Vec::new();
+            decode(&signature.sig, &mut sig)
+                .ok_or_else(|| base64(format!("signatures[{index}].sig")))?;
             let sig = sig
                 .try_into()
                 .map_err(|sig: Vec<u8>| EnvelopeError::SignatureLength {
@@ -175,13 +198,14 @@ impl Envelope {
                     size: sig.len(),
                 })?;
             signatures.push(EnvelopeSignature {
-                keyid: signature.keyid,
+                keyid: signature.keyid.clone().into_owned(),
                 sig,
             });
         }
         Ok(Self {
-            payload_type: wire.payload_type,
-            payload,
+            payload_type: wire.payload_type.into_owned(),
+            pae,
+            body,
             signatures,
         })
     }
@@ -204,7 +228,7 @@ impl Envelope {
         format!(
             "{{\n  \"payloadType\": {},\n  \"payload\": \"{}\",\n  \"signatures\": [\n{}\n  ]\n}}\n",
             string(&self.payload_type),
-            STANDARD.encode(&self.payload),
+            STANDARD.encode(self.payload()),
             signatures.join(",\n")
         )
     }
@@ -215,11 +239,14 @@ impl Envelope {
     /// [`SigningError`] when there is no signature, or a wrong one; the envelope is then as it was.
     pub fn sign<H: KeyHolder + ?Sized>(&mut self, holder: &H) -> Result<bool, SigningError> {
         let public = holder.public();
-        let pae = self.pae();
-        if self.signatures.iter().any(|s| public.verify(&pae, &s.sig)) {
+        if self
+            .signatures
+            .iter()
+            .any(|s| public.verify(&self.pae, &s.sig))
+        {
             return Ok(false);
         }
-        let sig = signature(holder, &pae)?;
+        let sig = signature(holder, &self.pae)?;
         let keyid = public.id();
         // A reader such as securesystemslib refuses an envelope in which a keyid repeats.
         self.signatures
@@ -245,15 +272,14 @@ impl Envelope {
 
     /// Takes over the signatures that `keys` made over this payload; how many were new.
     pub(super) fn take_signatures(&mut self, other: &Self, keys: &[PublicKey]) -> usize {
-        let pae = self.pae();
-        let made_by = |key: &PublicKey, envelope: &Self| {
-            let mut signatures = envelope.signatures.iter();
-            signatures.find(|s| key.verify(&pae, &s.sig)).cloned()
+        let made_by = |key: &PublicKey, signatures: &[EnvelopeSignature], pae: &[u8]| {
+            let mut signatures = signatures.iter();
+            signatures.find(|s| key.verify(pae, &s.sig)).cloned()
         };
         let mut taken = 0;
         for key in keys {
-            if made_by(key, self).is_none()
-                && let Some(signature) = made_by(key, other)
+            if made_by(key, &self.signatures, &self.pae).is_none()
+                && let Some(signature) = made_by(key, &other.signatures, &self.pae)
             {
                 let keyid = key.id().as_str().to_owned();
                 // As in `sign`: a keyid never repeats.
@@ -270,20 +296,8 @@ impl Envelope {
 
     /// `PAE(type, body)`: what the signatures cover (DSSE v1.0.2, protocol.md, "Signature Definition").
     #[must_use]
-    pub fn pae(&self) -> Vec<u8> {
-        let mut pae = Vec::with_capacity(self.payload.len() + self.payload_type.len() + 48);
-        pae.extend_from_slice(b"DSSEv1 ");
-        pae.extend_from_slice(
-            format!(
-                "{} {} {} ",
-                self.payload_type.len(),
-                self.payload_type,
-                self.payload.len()
-            )
-            .as_bytes(),
-        );
-        pae.extend_from_slice(&self.payload);
-        pae
+    pub fn pae(&self) -> &[u8] {
+        &self.pae
     }
 
     /// The payload's type, as claimed.
@@ -295,13 +309,13 @@ impl Envelope {
     /// The payload's bytes. Nothing is known of them until the signatures were counted.
     #[must_use]
     pub fn payload(&self) -> &[u8] {
-        &self.payload
+        self.pae.get(self.body..).unwrap_or_default()
     }
 
     /// SHA-256 of the payload's bytes: the bundle's identity, a trust root's fingerprint.
     #[must_use]
     pub fn payload_digest(&self) -> Sha256Digest {
-        Sha256Digest::of(&self.payload)
+        Sha256Digest::of(self.payload())
     }
 
     /// The keys that the envelope names; hints only.
@@ -316,12 +330,43 @@ impl Envelope {
     }
 }
 
-/// Decodes either alphabet; padding and trailing bits must be canonical.
-fn decode(text: &str) -> Option<Vec<u8>> {
-    STANDARD
-        .decode(text)
-        .or_else(|_| URL_SAFE.decode(text))
-        .ok()
+/// The document without what DSSE lets readers ignore: members that they do not know.
+fn without_unknown_members(mut document: Value) -> Value {
+    if let Value::Object(members) = &mut document {
+        members.retain(|name, _| matches!(&**name, "payload" | "payloadType" | "signatures"));
+        let signatures = members.get_mut("signatures").and_then(Value::as_array_mut);
+        for signature in signatures.into_iter().flatten() {
+            if let Value::Object(members) = signature {
+                members.retain(|name, _| matches!(&**name, "keyid" | "sig"));
+            }
+        }
+    }
+    document
+}
+
+/// The PAE up to the payload, with room for that.
+fn pae_header(payload_type: &str, payload: usize) -> Vec<u8> {
+    let header = format!("DSSEv1 {} {payload_type} {payload} ", payload_type.len());
+    // The decoder takes room for the padding too.
+    let mut pae = Vec::with_capacity(header.len() + payload + 3);
+    pae.extend_from_slice(header.as_bytes());
+    pae
+}
+
+/// The bytes that canonical base64 stands for.
+fn decoded_size(text: &str) -> usize {
+    text.trim_end_matches('=').len() * 3 / 4
+}
+
+/// Appends what `text` stands for, in either alphabet; padding and trailing bits must be canonical.
+fn decode(text: &str, bytes: &mut Vec<u8>) -> Option<()> {
+    let begin = bytes.len();
+    if STANDARD.decode_vec(text, bytes).is_err() {
+        bytes.truncate(begin);
+        URL_SAFE.decode_vec(text, bytes).ok()?;
+    }
+    // SECURITY: the PAE tells the size of its payload before that is there.
+    (bytes.len() == begin + decoded_size(text)).then_some(())
 }
 
 #[cfg(test)]
@@ -336,7 +381,7 @@ mod tests {
     #[test]
     fn pae_matches_the_published_example() {
         // DSSE protocol.md: PAE("http://example.com/HelloWorld", "hello world").
-        let envelope = Envelope::new("http://example.com/HelloWorld", b"hello world".to_vec());
+        let envelope = Envelope::new("http://example.com/HelloWorld", b"hello world");
         assert_eq!(
             envelope.pae(),
             b"DSSEv1 29 http://example.com/HelloWorld 11 hello world"
@@ -345,7 +390,7 @@ mod tests {
 
     #[test]
     fn round_trips_and_signs_once() {
-        let mut envelope = Envelope::new(STATEMENT_PAYLOAD_TYPE, b"{}".to_vec());
+        let mut envelope = Envelope::new(STATEMENT_PAYLOAD_TYPE, b"{}");
         let key = SecretKey::from_seed(&[1; 32]);
         assert_eq!(envelope.sign(&key), Ok(true));
         assert_eq!(envelope.sign(&key), Ok(false));
@@ -369,6 +414,27 @@ mod tests {
                 matches!(with(payload), Err(EnvelopeError::Base64 { .. })),
                 "{payload}"
             );
+        }
+    }
+
+    #[test]
+    fn unknown_members_are_ignored_and_held_to_strict_json() {
+        let mut envelope = Envelope::new("type", b"{}");
+        envelope.sign(&SecretKey::from_seed(&[1; 32])).unwrap();
+        let text = envelope.to_json();
+        let with = |member: &str| {
+            let outside = text.replacen('{', &format!("{{{member},"), 1);
+            let inside = text.replacen("{\"keyid\"", &format!("{{{member},\"keyid\""), 1);
+            assert!(outside != text && inside != text && outside != inside);
+            [parse(&outside), parse(&inside)]
+        };
+        for known in with(r#""cert": {"a": [1, "b"]}, "\u0063": null"#) {
+            assert_eq!(known.as_ref(), Ok(&envelope));
+        }
+        for member in [r#""a":1,"a":1"#, r#""a":{"b":1,"b":1}"#, r#""a":1e300"#] {
+            for refused in with(member) {
+                assert!(matches!(refused, Err(EnvelopeError::Json(_))), "{member}");
+            }
         }
     }
 

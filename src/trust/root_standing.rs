@@ -99,7 +99,7 @@ impl RootDraft {
     /// [`RootError`] when the document breaks its rules.
     pub fn new(document: RootDocument) -> Result<Self, RootError> {
         document.check()?;
-        let envelope = Envelope::new(ROOT_PAYLOAD_TYPE, document.to_payload()?);
+        let envelope = Envelope::new(ROOT_PAYLOAD_TYPE, &document.to_payload()?);
         Ok(Self { envelope, document })
     }
 

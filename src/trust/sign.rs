@@ -221,7 +221,7 @@ pub fn sign_bundle<H: KeyHolder>(
             let last = existing.as_ref().map(|(_, statement)| &statement.predicate);
             let statement = next_statement(manifest, subjects, last, next, expires)?;
             (
-                Envelope::new(STATEMENT_PAYLOAD_TYPE, statement.to_payload()?),
+                Envelope::new(STATEMENT_PAYLOAD_TYPE, &statement.to_payload()?),
                 statement,
                 false,
             )

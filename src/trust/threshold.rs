@@ -5,8 +5,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::envelope::Envelope;
-use super::keys::PublicKey;
+use rayon::prelude::*;
+
+use super::envelope::{Envelope, EnvelopeSignature};
+use super::keys::{KeyId, PublicKey};
 use super::root_document::{Role, RootDocument};
 use crate::bundle::Signer;
 use crate::name::{PrincipalName, RoleName};
@@ -14,6 +16,8 @@ use crate::name::{PrincipalName, RoleName};
 /// Bytes that are hashed at most to find the keys of signatures that do not name them: some seconds. Two signatures over ten
 /// thousand files, under a hundred keys, take a sixteenth of it.
 const PATIENCE: u64 = 4 << 30;
+/// Bytes from which on signatures are checked on all cores.
+const PARALLEL_BYTES: usize = 1 << 18;
 
 /// How far the signatures of a role fall short.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -123,28 +127,47 @@ impl ValidSignatures {
 fn signers(envelope: &Envelope, document: &RootDocument, mut patience: u64) -> BTreeSet<[u8; 32]> {
     let pae = envelope.pae();
     let principals = document.principals.values();
-    let keys: Vec<(String, &PublicKey)> = principals
+    let keys: Vec<(KeyId, &PublicKey)> = principals
         .flat_map(|principal| &principal.keys)
-        .map(|key| (key.id().to_string(), key))
+        .map(|key| (key.id(), key))
         .collect();
     let mut signers = BTreeSet::new();
-    for signature in envelope.signatures() {
-        let (named, others): (Vec<_>, Vec<_>) =
-            keys.iter().partition(|(id, _)| *id == signature.keyid);
-        let is_new = |(_, key): &&(String, &PublicKey)| !signers.contains(key.as_bytes());
-        let others = others.into_iter().filter(is_new).take_while(|_| {
+    for (signature, named) in envelope
+        .signatures()
+        .iter()
+        .zip(named_signers(envelope, &keys))
+    {
+        let is_new = |key: &&PublicKey| !signers.contains(key.as_bytes());
+        let unnamed = keys.iter().filter(|(id, _)| id.as_str() != signature.keyid);
+        let mut others = unnamed.map(|(_, key)| *key).filter(is_new).take_while(|_| {
             let rest = patience.checked_sub(pae.len() as u64);
             patience = rest.unwrap_or(0);
             rest.is_some()
         });
         let signer = named
-            .into_iter()
             .filter(is_new)
-            .chain(others)
-            .find(|(_, key)| key.verify(&pae, &signature.sig));
-        signers.extend(signer.map(|(_, key)| *key.as_bytes()));
+            .or_else(|| others.find(|key| key.verify(pae, &signature.sig)));
+        signers.extend(signer.map(|key| *key.as_bytes()));
     }
     signers
+}
+
+/// For each signature the key that its `keyid` names, where it is valid under that: checked on all cores where that is much.
+fn named_signers<'a>(
+    envelope: &Envelope,
+    keys: &[(KeyId, &'a PublicKey)],
+) -> Vec<Option<&'a PublicKey>> {
+    let (pae, signatures) = (envelope.pae(), envelope.signatures());
+    let signer = |signature: &EnvelopeSignature| {
+        let named = |(id, _): &&(KeyId, &PublicKey)| id.as_str() == signature.keyid;
+        let mut named = keys.iter().filter(named).map(|(_, key)| *key);
+        named.find(|key| key.verify(pae, &signature.sig))
+    };
+    if pae.len().saturating_mul(signatures.len()) < PARALLEL_BYTES {
+        signatures.iter().map(signer).collect()
+    } else {
+        signatures.par_iter().map(signer).collect()
+    }
 }
 
 #[cfg(test)]
@@ -169,20 +192,31 @@ mod tests {
             roles: BTreeMap::new(),
             revoked: Revocations::default(),
         };
-        let mut honest = Envelope::new("type", vec![b'x'; 1000]);
-        honest.sign_all(&keys).unwrap();
-        let text = honest.to_json().replace("SHA256:", "SHA512:");
-        let lying = Envelope::parse(text.as_bytes(), &crate::bundle::Limits::default()).unwrap();
-        let bytes = lying.pae().len() as u64;
-        for (envelope, patience, found) in [
-            (&honest, 0, 3),
-            (&lying, u64::MAX, 3),
-            // Each signature's key is the first that is still to be tried.
-            (&lying, bytes * 3, 3),
-            (&lying, bytes * 2, 2),
-            (&lying, bytes - 1, 0),
-        ] {
-            assert_eq!(signers(envelope, &document, patience).len(), found);
+        // On one core, and on all of them.
+        for size in [1000, PARALLEL_BYTES] {
+            let mut honest = Envelope::new("type", &vec![b'x'; size]);
+            honest.sign_all(&keys).unwrap();
+            let changed = |from: &str, to: &str| {
+                let text = honest.to_json().replace(from, to);
+                Envelope::parse(text.as_bytes(), &crate::bundle::Limits::default()).unwrap()
+            };
+            let lying = changed("SHA256:", "SHA512:");
+            let [first, second] = [0, 1].map(|at| keys[at].public().id().to_string());
+            // Two signatures under the name of the second key, of which one is its own.
+            let borrowed = changed(&first, &second);
+            let bytes = lying.pae().len() as u64;
+            for (envelope, patience, found) in [
+                (&honest, 0, 3),
+                (&lying, u64::MAX, 3),
+                // Each signature's key is the first that is still to be tried.
+                (&lying, bytes * 3, 3),
+                (&lying, bytes * 2, 2),
+                (&lying, bytes - 1, 0),
+                (&borrowed, bytes, 3),
+                (&borrowed, bytes - 1, 2),
+            ] {
+                assert_eq!(signers(envelope, &document, patience).len(), found);
+            }
         }
     }
 }

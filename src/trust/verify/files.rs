@@ -1,4 +1,4 @@
-//! Files against subjects: steps 6 and 7 of the pipeline.
+//! Files against subjects: steps 7 and 8 of the pipeline.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -6,61 +6,75 @@ use std::sync::Arc;
 use rayon::prelude::*;
 
 use super::error::VerifyError;
-use crate::bundle::{BundlePath, FetchedBundle, Statement};
+use crate::bundle::{BundlePath, Predicate, Statement, StatementRef};
 use crate::digest::Sha256Digest;
 
 /// Bytes from which on files are hashed on all cores.
 const PARALLEL_BYTES: usize = 1 << 20;
 
+/// Files that a core takes at once at most: what one has begun, the other cannot help with.
+const FILES_AT_ONCE: usize = 8;
+
+/// The files, sorted by name: as in the bundle, where it takes longer to go from one to the next.
+pub(super) type Files<'a> = Vec<(&'a BundlePath, &'a Arc<[u8]>)>;
+
 /// The digest of every file, sorted by name.
 pub(super) type Digests<'a> = Vec<(&'a BundlePath, Sha256Digest)>;
 
 /// Hashes the files on the other cores while `work` is done on this one.
-pub(super) fn while_hashing<T: Send>(
-    fetched: &FetchedBundle,
+pub(super) fn while_hashing<'a, T: Send>(
+    files: &Files<'a>,
     work: impl FnOnce() -> T + Send,
-) -> (Digests<'_>, T) {
-    if is_small(fetched) {
-        (fetched.files.iter().map(digest_of).collect(), work())
+) -> (Digests<'a>, T) {
+    // A hash costs about as much as that of some hundred bytes more than there are.
+    let sizes = files.iter().map(|(_, bytes)| bytes.len() + 256);
+    if sizes.sum::<usize>() < PARALLEL_BYTES {
+        (files.iter().map(digest_of).collect(), work())
     } else {
-        rayon::join(|| digests_of(fetched), work)
+        let files = files.par_iter().with_max_len(FILES_AT_ONCE);
+        rayon::join(|| files.map(digest_of).collect(), work)
     }
 }
 
-fn digests_of(fetched: &FetchedBundle) -> Vec<(&BundlePath, Sha256Digest)> {
-    let files: Vec<_> = fetched.files.iter().collect();
-    files.into_par_iter().map(digest_of).collect()
-}
-
-fn digest_of<'a>((path, bytes): (&'a BundlePath, &Arc<[u8]>)) -> (&'a BundlePath, Sha256Digest) {
+fn digest_of<'a>(
+    (path, bytes): &(&'a BundlePath, &'a Arc<[u8]>),
+) -> (&'a BundlePath, Sha256Digest) {
     (path, Sha256Digest::of(bytes))
 }
 
-/// Whether hashing takes less time than it takes to begin threads for it.
-fn is_small(fetched: &FetchedBundle) -> bool {
-    // A hash costs about as much as that of some hundred bytes more than there are.
-    let sizes = fetched.files.values().map(|bytes| bytes.len() + 256);
-    sizes.sum::<usize>() < PARALLEL_BYTES
+/// The files are exactly the subjects: what else was signed, and the signed digest of every file.
+pub(super) fn check_file_set<'a>(
+    files: &Files<'a>,
+    statement: StatementRef<'_>,
+) -> Result<(Predicate, Digests<'a>), VerifyError> {
+    let paths = || files.iter().map(|(path, _)| *path);
+    let listed = statement.subjects().map(|(name, _)| name);
+    if paths().map(BundlePath::as_str).eq(listed) {
+        let digests = statement.subjects().map(|(_, digest)| digest);
+        let signed = paths().zip(digests).collect();
+        return Ok((statement.predicate, signed));
+    }
+    let Statement {
+        subjects,
+        predicate,
+    } = statement.into_owned();
+    if let Some(path) = paths().find(|path| !subjects.contains_key(*path)) {
+        return Err(VerifyError::Unlisted { path: path.clone() });
+    }
+    let names: BTreeSet<&BundlePath> = paths().collect();
+    if let Some(path) = subjects.keys().find(|path| !names.contains(path)) {
+        return Err(VerifyError::MissingFile { path: path.clone() });
+    }
+    Ok((predicate, paths().zip(subjects.into_values()).collect()))
 }
 
-/// The files are exactly the subjects, and each has its signed digest. Both are sorted by name.
-pub(super) fn check_files(found: &Digests<'_>, statement: &Statement) -> Result<(), VerifyError> {
-    let subjects = &statement.subjects;
-    if !found.iter().map(|(path, _)| *path).eq(subjects.keys()) {
-        let names: BTreeSet<&BundlePath> = found.iter().map(|(path, _)| *path).collect();
-        if let Some(path) = names.iter().find(|path| !subjects.contains_key(**path)) {
-            let path = (*path).clone();
-            return Err(VerifyError::Unlisted { path });
-        }
-        if let Some(path) = subjects.keys().find(|path| !names.contains(path)) {
-            return Err(VerifyError::MissingFile { path: path.clone() });
-        }
-    }
-    let differing = found
-        .iter()
-        .zip(subjects.values())
-        .find(|((_, found), signed)| found != *signed);
-    differing.map_or(Ok(()), |((path, found), signed)| {
+/// Every file has its signed digest.
+///
+/// INVARIANT: both are of the same files, in the same order: neither goes on where the other ends.
+pub(super) fn check_digests(found: &Digests<'_>, signed: &Digests<'_>) -> Result<(), VerifyError> {
+    let mut pairs = found.iter().zip(signed);
+    let differing = pairs.find(|((_, found), (_, signed))| found != signed);
+    differing.map_or(Ok(()), |((path, found), (_, signed))| {
         Err(VerifyError::FileDigest {
             path: (*path).clone(),
             signed: *signed,

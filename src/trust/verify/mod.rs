@@ -26,14 +26,14 @@ use super::git_signature::check_git_signature;
 use super::root::TrustRoot;
 use super::validity::{Held, Validity};
 use super::verified::VerifiedBundle;
-use crate::bundle::{FetchedBundle, Limits, Signer, Statement};
+use crate::bundle::{FetchedBundle, Limits, Predicate, Signer, StatementRef};
 use crate::digest::Sha256Digest;
 use crate::name::{BundleName, RoleName};
 
 use checks::{check_authority, check_manifest, check_revision, check_times};
 pub(super) use checks::{check_revocation, satisfied_roles};
 pub use error::VerifyError;
-use files::{check_files, while_hashing};
+use files::{Digests, Files, check_digests, check_file_set, while_hashing};
 
 /// The highest revision of a bundle that was ever accepted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -78,26 +78,28 @@ pub fn verify(
     limits: &Limits,
 ) -> Result<VerifiedBundle, VerifyError> {
     // The files are hashed while the statement is read; which check fails first stays as it is.
-    let (found, signed) = while_hashing(&fetched, || {
-        check_statement(&fetched, root, expected, limits)
+    let files = fetched.files.iter().collect();
+    let (found, signed) = while_hashing(&files, || {
+        check_statement(&fetched, &files, root, expected, limits)
     });
     let Signed {
-        statement,
+        digests,
+        predicate,
         payload,
         role,
         signers,
         validity,
     } = signed?;
-    check_files(&found, &statement)?;
-    let manifest = check_manifest(&fetched, &statement.predicate, limits)?;
+    check_digests(&found, &digests)?;
+    let manifest = check_manifest(&fetched, &predicate, limits)?;
     let delegated = root
         .document()
-        .delegated_within(&statement.predicate.namespace, &role);
+        .delegated_within(&predicate.namespace, &role);
     Ok(VerifiedBundle {
         delegated,
         fetched,
         manifest,
-        predicate: statement.predicate,
+        predicate,
         payload,
         role,
         signers,
@@ -108,21 +110,23 @@ pub fn verify(
 }
 
 /// What the envelope says, once it is known who says it.
-struct Signed {
-    statement: Statement,
+struct Signed<'a> {
+    digests: Digests<'a>,
+    predicate: Predicate,
     payload: Sha256Digest,
     role: RoleName,
     signers: Vec<Signer>,
     validity: Validity,
 }
 
-/// Steps 1 to 6: all that needs no file of the statement's.
-fn check_statement(
+/// Steps 1 to 7: all that takes no hash of a file.
+fn check_statement<'a>(
     fetched: &FetchedBundle,
+    files: &Files<'a>,
     root: &TrustRoot,
     expected: &Expectation<'_>,
     limits: &Limits,
-) -> Result<Signed, VerifyError> {
+) -> Result<Signed<'a>, VerifyError> {
     let bytes = fetched
         .envelope
         .as_deref()
@@ -134,15 +138,17 @@ fn check_statement(
             found: envelope.payload_type().chars().take(120).collect(),
         });
     }
-    let statement = Statement::parse(envelope.payload())?;
+    let statement = StatementRef::parse(envelope.payload())?;
     let payload = envelope.payload_digest();
     let (role, signers) = check_authority(&statement.predicate, satisfied, root, expected)?;
     check_revision(&statement.predicate, &role, payload, root, expected)?;
     let validity = check_times(&statement.predicate, expected)?;
     check_revocation(&statement.predicate, payload, root)?;
     check_git_signature(fetched, &role, root, expected.reference, limits)?;
+    let (predicate, digests) = check_file_set(files, statement)?;
     Ok(Signed {
-        statement,
+        digests,
+        predicate,
         payload,
         role,
         signers,

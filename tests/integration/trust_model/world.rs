@@ -436,7 +436,7 @@ impl World {
             ]),
             revoked,
         };
-        let mut envelope = Envelope::new(ROOT_PAYLOAD_TYPE, document.to_payload().unwrap());
+        let mut envelope = Envelope::new(ROOT_PAYLOAD_TYPE, &document.to_payload().unwrap());
         for who in masked(facts.signers) {
             envelope.sign(&KEYS[who]).unwrap();
         }

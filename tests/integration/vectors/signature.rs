@@ -131,7 +131,8 @@ impl Signature {
 fn pae(envelope: &Value) -> Vec<u8> {
     let payload = STANDARD.decode(envelope["payload"].as_str().unwrap());
     let kind = envelope["payloadType"].as_str().unwrap();
-    ordain::trust::Envelope::new(kind, payload.unwrap()).pae()
+    let envelope = ordain::trust::Envelope::new(kind, &payload.unwrap());
+    envelope.pae().to_vec()
 }
 
 /// A signature that satisfies the equation, whatever the nonce: RFC 8032, section 5.1.6, from step 2 on.
