@@ -32,6 +32,7 @@ pub(crate) const TARGETS: &[(&str, Entry)] = &[
     ("agent", agent),
     ("allowed_signers", allowed_signers),
     ("checkpoint", checkpoint),
+    ("condition", condition),
     ("envelope", envelope),
     ("git_commit", git_commit),
     ("git_tag", git_tag),
@@ -258,6 +259,49 @@ pub(crate) fn transfer(bytes: &[u8]) -> bool {
     true
 }
 
+/// The `when` of a rule, held against a request.
+pub(crate) fn condition(bytes: &[u8]) -> bool {
+    const REQUEST: &[u8] = br#"{"subject":{"type":"user","id":"alice","properties":{"groups":["a","b"]}},
+        "action":{"name":"read_x"},"resource":{"type":"r","id":"y/z"},
+        "context":{"n":2,"r":0.5,"t":"pq","b":[],"m":{"k":[1,{"x":null}]},"ip":"10.0.0.1","v":"1.2.3"}}"#;
+    let Ok(text) = std::str::from_utf8(bytes) else {
+        return false;
+    };
+    let policy = serde_json::json!({
+        "apiVersion": "ordain/v1", "kind": "Policy", "scope": "acme",
+        "rules": [{"id": "r", "effect": "deny", "reason": "x", "match": {}, "when": text}],
+    });
+    let files = [
+        ("policies/fuzz.yaml", policy.to_string()),
+        ("data/a.json", r#"{"b": [1, "alice"]}"#.to_owned()),
+        ("data/d/e.yaml", "3".to_owned()),
+    ]
+    .map(|(name, text)| (name.parse().expect("a path"), Arc::from(text.as_bytes())));
+    match validate(&files.into(), None) {
+        Ok(layers) => {
+            let request =
+                Request::from_json(REQUEST, &RequestLimits::default()).expect("a request");
+            let now = "2026-01-01T00:00:00Z".parse().expect("a time");
+            let judge = || {
+                let facts = Facts::new(request.attributes(), now);
+                let rules = layers.iter().flat_map(|layer| &layer.rules);
+                rules.map(|rule| rule.matches(&facts)).collect::<Vec<_>>()
+            };
+            assert_eq!(judge(), judge(), "two answers to one request");
+            true
+        }
+        Err(problems) => {
+            assert!(!problems.is_empty(), "refused without a reason");
+            for problem in problems {
+                let place = problem.location.as_ref().expect("a place");
+                assert!(place.line == 1 && place.column <= 2_000_000, "{place}");
+                accepted::<(), _>(Err(problem));
+            }
+            false
+        }
+    }
+}
+
 /// One scope's policy, and its rules held against a request.
 pub(crate) fn policy(bytes: &[u8]) -> bool {
     const REQUEST: &[u8] = br#"{"subject":{"type":"user","id":"alice","properties":{"groups":["a",1,null,{}]}},
@@ -273,7 +317,7 @@ pub(crate) fn policy(bytes: &[u8]) -> bool {
                     request.attributes(),
                     "2026-01-01T00:00:00Z".parse().expect("a time"),
                 );
-                let _ = rule.matcher.matches(&facts);
+                let _ = rule.matches(&facts);
             }
             true
         }

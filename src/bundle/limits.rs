@@ -19,6 +19,10 @@ pub struct Limits {
     pub signatures: usize,
     /// Bytes of a YAML document.
     pub yaml_bytes: usize,
+    /// Files below `data/`.
+    pub data_files: usize,
+    /// Bytes of all of them together.
+    pub data_bytes: usize,
     /// Trust roots walked from the pinned one.
     pub roots: usize,
     /// Bytes received in one fetch.
@@ -50,6 +54,8 @@ impl Default for Limits {
             envelope_bytes: 16 << 20,
             signatures: 64,
             yaml_bytes: 1 << 20,
+            data_files: 256,
+            data_bytes: 1 << 20,
             roots: 1024,
             fetch_bytes: 4 << 30,
             stall: Duration::from_secs(30),

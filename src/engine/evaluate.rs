@@ -234,7 +234,7 @@ fn find(
         else {
             continue;
         };
-        let failed = match found.written.matcher.matches(facts) {
+        let failed = match found.written.matches(facts) {
             Match::Yes => false,
             // INVARIANT: an error never permits.
             Match::Failed if found.effect >= Effect::RequireApproval => true,

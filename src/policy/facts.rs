@@ -1,9 +1,12 @@
 //! What conditions are judged by.
 
+use std::sync::OnceLock;
+
+use cel::common::value::Val;
 use jiff::Timestamp;
 use serde_json::Value;
 
-use super::Risk;
+use super::{Risk, condition};
 
 /// A request and the time at which it is judged. Both are inputs: the same facts give the same answer everywhere.
 #[derive(Debug)]
@@ -13,6 +16,16 @@ pub struct Facts<'a> {
     /// `now` as a request would write it.
     time: Value,
     risk: Option<Risk>,
+    views: Views,
+}
+
+/// The parts of the request as conditions see them: made once, when the first condition asks.
+#[derive(Debug, Default)]
+struct Views {
+    subject: OnceLock<Box<dyn Val>>,
+    action: OnceLock<Box<dyn Val>>,
+    resource: OnceLock<Box<dyn Val>>,
+    context: OnceLock<Box<dyn Val>>,
 }
 
 impl<'a> Facts<'a> {
@@ -25,6 +38,7 @@ impl<'a> Facts<'a> {
             now,
             time,
             risk: None,
+            views: Views::default(),
         }
     }
 
@@ -60,5 +74,31 @@ impl<'a> Facts<'a> {
             .try_fold(self.request, |value, key| value.get(key))
             .filter(|value| !value.is_null());
         found.or_else(|| path.iter().eq(["context", "time"]).then_some(&self.time))
+    }
+
+    /// The part of the request with this name, as conditions see it.
+    pub(super) fn view(&self, name: &str) -> Option<&dyn Val> {
+        let cell = match name {
+            "subject" => &self.views.subject,
+            "action" => &self.views.action,
+            "resource" => &self.views.resource,
+            "context" => &self.views.context,
+            _ => return None,
+        };
+        Some(
+            cell.get_or_init(|| condition::view(&self.part(name)))
+                .as_ref(),
+        )
+    }
+
+    /// A part of the request, with `context.time` as [`Self::at`] has it.
+    fn part(&self, name: &str) -> Value {
+        let mut part = self.request.get(name).cloned().unwrap_or_default();
+        if let Some(context) = part.as_object_mut().filter(|_| name == "context")
+            && context.get("time").is_none_or(Value::is_null)
+        {
+            context.insert("time".to_owned(), self.time.clone());
+        }
+        part
     }
 }

@@ -1,15 +1,22 @@
 //! Reads mappings field by field, so that every problem is reported at its own place and none hides another.
 
+use std::sync::Arc;
+
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 
-use crate::diag::{Code, Diagnostic, plain_words};
+use super::data::Data;
+use crate::diag::{Code, Diagnostic, Location, plain_words};
 use crate::yaml::{Path, Spans};
 
 /// One file that is being read, and the problems found in it.
 #[derive(Debug)]
 pub(super) struct Report<'spans> {
     spans: &'spans Spans,
+    /// The file as it is written.
+    text: &'spans str,
+    /// What its conditions may look up.
+    data: Arc<Data>,
     pub(super) problems: Vec<Diagnostic>,
 }
 
@@ -17,8 +24,23 @@ impl<'spans> Report<'spans> {
     pub(super) fn new(spans: &'spans Spans) -> Self {
         Self {
             spans,
+            text: "",
+            data: Arc::default(),
             problems: Vec::new(),
         }
+    }
+
+    /// The same, of a file with this text, whose conditions may look up `data`.
+    pub(super) fn with_source(self, text: &'spans str, data: Arc<Data>) -> Self {
+        Self { text, data, ..self }
+    }
+
+    pub(super) fn text(&self) -> &'spans str {
+        self.text
+    }
+
+    pub(super) fn data(&self) -> &Arc<Data> {
+        &self.data
     }
 
     pub(super) fn spans(&self) -> &'spans Spans {
@@ -27,8 +49,19 @@ impl<'spans> Report<'spans> {
 
     /// Notes a problem at `path`.
     pub(super) fn problem(&mut self, code: Code, path: &Path, message: String, hint: &str) {
-        let found = Diagnostic::error(code, message).at(self.spans.nearest(path));
-        let found = found.hint(hint);
+        self.problem_at(code, self.spans.nearest(path), path, message, hint);
+    }
+
+    /// Notes a problem with the part at `path`, in a place of its own.
+    pub(super) fn problem_at(
+        &mut self,
+        code: Code,
+        place: Location,
+        path: &Path,
+        message: String,
+        hint: &str,
+    ) {
+        let found = Diagnostic::error(code, message).at(place).hint(hint);
         let path = path.to_string();
         self.problems.push(if path.is_empty() {
             found

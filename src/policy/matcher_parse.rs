@@ -1,26 +1,17 @@
 //! Reads a rule's `match`.
 
-use serde_json::{Map, Value};
+mod operators;
+
+use serde_json::Value;
 use unicode_normalization::UnicodeNormalization as _;
 
 use super::fields::{Report, kind_of};
 use super::glob::Glob;
-use super::matcher::{Comparison, Matcher, Operator, Pattern, Scalar, Term, Test};
-use super::operators;
+use super::matcher::{Matcher, Pattern, Scalar, Term, Test};
 use super::{MAX_CONDITIONS, MAX_LIST, MAX_PATTERN_BYTES};
 use crate::diag::Code;
 use crate::yaml::Path;
 
-/// Operators of the language that this version does not know yet.
-const LATER: &[&str] = &[
-    "regex",
-    "suffix",
-    "cidr",
-    "semver",
-    "time_of_day",
-    "weekday",
-    "ref",
-];
 /// Reads `value`, the `match` at `path`; none, and problems, where it is not one.
 pub(super) fn parse(value: Value, path: &Path, report: &mut Report<'_>) -> Option<Matcher> {
     let mut parser = Parser {
@@ -169,84 +160,6 @@ impl Parser<'_, '_> {
                 patterns.into_iter().collect::<Option<_>>().map(Test::AnyOf)
             }
             _ => self.pattern(value, path).map(Test::Is),
-        }
-    }
-
-    fn operators(&mut self, operators: &Map<String, Value>, path: &Path) -> Option<Vec<Operator>> {
-        if operators.is_empty() {
-            return self.refuse(
-                path,
-                "the condition is empty".to_owned(),
-                &operators::sentence(),
-            );
-        }
-        let read: Vec<_> = operators
-            .iter()
-            .map(|(name, operand)| self.operator(name, operand, &path.key(name)))
-            .collect();
-        read.into_iter().collect()
-    }
-
-    fn operator(&mut self, name: &str, operand: &Value, path: &Path) -> Option<Operator> {
-        let comparison = match name {
-            "gt" => Some(Comparison::Greater),
-            "gte" => Some(Comparison::GreaterOrEqual),
-            "lt" => Some(Comparison::Less),
-            "lte" => Some(Comparison::LessOrEqual),
-            _ => None,
-        };
-        if let Some(comparison) = comparison {
-            let Some(number) = operand.as_f64() else {
-                let message = format!("`{name}` wants a number, found {}", kind_of(operand));
-                return self.refuse(path, message, "write a number, without quotes");
-            };
-            return Some(Operator::Compare(comparison, number));
-        }
-        match name {
-            "equals" => self
-                .scalar(operand, path)
-                .map(|scalar| Operator::In(vec![scalar])),
-            "contains" => self
-                .scalar(operand, path)
-                .map(|scalar| Operator::ContainsAny(vec![scalar])),
-            "in" => self.scalars(operand, path).map(Operator::In),
-            "contains_any" => self.scalars(operand, path).map(Operator::ContainsAny),
-            "contains_all" => self.scalars(operand, path).map(Operator::ContainsAll),
-            "missing_any" => self.scalars(operand, path).map(Operator::MissingAny),
-            "glob" => {
-                let texts = self.texts(operand, path)?;
-                let globs = texts.iter().map(|text| Glob::new(text)).collect();
-                Some(Operator::Glob(globs))
-            }
-            "prefix" => self.texts(operand, path).map(Operator::Prefix),
-            "not" => self
-                .test(operand, path)
-                .map(|test| Operator::Not(Box::new(test))),
-            "exists" => match operand {
-                Value::Bool(wanted) => Some(Operator::Exists(*wanted)),
-                other => {
-                    let message =
-                        format!("`exists` wants `true` or `false`, found {}", kind_of(other));
-                    self.refuse(path, message, "write `true` or `false`, without quotes")
-                }
-            },
-            _ if LATER.contains(&name) => {
-                let message = format!("the operator `{name}` is not supported by this version");
-                self.report.problem(
-                    Code::POLICY_UNSUPPORTED,
-                    path,
-                    message,
-                    &operators::sentence(),
-                );
-                None
-            }
-            _ => {
-                let shown: String = name.chars().take(80).collect();
-                let message = format!("unknown operator `{}`", shown.escape_debug());
-                self.report
-                    .problem(Code::POLICY_OPERATOR, path, message, &operators::sentence());
-                None
-            }
         }
     }
 

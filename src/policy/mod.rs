@@ -4,9 +4,10 @@
 //! returns is complete and consistent in itself: names are names, operators have operands of their type, every text is
 //! printable. It knows nothing of other bundles: whether an override's target exists is for `resolve`.
 //!
-//! Not yet here: conditions (`when`), catalogues and approvals. A file that uses them is refused,
-//! never read without them.
+//! Not yet here: catalogues and approvals. A file that uses them is refused, never read without them.
 
+mod condition;
+mod data;
 mod facts;
 mod fields;
 mod glob;
@@ -17,6 +18,7 @@ mod operators;
 pub mod schema;
 mod validate;
 
+pub use condition::{Condition, MAX_CONDITION_BYTES, STACK};
 pub use facts::Facts;
 pub use matcher::{Match, Matcher};
 pub use model::{Effect, Layer, Mode, Override, OverridePermission, Risk, Rule, Window};

@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::Matcher;
+use super::{Condition, Facts, Match, Matcher};
 use crate::diag::Location;
 use crate::name::{ReasonCode, RuleRef, Scope};
 
@@ -131,6 +131,8 @@ pub struct Rule {
     pub mode: Mode,
     /// Which requests it speaks of.
     pub matcher: Matcher,
+    /// What must hold besides.
+    pub when: Option<Condition>,
     /// When it is in force; at any other time it is as if it were never written.
     pub valid: Window,
     /// What the reader of a refusal can do.
@@ -142,6 +144,16 @@ pub struct Rule {
 }
 
 impl Rule {
+    /// Whether it speaks of the request: its `match`, and its `when` where that does not settle it.
+    #[must_use]
+    pub fn matches(&self, facts: &Facts<'_>) -> Match {
+        let found = self.matcher.matches(facts);
+        match &self.when {
+            Some(when) if found != Match::No => Match::all([found, when.holds(facts)].into_iter()),
+            _ => found,
+        }
+    }
+
     /// When it is in force, where that is not always.
     #[must_use]
     pub fn limits(&self) -> Option<Window> {

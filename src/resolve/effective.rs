@@ -1,6 +1,7 @@
 //! The effective policy: what decides, in evaluation order, and where every part of it comes from.
 
 use std::cmp::{Ordering, Reverse};
+use std::collections::BTreeMap;
 
 use jiff::Timestamp;
 use serde::Serialize;
@@ -12,7 +13,7 @@ use crate::diag::{Code, Diagnostic, Location};
 use crate::digest::{CommitId, Sha256Digest};
 use crate::json;
 use crate::name::{BundleName, ReasonCode, RuleId, Scope};
-use crate::policy::{Effect, Mode, Override, Rule, Window};
+use crate::policy::{Condition, Effect, Mode, Override, Rule, Window};
 use crate::trust::Validity;
 
 /// Where a rule or override was written.
@@ -248,12 +249,19 @@ pub(super) fn assemble(
 
 fn layer_content(layer: &EffectiveLayer) -> Value {
     let rules = layer.rules.iter().filter(|rule| !rule.disabled);
-    json!({
+    let mut content = json!({
         "scope": layer.scope,
         "mode": layer.mode,
         "default": layer.default,
-        "rules": rules.map(rule_content).collect::<Vec<_>>(),
-    })
+        "rules": rules.clone().map(rule_content).collect::<Vec<_>>(),
+    });
+    // The data that its conditions may read, by its digests; other data changes no answer.
+    let conditions = rules.filter_map(|rule| rule.written.when.as_ref());
+    let data: BTreeMap<_, _> = conditions.flat_map(Condition::reads).collect();
+    if let Some(members) = content.as_object_mut().filter(|_| !data.is_empty()) {
+        members.insert("data".to_owned(), json!(data));
+    }
+    content
 }
 
 /// What the digest covers of a rule. What is not there is left out, so that a rule without it keeps its digest when the
@@ -271,6 +279,8 @@ struct RuleContent<'a> {
     tags: &'a [String],
     r#match: &'a Value,
     #[serde(skip_serializing_if = "Option::is_none")]
+    when: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     valid: Option<Window>,
 }
 
@@ -287,6 +297,7 @@ fn rule_content(rule: &EffectiveRule) -> RuleContent<'_> {
         remediation: written.remediation.as_deref(),
         tags: &written.tags,
         r#match: written.matcher.source(),
+        when: written.when.as_ref().map(Condition::source),
         valid: written.limits(),
     }
 }

@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use super::effective::{EffectiveLayer, EffectivePolicy, EffectiveRule};
 use crate::diag::{Code, Diagnostic};
-use crate::policy::{Effect, Mode, Window};
+use crate::policy::{Condition, Effect, Mode, Window};
 
 /// Overrides that lapse within this time are reported.
 const SOON: SignedDuration = SignedDuration::from_hours(30 * 24);
@@ -87,14 +87,20 @@ fn shadowed(rule: &EffectiveRule, earlier: &[EffectiveRule], found: &mut Vec<Dia
     }
 }
 
+fn when(rule: &EffectiveRule) -> Option<&str> {
+    rule.written.when.as_ref().map(Condition::source)
+}
+
 /// Whether `first` certainly matches every request that `rule` matches, in every mode that `rule` counts in.
 fn covers(first: &EffectiveRule, rule: &EffectiveRule) -> bool {
     let binds = first.declared_mode.min(first.mode) >= rule.mode;
     let lasts = first.written.valid == Window::ALWAYS || first.written.valid == rule.written.valid;
-    if first.disabled || !binds || !lasts {
+    // Two conditions that are written alike hold alike: both are of one bundle.
+    let asks_no_more = when(first).is_none_or(|text| when(rule) == Some(text));
+    if first.disabled || !binds || !lasts || !asks_no_more {
         return false;
     }
-    if first.written.matcher.is_everything() {
+    if first.written.matcher.is_everything() && when(first).is_none() {
         return true;
     }
     // Where a condition fails, a rule that refuses matches and one that permits does not.

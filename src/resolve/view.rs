@@ -10,7 +10,7 @@ use super::effective::{
 use crate::bundle::BundleIdentity;
 use crate::digest::Sha256Digest;
 use crate::name::{BundleName, ReasonCode, RuleRef, Scope};
-use crate::policy::{Effect, Mode, OverridePermission, Window};
+use crate::policy::{Condition, Effect, Mode, OverridePermission, Window};
 
 /// An [`EffectivePolicy`] for people and scripts.
 #[derive(Debug, Clone, Serialize)]
@@ -82,6 +82,9 @@ pub struct RuleView<'a> {
     /// Which requests it speaks of.
     #[serde(rename = "match")]
     pub matcher: &'a Value,
+    /// What must hold besides.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub when: Option<&'a str>,
     /// When it is in force, where it is not always.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub valid: Option<Window>,
@@ -176,6 +179,7 @@ fn rule_view(rule: &EffectiveRule) -> RuleView<'_> {
         remediation: written.remediation.as_deref(),
         tags: &written.tags,
         matcher: written.matcher.source(),
+        when: written.when.as_ref().map(Condition::source),
         valid: written.limits(),
         source: rule.source.as_ref(),
         overrides: rule.overrides.iter().map(override_view).collect(),

@@ -99,8 +99,23 @@ impl Spans {
         self.at(self.walk(&path.0).0)
     }
 
+    /// The place of the value at `path`, which for an entry of a mapping is behind its key. None where the document holds no
+    /// such part.
+    #[must_use]
+    pub fn value(&self, path: &Path) -> Option<Location> {
+        match self.walk_to(&path.0) {
+            (node, _, "") => Some(self.at(node.place)),
+            _ => None,
+        }
+    }
+
     /// Follows `path` as far as it goes; the rest is empty when it was found.
     fn walk<'path>(&self, path: &'path str) -> (Place, &'path str) {
+        let (_, place, rest) = self.walk_to(path);
+        (place, rest)
+    }
+
+    fn walk_to<'path>(&self, path: &'path str) -> (&Node, Place, &'path str) {
         let (mut node, mut place, mut rest) = (&self.top, self.top.place, path);
         while let Some((step, after)) = next_step(rest) {
             let next = match (&node.children, step) {
@@ -113,11 +128,11 @@ impl Spans {
                 _ => None,
             };
             let Some((next_place, next_node)) = next else {
-                return (place, rest);
+                return (node, place, rest);
             };
             (node, place, rest) = (next_node, next_place, after);
         }
-        (place, rest)
+        (node, place, rest)
     }
 
     /// Where `serde_yaml` found a problem; the top where it does not say.

@@ -171,5 +171,5 @@ macro_rules! targets {
 }
 
 targets! {
-    agent allowed_signers checkpoint envelope git_commit git_tag input manifest path policy public_key request root ssh_signature statement transfer verifier_key yaml
+    agent allowed_signers checkpoint condition envelope git_commit git_tag input manifest path policy public_key request root ssh_signature statement transfer verifier_key yaml
 }

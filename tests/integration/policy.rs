@@ -97,8 +97,8 @@ fn one_defect_each() {
         (Code::POLICY_UNKNOWN_FIELD, 9, path("rules[0].colour"))
     );
     assert_eq!(
-        only(&rule("  when: 'true'\n")),
-        (Code::POLICY_UNSUPPORTED, 9, path("rules[0].when"))
+        only(&rule("  when: 'yes'\n")),
+        (Code::CONDITION_NAME, 9, path("rules[0].when"))
     );
     assert_eq!(
         only(&rule("  valid: {}\n")),

@@ -223,6 +223,18 @@ fn the_schema_of_a_policy_knows_what_its_reader_knows() {
             document(json!({"overrides": [{"rule": "top#r", "zzz": 1}]})),
         ),
         (
+            "/properties/waivers",
+            document(json!({"waivers": {"zzz": 1}})),
+        ),
+        (
+            "/$defs/hours",
+            rule(json!({"match": {"context.time": {"time_of_day": {"zzz": 1}}}})),
+        ),
+        (
+            "/$defs/operators/properties/weekday",
+            rule(json!({"match": {"context.time": {"weekday": {"zzz": 1}}}})),
+        ),
+        (
             "/$defs/operators",
             rule(json!({"match": {"action": {"zzz": 1}}})),
         ),

@@ -67,6 +67,26 @@ codes! {
         "The hint lists the operators.";
     POLICY_WINDOW = "E-POLICY-018", Invalid, "a `valid` that names no time",
         "`valid` holds `from`, `until` or both, each a moment such as `2026-12-20T00:00:00Z`; `until` is the first moment at which the rule no longer counts.";
+    POLICY_REGEX = "E-POLICY-020", Invalid, "a regular expression that cannot be used",
+        "The expression breaks the grammar, or its compiled form is too large. There is no look-around and no back-reference: matching takes linear time, whatever the request holds.";
+    POLICY_OPERAND = "E-POLICY-021", Invalid, "an operand that names nothing",
+        "`cidr` wants networks without host bits, `semver` requirements whose every part says how it compares, `time_of_day` two different times, `weekday` days, and both an IANA time zone. The message says which of them is none.";
+    POLICY_WAIVERS = "E-POLICY-022", Invalid, "terms for waivers that mean nothing",
+        "`waivers` stands in a root scope's policy and gives `require`, `max_duration` or both: what every loosening override of the organisation must carry, and how long it may still last.";
+    RESOLVE_WAIVER = "E-POLICY-023", Invalid, "a waiver without what the root scope demands",
+        "The root scope's policy says with `waivers` what an override that loosens must carry, and for how long at most it may still last. Add what the message names.";
+    CONDITION_SYNTAX = "E-POLICY-024", Invalid, "a `when` that is not CEL",
+        "A `when` is an expression in CEL, such as `context.replicas > 3 && subject.id in data.release_managers`. Texts stand in quotes.";
+    CONDITION_LIMIT = "E-POLICY-025", Invalid, "a `when` that is too large",
+        "Conditions have caps on length, depth and nested comprehensions, so that judging one is quick and never runs out of stack. Split the rule, or move lists to `data/`.";
+    CONDITION_NAME = "E-POLICY-026", Invalid, "a `when` uses a name that is unknown or taken",
+        "A condition sees `subject`, `action`, `resource`, `context`, `data` and `risk`, and the variables of its own comprehensions, which need names of their own.";
+    CONDITION_FUNCTION = "E-POLICY-027", Invalid, "a `when` calls what does not exist",
+        "The policy manual lists the functions, with their arguments and whether they stand behind a dot.";
+    CONDITION_TYPE = "E-POLICY-028", Invalid, "types in a `when` that never fit",
+        "The condition would fail on every request, or could never hold: it is no boolean, or it joins or compares what is not alike.";
+    CONDITION_ARGUMENT = "E-POLICY-029", Invalid, "an argument in a `when` that its function cannot use",
+        "Patterns, networks, version requirements and time zones are checked when the policy is read. Patterns of `matches` are literals, so that they are compiled once.";
     RESOLVE_BUNDLE_TWICE = "E-POLICY-030", Invalid, "two bundles have one name",
         "Decisions and errors name bundles, so each name stands for one.";
     RESOLVE_SCOPE_TWICE = "E-POLICY-031", Invalid, "two bundles define one scope",
@@ -90,6 +110,14 @@ codes! {
     RESOLVE_DELEGATED = "E-POLICY-040", Untrusted, "a scope that belongs to other signers",
         "The trust root delegates a namespace around this scope to a publisher of its own, and only a bundle that they sign may \
          define it.";
+    DATA_NAME = "E-POLICY-050", Invalid, "a data file that conditions cannot name",
+        "`data/a/b.yaml` or `.json` is `data.a.b` in a condition, so each name is a word of ASCII letters, digits and `_`, and stands for one thing.";
+    DATA_JSON = "E-POLICY-051", Invalid, "a data file is not strict JSON",
+        "Keys stand once in an object, numbers lie within ±(2^53 − 1), and nothing follows the value.";
+    DATA_MISSING = "E-POLICY-052", Invalid, "a `when` reads data that no file defines",
+        "A condition sees its own bundle's `data/` only. Add the file that the hint names, or correct the name.";
+    DATA_LIMIT = "E-POLICY-053", Invalid, "too much data",
+        "All files below `data/` together have caps on their number and bytes: whoever loads the policy reads them all.";
     LINT_SHADOWED = "E-POLICY-060", Finding, "a rule that never decides",
         "A rule of the same scope that is looked at first matches whatever this one matches.";
     LINT_VOID_ALLOW = "E-POLICY-061", Finding, "an allow that another scope's default denies",

@@ -140,7 +140,7 @@ fn pattern() -> Value {
             "command",
             Optional,
             "A command, read as a shell reads it.",
-            json!({"type": "object", "minProperties": 1}),
+            command(),
         ),
         (
             "regex",
@@ -189,4 +189,61 @@ fn table() -> Value {
         .map(|risk| (risk.as_str().to_owned(), cell.clone()))
         .collect();
     json!({"type": "object", "properties": properties, "additionalProperties": false})
+}
+
+/// What a dangerous command looks like: every field must fit one and the same command.
+fn command() -> Value {
+    let words = || json!({"anyOf": [text(MAX_PATTERN_BYTES), {"type": "array", "items": text(MAX_PATTERN_BYTES), "minItems": 1}]});
+    let mut schema = mapping(vec![
+        (
+            "program",
+            Optional,
+            "The program's base name, or a glob of it; any of them.",
+            words(),
+        ),
+        (
+            "subcommand",
+            Optional,
+            "The first operands, such as `compose down`; any of them.",
+            words(),
+        ),
+        (
+            "flags_all",
+            Optional,
+            "Flags that must all be there, as written or by name, such as `recursive`.",
+            words(),
+        ),
+        (
+            "flags_any",
+            Optional,
+            "Flags of which one must be there.",
+            words(),
+        ),
+        (
+            "args_all",
+            Optional,
+            "Operands, or globs of them, that must all be there.",
+            words(),
+        ),
+        (
+            "args_any",
+            Optional,
+            "Operands, or globs of them, of which one must be there.",
+            words(),
+        ),
+        (
+            "writes_to",
+            Optional,
+            "Files, or globs of them, of which it writes one.",
+            words(),
+        ),
+        (
+            "pipes_into",
+            Optional,
+            "Shells and interpreters of which one runs its output.",
+            words(),
+        ),
+    ]);
+    with(&mut schema, "minProperties", json!(1));
+    schema
 }

@@ -4,7 +4,8 @@ use serde_json::{Map, Value, json};
 
 use crate::policy::operators::{OPERATORS, Operand};
 use crate::policy::{MAX_LIST, MAX_PATTERN_BYTES};
-use crate::schema::{some, text, with};
+use crate::schema::Presence::Required;
+use crate::schema::{mapping, some, text, with};
 
 /// The paths that every request has, with what they hold.
 const PATHS: [(&str, &str); 9] = [
@@ -33,6 +34,9 @@ pub(super) fn definitions() -> Value {
         "scalar": scalar(),
         "texts": {"anyOf": [pattern(), some(pattern(), MAX_LIST)]},
         "scalars": some(json!({"$ref": "#/$defs/scalar"}), MAX_LIST),
+        "reference": mapping(vec![("ref", Required, "Another path of the request.", json!({"$ref": "#/$defs/path"}))]),
+        "path": path(),
+        "hours": hours(),
         "groups": some(json!({"$ref": "#/$defs/match"}), MAX_LIST),
     })
 }
@@ -93,13 +97,74 @@ fn operators() -> Value {
     })
 }
 
+/// A path of the request, as text.
+fn path() -> Value {
+    let plain: Vec<Value> = PATHS
+        .iter()
+        .map(|(path, _)| json!({"const": path}))
+        .collect();
+    let mut any = plain;
+    any.push(json!({"pattern": DEEPER}));
+    json!({"type": "string", "anyOf": any})
+}
+
+fn zone() -> Value {
+    json!({"type": "string", "examples": ["Europe/Berlin", "UTC"]})
+}
+
+fn hours() -> Value {
+    let time = || json!({"type": "string", "pattern": "^[0-9]{2}:[0-9]{2}", "examples": ["09:00"]});
+    mapping(vec![
+        ("from", Required, "The first moment of the window.", time()),
+        (
+            "until",
+            Required,
+            "The first moment after it; before `from`, the window lasts over midnight.",
+            time(),
+        ),
+        (
+            "zone",
+            Required,
+            "The IANA time zone in which it is counted.",
+            zone(),
+        ),
+    ])
+}
+
+fn days() -> Value {
+    let days = json!({"anyOf": [text(MAX_PATTERN_BYTES), some(text(MAX_PATTERN_BYTES), MAX_LIST)]});
+    mapping(vec![
+        (
+            "in",
+            Required,
+            "Days and ranges of days, such as `mon-fri`.",
+            days,
+        ),
+        (
+            "zone",
+            Required,
+            "The IANA time zone in which they are counted.",
+            zone(),
+        ),
+    ])
+}
+
 fn operand_schema(operand: Operand) -> Value {
+    let defined = |name: &str| json!({"$ref": format!("#/$defs/{name}")});
+    let or_path = |schema: Value| json!({"anyOf": [schema, {"$ref": "#/$defs/reference"}]});
     match operand {
-        Operand::Scalar => json!({"$ref": "#/$defs/scalar"}),
-        Operand::Scalars => json!({"$ref": "#/$defs/scalars"}),
-        Operand::Texts => json!({"$ref": "#/$defs/texts"}),
-        Operand::Condition => json!({"$ref": "#/$defs/condition"}),
+        Operand::Scalar => defined("scalar"),
+        Operand::ScalarOrPath => or_path(defined("scalar")),
+        Operand::Scalars => defined("scalars"),
+        Operand::ScalarsOrPath => or_path(defined("scalars")),
+        Operand::NumberOrPath => or_path(json!({"type": "number"})),
+        Operand::Texts => defined("texts"),
+        Operand::Condition => defined("condition"),
         Operand::Boolean => json!({"type": "boolean"}),
-        Operand::Number => json!({"type": "number"}),
+        Operand::Hours => {
+            json!({"anyOf": [{"$ref": "#/$defs/hours"}, {"type": "array", "items": {"$ref": "#/$defs/hours"}, "minItems": 1, "maxItems": MAX_LIST}]})
+        }
+        Operand::Days => days(),
+        Operand::Path => defined("path"),
     }
 }

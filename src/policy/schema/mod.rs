@@ -54,6 +54,12 @@ pub fn policy_schema() -> Value {
                 default_words(),
             ),
             (
+                "waivers",
+                Optional,
+                "What an override that loosens must carry, anywhere in the organisation; in a root scope only.",
+                rules::waivers(),
+            ),
+            (
                 "rules",
                 Optional,
                 "What it asks for.",

@@ -3,8 +3,11 @@
 use serde_json::{Value, json};
 
 use super::{effect_words, mode_words, prose};
+use crate::policy::MAX_CONDITION_BYTES;
 use crate::schema::Presence::{Optional, Required};
-use crate::schema::{Field, mapping, moment, name, reason_code, rule_reference, with, words};
+use crate::schema::{
+    Field, lifetime, mapping, moment, name, reason_code, rule_reference, text, with, words,
+};
 
 /// One of a scope's rules.
 pub(super) fn rule() -> Value {
@@ -57,6 +60,12 @@ pub(super) fn rule() -> Value {
             Required,
             "Which requests the rule speaks of: every entry must match; `{}` is every request.",
             json!({"$ref": "#/$defs/match"}),
+        ),
+        (
+            "when",
+            Optional,
+            "A condition in CEL over `subject`, `action`, `resource`, `context`, `data` and `risk`, besides `match`.",
+            text(MAX_CONDITION_BYTES),
         ),
         (
             "valid",
@@ -151,4 +160,29 @@ pub(super) fn change() -> Value {
     with(&mut schema, "if", disables);
     with(&mut schema, "then", json!({"not": {"anyOf": others}}));
     schema
+}
+
+/// What a root scope demands of waivers.
+pub(super) fn waivers() -> Value {
+    let word = words(&[
+        ("owner", "Who answers for it."),
+        ("ticket", "Where it was agreed."),
+        ("expires", "When it lapses."),
+    ]);
+    let mut waivers = mapping(vec![
+        (
+            "require",
+            Optional,
+            "The fields that it must give; a `reason` is always needed.",
+            json!({"type": "array", "items": word}),
+        ),
+        (
+            "max_duration",
+            Optional,
+            "How long it may still last.",
+            lifetime(),
+        ),
+    ]);
+    with(&mut waivers, "minProperties", json!(1));
+    waivers
 }

@@ -11,6 +11,7 @@ use std::sync::Arc;
 
 use serde_json::Value;
 
+use super::data::{self, Data};
 use super::fields::{Fields, Report};
 use super::{Effect, Layer, MAX_PACKS, MAX_RULES, Mode};
 use crate::bundle::{BundlePath, Limits};
@@ -21,7 +22,7 @@ use crate::yaml::{self, Path};
 /// The directory of a bundle that holds its policies.
 const DIRECTORY: &str = "policies";
 
-/// Reads `policies/**/*.yaml`. With a namespace, a scope outside it is refused: a signer speaks only for what was delegated.
+/// Reads `policies/**/*.yaml`, and `data/` for their conditions. With a namespace, a scope outside it is refused: a signer speaks only for what was delegated.
 /// The layers come sorted by scope; one scope is defined by one file.
 ///
 /// # Errors
@@ -32,12 +33,13 @@ pub fn validate(
 ) -> Result<Vec<Layer>, Vec<Diagnostic>> {
     let mut problems = Vec::new();
     let mut layers: BTreeMap<Scope, Layer> = BTreeMap::new();
+    let data = Arc::new(data::read(files, &Limits::default(), &mut problems));
     for (name, bytes) in files.iter().filter(|(name, _)| name.is_below(DIRECTORY)) {
         if !name.has_extension(&["yaml"]) {
             problems.extend(refuse_spelling(name));
             continue;
         }
-        let Some(layer) = read_file(name.as_str(), bytes, &mut problems) else {
+        let Some(layer) = read_file(name.as_str(), bytes, &data, &mut problems) else {
             continue;
         };
         if let Some(namespace) = namespace
@@ -93,7 +95,12 @@ fn refuse_spelling(name: &BundlePath) -> Option<Diagnostic> {
     })
 }
 
-fn read_file(file: &str, bytes: &[u8], problems: &mut Vec<Diagnostic>) -> Option<Layer> {
+fn read_file(
+    file: &str,
+    bytes: &[u8],
+    data: &Arc<Data>,
+    problems: &mut Vec<Diagnostic>,
+) -> Option<Layer> {
     let document = match yaml::read(file, bytes, Limits::default().yaml_bytes) {
         Ok(document) => document,
         Err(problem) => {
@@ -101,7 +108,8 @@ fn read_file(file: &str, bytes: &[u8], problems: &mut Vec<Diagnostic>) -> Option
             return None;
         }
     };
-    let mut report = Report::new(&document.spans);
+    let text = std::str::from_utf8(bytes).unwrap_or_default();
+    let mut report = Report::new(&document.spans).with_source(text, Arc::clone(data));
     let layer = read_layer(document.value.clone(), &mut report);
     let failed = !report.problems.is_empty();
     problems.append(&mut report.problems);

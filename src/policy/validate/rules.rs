@@ -8,8 +8,10 @@ use serde_json::Value;
 use super::text::{check_text, text};
 use crate::diag::Code;
 use crate::name::{ReasonCode, RuleId, RuleRef, Scope};
-use crate::policy::fields::{Fields, Report};
-use crate::policy::{Effect, Mode, OverridePermission, Rule, Window, matcher_parse};
+use crate::policy::fields::{Fields, Report, kind_of};
+use crate::policy::{
+    Condition, Effect, Mode, OverridePermission, Rule, Window, condition, matcher_parse,
+};
 use crate::yaml::Path;
 
 pub(super) fn read(
@@ -84,7 +86,8 @@ fn read_rule(
         check_text(tag, &fields.path("tags").index(index), report);
     }
     let valid = read_window(&mut fields, report);
-    fields.unsupported(&["when", "approval"], report);
+    let when = read_condition(&mut fields, report);
+    fields.unsupported(&["approval"], report);
     fields.finish(report);
     let (id, effect) = (id?, effect?);
     let reason_code = reason_code.or_else(|| code_from(&id))?;
@@ -100,11 +103,39 @@ fn read_rule(
         permission,
         mode: mode.unwrap_or(layer),
         matcher: matcher?,
+        when: when?,
         valid,
         remediation,
         tags,
         location: report.spans().nearest(path),
     })
+}
+
+/// A rule's `when`, if it has one; none at all where it cannot be read.
+fn read_condition(fields: &mut Fields, report: &mut Report<'_>) -> Option<Option<Condition>> {
+    let path = fields.path("when");
+    let text = match fields.take("when") {
+        None => return Some(None),
+        Some(Value::String(text)) => text,
+        Some(other) => {
+            let message = format!("`when`: expected an expression, found {}", kind_of(&other));
+            let hint = "write a CEL expression; quote it where YAML would read something else";
+            report.problem(Code::POLICY_TYPE, &path, message, hint);
+            return None;
+        }
+    };
+    match condition::compile(&text, report.data()) {
+        Ok(condition) => Some(Some(condition)),
+        Err(problems) => {
+            let start = report.spans().value(&path);
+            let start = start.unwrap_or_else(|| report.spans().nearest(&path));
+            for problem in problems {
+                let place = condition::in_file(report.text(), &start, &text, problem.offset);
+                report.problem_at(problem.code, place, &path, problem.message, &problem.hint);
+            }
+            None
+        }
+    }
 }
 
 /// A rule's `valid`; a rule without one is always in force.

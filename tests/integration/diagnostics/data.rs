@@ -260,8 +260,9 @@ fn the_schemas_refuse_what_they_can() {
         let code = &case.code;
         let mut objects = false;
         let mut documents = 0;
-        for (name, bytes) in case.files() {
-            let Ok(document) = yaml::parse::<Value>(&name, &bytes, 1 << 21) else {
+        let files = case.files();
+        for (name, bytes) in files.iter().filter(|(name, _)| !name.contains("/data/")) {
+            let Ok(document) = yaml::parse::<Value>(name, bytes, 1 << 21) else {
                 continue;
             };
             let kind = document.value["kind"]

@@ -160,9 +160,13 @@ fn print_rule(out: &mut Output, rule: &RuleView<'_>, explain: bool) -> Result<()
     out.line(&line)?;
     if explain {
         out.line(&format!(
-            "    when   {}",
+            "    match  {}",
             printable_json(serde_json::to_string(rule.matcher).unwrap_or_default())
         ))?;
+        if let Some(when) = rule.when {
+            let when: Vec<&str> = when.split_whitespace().collect();
+            out.line(&format!("    when   {}", escape(&when.join(" "))))?;
+        }
         if let Some(valid) = rule.valid {
             out.line(&format!("    valid  {}", span(valid)))?;
         }

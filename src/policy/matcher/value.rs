@@ -1,0 +1,45 @@
+//! Values that a policy names, held against values of a request.
+
+use serde_json::{Number, Value};
+
+use super::Match;
+
+/// A text, number or boolean of a policy.
+#[derive(Debug, Clone, PartialEq)]
+pub(in crate::policy) enum Scalar {
+    Text(String),
+    Bool(bool),
+    Number(Number),
+}
+
+impl Scalar {
+    /// As [`Self::equals`], and failed where the types differ: whoever asks chooses the types of what is asked, and a text
+    /// wrapped in a list must not slip past a rule that refuses the text.
+    pub(super) fn compare(&self, value: &Value) -> Match {
+        match (self, value) {
+            (Self::Text(_), Value::String(_))
+            | (Self::Bool(_), Value::Bool(_))
+            | (Self::Number(_), Value::Number(_)) => Match::of(self.equals(value)),
+            _ => Match::Failed,
+        }
+    }
+
+    pub(super) fn equals(&self, value: &Value) -> bool {
+        match (self, value) {
+            (Self::Text(wanted), Value::String(text)) => wanted == text,
+            (Self::Bool(wanted), Value::Bool(found)) => wanted == found,
+            // Requests and policies hold no number that a double would round.
+            (Self::Number(wanted), Value::Number(found)) => wanted.as_f64() == found.as_f64(),
+            _ => false,
+        }
+    }
+}
+
+/// Whether a list holds the item, or a text the part.
+pub(super) fn contains(value: &Value, scalar: &Scalar) -> Match {
+    match (value, scalar) {
+        (Value::Array(items), _) => Match::of(items.iter().any(|item| scalar.equals(item))),
+        (Value::String(text), Scalar::Text(part)) => Match::of(text.contains(part.as_str())),
+        _ => Match::Failed,
+    }
+}
