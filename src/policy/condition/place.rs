@@ -124,8 +124,8 @@ mod tests {
             line: 1,
             column,
         };
-        let offset = expression.find(piece).unwrap();
-        let offset = expression[..offset].chars().count();
+        let (before, _) = expression.split_once(piece).unwrap();
+        let offset = before.chars().count();
         let found = in_file(text, &start, expression, offset);
         (found.line, found.column)
     }

@@ -173,7 +173,7 @@ fn what_can_be_seen_at_load_is_refused_at_load() {
         let wanted = if piece.is_empty() && !text.trim().is_empty() {
             text.chars().count()
         } else {
-            text[..offset].chars().count()
+            text.split_at(offset).0.chars().count()
         };
         if problems[0].offset != wanted {
             wrong.push(format!("{text}: {wanted} is not {problems:?}"));

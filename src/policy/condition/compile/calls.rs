@@ -25,9 +25,7 @@ impl Compiler<'_> {
             }
             None => Style::Global,
         };
-        let Some(helper) = self.helper(id, &func_name, style, args.len()) else {
-            return None;
-        };
+        let helper = self.helper(id, &func_name, style, args.len())?;
         let mut lowered = Vec::new();
         let mut is_well = true;
         for (position, argument) in args.into_iter().enumerate() {
