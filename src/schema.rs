@@ -77,7 +77,7 @@ pub fn with(schema: &mut Value, keyword: &str, value: Value) {
     }
 }
 
-/// The same with a description, where it has none of its own that says more.
+/// The same with a description.
 fn described(mut schema: Value, description: &str) -> Value {
     with(&mut schema, "description", json!(description));
     schema
