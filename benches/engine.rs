@@ -117,3 +117,19 @@ fn read_and_evaluate(bencher: Bencher<'_, '_>) {
             .sum::<usize>()
     });
 }
+
+/// One rule with a `when` that ranges over a list, and the request made ready for it.
+#[divan::bench]
+fn condition(bencher: Bencher<'_, '_>) {
+    let policy = "apiVersion: ordain/v1\nkind: Policy\nscope: acme\nrules:\n- id: r\n  effect: deny\n  reason: R\n  match: {}\n  \
+        when: context.environment == 'production' && subject.properties.groups.exists(g, g in ['ops', 'dba'])\n";
+    let name: BundlePath = "policies/a.yaml".parse().unwrap();
+    let files = BTreeMap::from([(name, Arc::from(policy.as_bytes()))]);
+    let bundle = LoadedBundle::unsigned("acme".parse().unwrap(), None, &files).unwrap();
+    let policy = resolve(&[bundle], &"acme".parse().unwrap(), now(), None).unwrap();
+    let engine = Engine::new(policy);
+    let text = r#"{"subject":{"type":"user","id":"alice","properties":{"groups":["web","dba"]}},
+        "action":{"name":"do"},"resource":{"type":"host","id":"h"},"context":{"environment":"production"}}"#;
+    let request = Request::from_json(text.as_bytes(), &RequestLimits::default()).unwrap();
+    bencher.bench(|| engine.evaluate(black_box(&request), now()).effect());
+}

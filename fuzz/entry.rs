@@ -9,14 +9,14 @@
 
 use std::fmt::Display;
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use ordain::bundle::{BundlePath, Limits, Manifest, Statement};
 use ordain::engine::input::RequestReader;
 use ordain::engine::request::{Request, RequestLimits};
 use ordain::json;
 use ordain::log::{Checkpoint, VerifierKey};
-use ordain::policy::{Facts, validate};
+use ordain::policy::{CommandPatterns, Facts, validate};
 use ordain::source::transfer::Transfer;
 use ordain::trust::{
     AgentAnswer, AllowedSigners, Envelope, GitCommit, GitTag, PublicKey, RootDocument,
@@ -32,6 +32,7 @@ pub(crate) const TARGETS: &[(&str, Entry)] = &[
     ("agent", agent),
     ("allowed_signers", allowed_signers),
     ("checkpoint", checkpoint),
+    ("command", command),
     ("condition", condition),
     ("envelope", envelope),
     ("git_commit", git_commit),
@@ -329,6 +330,33 @@ pub(crate) fn policy(bytes: &[u8]) -> bool {
             false
         }
     }
+}
+
+/// Shell text against patterns of dangerous commands. Accepted when it can be read to its end; whatever stands behind a
+/// dangerous command does not hide it.
+pub(crate) fn command(bytes: &[u8]) -> bool {
+    const PATTERNS: &[u8] = b"patterns:
+- {id: rm, reason: x, command: {program: rm, flags_all: [recursive, force]}}
+- {id: disk, reason: x, command: {program: dd, args_any: 'of=/dev/*'}}
+- {id: pipe, reason: x, command: {program: curl, pipes_into: '*sh'}}
+- {id: any, reason: x, command: {flags_any: [--force], writes_to: '/dev/sd?'}}
+";
+    static READ: OnceLock<CommandPatterns> = OnceLock::new();
+    let patterns =
+        READ.get_or_init(|| CommandPatterns::parse("fuzz.yaml", PATTERNS).expect("patterns"));
+    let text = String::from_utf8_lossy(bytes);
+    let found = patterns.try_text(&text);
+    let words: Vec<&str> = text.split('\n').collect();
+    let split = patterns.try_words(&words);
+    let after = patterns.try_text(&format!("rm -rf /\n{text}"));
+    assert!(after.is_dangerous(), "{text:?} hides what runs before it");
+    for reason in [&found, &split]
+        .into_iter()
+        .filter_map(|found| found.unreadable.as_ref())
+    {
+        accepted::<(), _>(Err(reason));
+    }
+    found.unreadable.is_none()
 }
 
 /// A log's checkpoint: a signed note, of which nothing is trusted.

@@ -1,7 +1,7 @@
 //! Which requests a rule speaks of.
 //!
-//! Matching has three answers, because an error must never permit: an operator that meets a value of a type it cannot judge
-//! (`gt` on text) fails, and the engine counts a failure as matched for `deny` and `require_approval` only. Groups combine the
+//! Matching has three answers, because an error must never permit: an operator that meets a value it cannot judge
+//! (`gt` on text, `cidr` on a network that lies half in the other) fails, and the engine counts a failure as matched for `deny` and `require_approval` only. Groups combine the
 //! three as Kleene's logic does. A path that is absent, or null, does not match, save under `exists: false` and `missing_any`.
 
 mod hours;
@@ -33,7 +33,7 @@ pub enum Match {
     Yes,
     /// It does not.
     No,
-    /// An operator met a value of another type, so nobody knows.
+    /// An operator met a value that it cannot judge, so nobody knows.
     Failed,
 }
 

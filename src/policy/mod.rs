@@ -6,6 +6,7 @@
 //!
 //! Not yet here: catalogues and approvals. A file that uses them is refused, never read without them.
 
+mod command;
 mod condition;
 mod data;
 mod facts;
@@ -18,10 +19,13 @@ mod operators;
 pub mod schema;
 mod validate;
 
+pub use command::{CommandPatterns, Found};
 pub use condition::{Condition, MAX_CONDITION_BYTES, STACK};
 pub use facts::Facts;
 pub use matcher::{Match, Matcher};
-pub use model::{Effect, Layer, Mode, Override, OverridePermission, Risk, Rule, Window};
+pub use model::{
+    Effect, Layer, Mode, Override, OverridePermission, Risk, Rule, WaiverField, WaiverTerms, Window,
+};
 pub use validate::validate;
 
 /// The greatest number of rules, and of overrides, in one file.

@@ -1,9 +1,12 @@
 //! The words of the language as types.
 
+use std::collections::BTreeSet;
+
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::{Condition, Facts, Match, Matcher};
+use crate::clock::Lifetime;
 use crate::diag::Location;
 use crate::name::{ReasonCode, RuleRef, Scope};
 
@@ -225,6 +228,59 @@ impl Override {
     }
 }
 
+/// What a root scope demands of every override that loosens, besides a reason.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize)]
+pub struct WaiverTerms {
+    /// What it must carry.
+    #[serde(skip_serializing_if = "BTreeSet::is_empty")]
+    pub require: BTreeSet<WaiverField>,
+    /// How long it may still last, at any time; one that never lapses lasts longer than this.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub max_duration: Option<Lifetime>,
+}
+
+impl WaiverTerms {
+    /// Whether nothing is demanded.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.require.is_empty() && self.max_duration.is_none()
+    }
+}
+
+/// A part of an override that a root scope may demand.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum WaiverField {
+    /// Who answers for it.
+    Owner,
+    /// Where it was agreed.
+    Ticket,
+    /// When it lapses.
+    Expires,
+}
+
+impl WaiverField {
+    /// The word of the language.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Owner => "owner",
+            Self::Ticket => "ticket",
+            Self::Expires => "expires",
+        }
+    }
+
+    /// Whether `change` carries it.
+    #[must_use]
+    pub fn is_in(self, change: &Override) -> bool {
+        match self {
+            Self::Owner => change.owner.is_some(),
+            Self::Ticket => change.ticket.is_some(),
+            Self::Expires => change.expires.is_some(),
+        }
+    }
+}
+
 /// What one scope says.
 #[derive(Debug, Clone)]
 pub struct Layer {
@@ -238,6 +294,8 @@ pub struct Layer {
     pub min_mode: Mode,
     /// What it says where none of its rules matches; none for `abstain`.
     pub default: Option<Effect>,
+    /// What it demands of waivers; only a root scope demands something.
+    pub waivers: WaiverTerms,
     /// Its rules, in the order of the file.
     pub rules: Vec<Rule>,
     /// Its changes to inherited rules.

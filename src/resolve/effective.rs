@@ -13,7 +13,7 @@ use crate::diag::{Code, Diagnostic, Location};
 use crate::digest::{CommitId, Sha256Digest};
 use crate::json;
 use crate::name::{BundleName, ReasonCode, RuleId, Scope};
-use crate::policy::{Condition, Effect, Mode, Override, Rule, Window};
+use crate::policy::{Condition, Effect, Mode, Override, Rule, WaiverTerms, Window};
 use crate::trust::Validity;
 
 /// Where a rule or override was written.
@@ -114,6 +114,8 @@ pub struct EffectiveLayer {
     pub min_mode: Mode,
     /// What it says where none of its rules matches.
     pub default: Option<Effect>,
+    /// What it demands of waivers, where it is the root of the chain.
+    pub waivers: WaiverTerms,
     /// Where it was written.
     pub location: Option<Location>,
     /// Its rules in the order in which they are looked at, disabled ones included.
@@ -156,6 +158,16 @@ impl EffectivePolicy {
     #[must_use]
     pub fn root_mode(&self) -> Mode {
         self.root_mode
+    }
+
+    /// What the root scope demands of waivers, where it demands something.
+    #[must_use]
+    pub fn waivers(&self) -> Option<&WaiverTerms> {
+        let is_root = |layer: &&EffectiveLayer| {
+            layer.kind == LayerKind::Chain && layer.scope.parent().is_none()
+        };
+        let root = self.layers.iter().find(is_root)?;
+        Some(&root.waivers).filter(|terms| !terms.is_empty())
     }
 
     /// Whether a bundle that takes part was not signed.

@@ -16,6 +16,7 @@ mod graph;
 mod lint;
 mod overrides;
 mod view;
+mod waivers;
 
 use std::collections::BTreeMap;
 

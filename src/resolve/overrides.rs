@@ -15,6 +15,7 @@ use jiff::Timestamp;
 
 use super::effective::{AppliedOverride, EffectiveLayer, EffectiveRule, LayerKind, Source};
 use super::graph::Graph;
+use super::waivers::Terms;
 use super::{Defined, Definitions, LoadedBundle};
 use crate::diag::{Code, Diagnostic, Location};
 use crate::name::{RuleRef, Scope};
@@ -131,6 +132,7 @@ pub(super) fn apply(
             }
         }
     }
+    let terms = Terms::new(defined, graph, now);
     let mut layers = Vec::new();
     for (scope, is_chain) in &graph.order {
         let kind = if *is_chain {
@@ -142,7 +144,7 @@ pub(super) fn apply(
         let mut rules = Vec::new();
         for rule in found.iter().flat_map(|found| &found.layer.rules) {
             let changes = changes.get(&rule.name).map_or(&[][..], Vec::as_slice);
-            match settle(rule, changes, bundles, graph) {
+            match settle(rule, changes, bundles, graph, &terms) {
                 Ok(state) => rules.extend(found.map(|found| finish(rule, state, *found, bundles))),
                 Err(refused) => problems.extend(refused),
             }
@@ -155,6 +157,9 @@ pub(super) fn apply(
             mode: found.map_or(Mode::Enforce, |found| found.layer.mode),
             min_mode: found.map_or(Mode::AuditOnly, |found| found.layer.min_mode),
             default: found.and_then(|found| found.layer.default),
+            waivers: found
+                .map(|found| found.layer.waivers.clone())
+                .unwrap_or_default(),
             location: found.map(|found| found.layer.location.clone()),
             rules,
         });
@@ -208,6 +213,7 @@ fn settle(
     changes: &[Change<'_>],
     bundles: &[&LoadedBundle],
     graph: &Graph,
+    terms: &Terms<'_>,
 ) -> Result<(State, Vec<AppliedOverride>), Vec<Diagnostic>> {
     let mut states: Vec<(&Scope, State)> = Vec::new();
     let mut applied = Vec::new();
@@ -220,7 +226,9 @@ fn settle(
         let before = lowest(&above, graph).unwrap_or_else(|| State::of(rule));
         let after = before.after(change.written);
         let loosened = before.loosened_by(&after);
-        if let Some(problem) = refuse_change(rule, change, loosened) {
+        let refused = refuse_change(rule, change, loosened)
+            .or_else(|| loosened.and_then(|_| terms.refuse(change.by, change.written)));
+        if let Some(problem) = refused {
             problems.push(blame(problem, *change, bundles));
             continue;
         }

@@ -10,7 +10,7 @@ use super::effective::{
 use crate::bundle::BundleIdentity;
 use crate::digest::Sha256Digest;
 use crate::name::{BundleName, ReasonCode, RuleRef, Scope};
-use crate::policy::{Condition, Effect, Mode, OverridePermission, Window};
+use crate::policy::{Condition, Effect, Mode, OverridePermission, WaiverTerms, Window};
 
 /// An [`EffectivePolicy`] for people and scripts.
 #[derive(Debug, Clone, Serialize)]
@@ -27,6 +27,9 @@ pub struct PolicyView<'a> {
     pub bundles: &'a [BundleIdentity],
     /// The layers in evaluation order.
     pub layers: Vec<LayerView<'a>>,
+    /// What the root scope demands of waivers, where it demands something.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub waivers: Option<&'a WaiverTerms>,
     /// Every override that loosens.
     pub loosenings: Vec<OverrideView<'a>>,
     /// Overrides that count no more.
@@ -143,6 +146,7 @@ impl EffectivePolicy {
             mode: self.root_mode(),
             bundles: self.bundles(),
             layers: layers.map(|layer| self.layer_view(layer)).collect(),
+            waivers: self.waivers(),
             loosenings: self
                 .loosenings()
                 .map(|(_, change)| override_view(change))

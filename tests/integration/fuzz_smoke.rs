@@ -56,6 +56,18 @@ const TOKENS: &[&[u8]] = &[
     b"=",
     b"AAAA",
     b"ssh-ed25519 ",
+    b"$(",
+    b"${",
+    b"`",
+    b"((",
+    b")",
+    b"'",
+    b"<<a\n",
+    b" | sh -c ",
+    b"; eval ",
+    b" case x in ",
+    b" if ",
+    b" do ",
 ];
 
 /// A sequence that depends on nothing but its seed.
@@ -171,5 +183,5 @@ macro_rules! targets {
 }
 
 targets! {
-    agent allowed_signers checkpoint condition envelope git_commit git_tag input manifest path policy public_key request root ssh_signature statement transfer verifier_key yaml
+    agent allowed_signers checkpoint command condition envelope git_commit git_tag input manifest path policy public_key request root ssh_signature statement transfer verifier_key yaml
 }

@@ -234,21 +234,6 @@ fn one_defect_each_of_conditions() {
     );
     assert_eq!(only_match("{any: []}"), (Code::POLICY_MATCH, path(".any")));
     assert_eq!(only_match("{not: {}}"), (Code::POLICY_MATCH, path(".not")));
-    for later in [
-        "regex",
-        "suffix",
-        "cidr",
-        "semver",
-        "time_of_day",
-        "weekday",
-        "ref",
-    ] {
-        let found = only_match(&format!("{{action: {{{later}: x}}}}"));
-        assert_eq!(
-            found,
-            (Code::POLICY_UNSUPPORTED, path(&format!(".action.{later}")))
-        );
-    }
     let long = format!("{{action: {}}}", "x".repeat(1_025));
     assert_eq!(only_match(&long), (Code::POLICY_LIMIT, path(".action")));
     let many = format!("{{action: [{}x]}}", "x, ".repeat(1_000));

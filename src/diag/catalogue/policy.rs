@@ -110,6 +110,14 @@ codes! {
     RESOLVE_DELEGATED = "E-POLICY-040", Untrusted, "a scope that belongs to other signers",
         "The trust root delegates a namespace around this scope to a publisher of its own, and only a bundle that they sign may \
          define it.";
+    COMMAND_EMPTY = "E-POLICY-041", Invalid, "a command pattern that says nothing",
+        "A `command:` pattern without `program`, flags, arguments, files or pipes would fit every command. Say what makes the command dangerous.";
+    COMMAND_FLAG = "E-POLICY-042", Invalid, "a flag that no program of the pattern has",
+        "Flags are written as on a command line (`-f`, `--force`, `-delete`) or by a name that the policy manual lists for the pattern's programs, such as `recursive`.";
+    COMMAND_PROGRAM = "E-POLICY-043", Invalid, "a `program` that is not a program's name",
+        "Programs are matched by their base name, in every directory and behind every wrapper, so a pattern names `rm`, never `/bin/rm` or `sudo rm`.";
+    COMMAND_PIPE = "E-POLICY-044", Invalid, "a `pipes_into` that names no interpreter",
+        "`pipes_into` is about output that another program runs. Name shells or interpreters, such as `sh`, `bash` or `python*`.";
     DATA_NAME = "E-POLICY-050", Invalid, "a data file that conditions cannot name",
         "`data/a/b.yaml` or `.json` is `data.a.b` in a condition, so each name is a word of ASCII letters, digits and `_`, and stands for one thing.";
     DATA_JSON = "E-POLICY-051", Invalid, "a data file is not strict JSON",

@@ -70,11 +70,16 @@ pub(super) fn parse(text: &str) -> Result<Program, Vec<Problem>> {
             spawned.ok()?.join().ok()?.ok()
         })
     };
-    outcome.unwrap_or_else(|| {
-        let message = "the condition could not be parsed".to_owned();
-        let hint = "write it in a simpler way";
-        Err(vec![Problem::new(Code::CONDITION_SYNTAX, message, hint, 0)])
-    })
+    // INVARIANT: what is refused has a reason. A rule without its condition must not be left out in silence.
+    match outcome {
+        Some(Ok(program)) => Ok(program),
+        Some(Err(problems)) if !problems.is_empty() => Err(problems),
+        _ => {
+            let message = "the condition could not be parsed".to_owned();
+            let hint = "write it in a simpler way";
+            Err(vec![Problem::new(Code::CONDITION_SYNTAX, message, hint, 0)])
+        }
+    }
 }
 
 fn parse_here(text: &str) -> Result<Program, Vec<Problem>> {

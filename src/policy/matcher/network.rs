@@ -3,8 +3,6 @@
 //! INVARIANT: an IPv4 address written as IPv6 (`::ffff:10.0.0.1`) is that IPv4 address, in policies and in requests, so that no
 //! spelling slips past a rule. IPv4 and IPv6 are apart otherwise: `::/0` holds no IPv4 address.
 
-use std::net::IpAddr;
-
 use ipnet::{IpNet, Ipv4Net};
 
 use super::Match;
@@ -54,12 +52,24 @@ impl Networks {
     }
 }
 
+/// The address is read by the standard library, which takes no octet with a leading zero: some readers take it for octal.
 fn parse(text: &str) -> Option<IpNet> {
-    let network = match text.parse::<IpAddr>() {
-        Ok(address) => IpNet::from(address),
-        Err(_) => text.parse().ok()?,
+    let (address, length) = match text.split_once('/') {
+        Some((address, length)) => (address, Some(length)),
+        None => (text, None),
     };
-    Some(unmapped(network))
+    let around = IpNet::new(address.parse().ok()?, 0).ok()?;
+    let length = match length {
+        Some(length) => plain_number(length)?,
+        None => around.max_prefix_len(),
+    };
+    IpNet::new(around.addr(), length).ok().map(unmapped)
+}
+
+/// A number of digits alone, in one spelling.
+fn plain_number(text: &str) -> Option<u8> {
+    let number: u8 = text.parse().ok()?;
+    Some(number).filter(|number| number.to_string() == text)
 }
 
 /// A network of IPv4 addresses that are written as IPv6, as one of IPv4.
@@ -184,6 +194,9 @@ mod tests {
             "",
             "10.0.0",
             "010.0.0.1",
+            "010.0.0.0/8",
+            "10.0.0.0/08",
+            "10.0.0.0/+8",
             "10.0.0.1/8",
             "10.0.0.0/33",
             "10.0.0.0/-1",

@@ -84,11 +84,7 @@ impl OperandError {
 
 /// A text of a policy, short and fit to be shown.
 pub(super) fn shown(text: &str) -> String {
-    text.chars()
-        .take(80)
-        .collect::<String>()
-        .escape_debug()
-        .to_string()
+    printable(&text.chars().take(80).collect::<String>())
 }
 
 /// Compiles a regular expression, which is searched for in a text: `^` and `$` tie it to the ends.

@@ -3,6 +3,7 @@
 mod overrides;
 mod rules;
 mod text;
+mod waivers;
 
 pub(super) use text::HIDDEN;
 
@@ -158,6 +159,7 @@ fn read_layer(document: Value, report: &mut Report<'_>) -> Option<Layer> {
         .optional("min_mode", report)
         .unwrap_or(Mode::AuditOnly);
     let default = read_default(&mut fields, report);
+    let waivers = waivers::read(&mut fields, scope.as_ref(), report);
     let rules = fields.list("rules", MAX_RULES, report);
     let overrides = fields.list("overrides", MAX_RULES, report);
     fields.finish(report);
@@ -172,6 +174,7 @@ fn read_layer(document: Value, report: &mut Report<'_>) -> Option<Layer> {
         mode,
         min_mode,
         default,
+        waivers,
         rules,
         overrides,
         location,

@@ -8,6 +8,7 @@ pub(crate) mod naive;
 pub(crate) mod organisation;
 pub(crate) mod output;
 pub(crate) mod policies;
+pub(crate) mod random;
 pub(crate) mod repo;
 pub(crate) mod roots;
 pub(crate) mod servers;

@@ -1,8 +1,16 @@
 //! The resolution of `docs/policy.md` read aloud, on the policies' JSON: slow, recursive, and sharing nothing with the engine.
 
+mod conditions;
+mod operands;
+mod whens;
+
 use std::collections::{BTreeMap, BTreeSet};
 
+use jiff::{SignedDuration, Timestamp};
 use serde_json::Value;
+
+use conditions::{Asked, all, matches};
+pub(crate) use whens::WHENS;
 
 pub(crate) type Policies = BTreeMap<String, Value>;
 
@@ -139,13 +147,14 @@ impl<'a> Naive<'a> {
         }
     }
 
+    fn is_live(&self, change: &Value) -> bool {
+        let expires = change["expires"].as_str();
+        expires.is_none_or(|expires| expires > self.now)
+    }
+
     /// The live override that `by` makes of `name`.
     fn change(&self, by: &str, name: &str) -> Option<&'a Value> {
-        let live = |change: &&Value| {
-            change["expires"]
-                .as_str()
-                .is_none_or(|expires| expires > self.now)
-        };
+        let live = |change: &&Value| self.is_live(change);
         list(self.policies, by, "overrides")
             .into_iter()
             .filter(live)
@@ -169,14 +178,50 @@ impl<'a> Naive<'a> {
                 .filter(|other| self.is_above(other, by))
                 .map(|by| (*by).clone())
                 .collect();
-            let next = step(
-                self.state(&above, scope, rule)?,
-                self.change(by, &name).unwrap(),
-                rule,
-            )?;
+            let before = self.state(&above, scope, rule)?;
+            let change = self.change(by, &name).unwrap();
+            let next = after(&before, change);
+            if is_looser(&before, &next) {
+                self.permit_loosening(by, change, rule)?;
+            } else if rule["override"] == "none" {
+                return Err(Refused);
+            }
             state = Some(state.map_or(next.clone(), |state| stricter(state, next)));
         }
         Ok(state.unwrap_or_else(|| self.written(scope, rule)))
+    }
+
+    /// The root of the chain.
+    fn root(&self) -> String {
+        chain(self.order.last().unwrap()).remove(0)
+    }
+
+    /// What the rule's author and the root scope demand of a waiver.
+    fn permit_loosening(&self, by: &str, change: &Value, rule: &Value) -> Result<(), Refused> {
+        if rule["override"] != "any" || change["reason"].is_null() {
+            return Err(Refused);
+        }
+        let root = self.root();
+        let Some(terms) = self.policies.get(&root).map(|policy| &policy["waivers"]) else {
+            return Ok(());
+        };
+        if self.is_above(by, &root) {
+            return Ok(());
+        }
+        let mut demanded = terms["require"].as_array().into_iter().flatten();
+        if demanded.any(|field| change[field.as_str().unwrap()].is_null()) {
+            return Err(Refused);
+        }
+        if let Some(days) = terms["max_duration"].as_str() {
+            let days: i64 = days.strip_suffix('d').unwrap().parse().unwrap();
+            let latest =
+                self.now.parse::<Timestamp>().unwrap() + SignedDuration::from_hours(24 * days);
+            let expires = change["expires"].as_str().ok_or(Refused)?;
+            if expires.parse::<Timestamp>().unwrap() > latest {
+                return Err(Refused);
+            }
+        }
+        Ok(())
     }
 
     /// Whether `by` inherits a rule of this name.
@@ -188,124 +233,180 @@ impl<'a> Naive<'a> {
         exists && self.members.contains(scope) && self.is_above(scope, by)
     }
 
-    pub(crate) fn answer(&self, request: &Value) -> Result<Answer, Refused> {
+    /// Everything that does not hang on a request.
+    pub(crate) fn resolve(&self) -> Result<Settled<'a>, Refused> {
         for by in &self.order {
             for change in list(self.policies, by, "overrides") {
-                let live = change["expires"]
-                    .as_str()
-                    .is_none_or(|expires| expires > self.now);
                 let name = change["rule"].as_str().unwrap();
                 let scope = name.split('#').next().unwrap();
                 let ignored =
                     !self.members.contains(scope) && chain(by).iter().any(|upper| upper == scope);
-                if live && !ignored && !self.knows(by, name) {
+                if self.is_live(change) && !ignored && !self.knows(by, name) {
                     return Err(Refused);
                 }
             }
         }
-        let (mut all, mut bound, mut audited) = (Vec::new(), Vec::new(), false);
+        let mut layers = Vec::new();
         for scope in &self.order {
             let mut rules = Vec::new();
             for rule in list(self.policies, scope, "rules") {
                 let state = self.state(&self.order, scope, rule)?;
-                let matches = matches(&rule["match"], request);
-                if !state.disabled && matches.unwrap_or(state.effect >= 2) {
-                    let raised = state.mode.min(self.cap) == 2
-                        && self.written(scope, rule).mode.min(self.cap) < 2;
-                    rules.push((
-                        state,
-                        (raised, matches.is_none()),
-                        format!("{scope}#{}", rule["id"].as_str().unwrap()),
-                    ));
-                }
+                let enforced = state.mode.min(self.cap) == 2;
+                rules.push(Ruling {
+                    name: format!("{scope}#{}", rule["id"].as_str().unwrap()),
+                    raised: enforced && self.written(scope, rule).mode.min(self.cap) < 2,
+                    enforced,
+                    rule,
+                    state,
+                });
             }
-            rules.sort_by_key(|(state, _, name)| {
-                (-state.precedence, 3 - RANKS[state.effect], name.clone())
+            rules.sort_by_key(|rule| {
+                let state = &rule.state;
+                (
+                    -state.precedence,
+                    3 - RANKS[state.effect],
+                    rule.name.clone(),
+                )
             });
-            let default = self
-                .policies
-                .get(scope)
-                .and_then(|policy| word(&EFFECTS, &policy["default"]));
-            let say = |rule: Option<&(State, (bool, bool), String)>, default: Option<usize>| {
-                rule.map(|(state, _, name)| (state.effect, Some(name.clone())))
-                    .or(default.map(|effect| (effect, None)))
-            };
-            let named = |(state, _, name): &(State, (bool, bool), String)| {
-                (state.effect, Some(name.clone()))
-            };
-            let spoken = say(rules.iter().find(|(_, (_, failed), _)| !failed), default);
-            audited |= spoken.as_ref().is_some_and(|(effect, _)| *effect == 1)
-                || rules.iter().any(|(state, ..)| state.effect == 1);
-            all.extend(spoken);
-            all.extend(
-                rules
-                    .iter()
-                    .filter(|(_, (_, failed), _)| *failed)
-                    .map(named),
-            );
-            let enforced = |state: &State| state.mode.min(self.cap) == 2;
-            let own = rules
-                .iter()
-                .find(|(state, adds, _)| enforced(state) && *adds == (false, false));
-            bound.extend(say(
-                own,
-                default.filter(|_| self.mode(scope).min(self.cap) == 2),
-            ));
-            bound.extend(
-                rules
-                    .iter()
-                    .filter(|(state, adds, _)| enforced(state) && *adds != (false, false))
-                    .map(named),
-            );
+            let policy = self.policies.get(scope);
+            layers.push(Layer {
+                rules,
+                default: policy.and_then(|policy| word(&EFFECTS, &policy["default"])),
+                enforced: self.mode(scope).min(self.cap) == 2,
+            });
         }
-        let greatest = |said: Vec<(usize, Option<String>)>| {
-            said.into_iter()
-                .rev()
-                .max_by_key(|(effect, _)| RANKS[*effect])
-        };
-        let root = self
-            .order
-            .iter()
-            .find(|scope| {
-                !scope.contains('/') && chain(self.order.last().unwrap()).contains(*scope)
-            })
-            .unwrap();
-        let silent = if self.mode(root).min(self.cap) == 2 {
-            3
-        } else {
-            0
-        };
-        let (effect, rule) = greatest(bound).unwrap_or((silent, None));
-        let (would, would_rule) = greatest(all).unwrap_or((3, None));
-        let (effect, would) = (EFFECTS[effect].to_owned(), EFFECTS[would].to_owned());
-        Ok(Answer {
-            effect,
-            rule,
-            would,
-            would_rule,
-            audited,
+        Ok(Settled {
+            layers,
+            silent: if self.mode(&self.root()).min(self.cap) == 2 {
+                3
+            } else {
+                0
+            },
+            now: self.now,
         })
     }
 }
 
-fn step(before: State, change: &Value, rule: &Value) -> Result<State, Refused> {
+/// A rule after every override.
+struct Ruling<'a> {
+    name: String,
+    rule: &'a Value,
+    state: State,
+    enforced: bool,
+    /// A descendant made it binding.
+    raised: bool,
+}
+
+struct Layer<'a> {
+    rules: Vec<Ruling<'a>>,
+    default: Option<usize>,
+    enforced: bool,
+}
+
+/// One scope's policy, ready to be asked.
+pub(crate) struct Settled<'a> {
+    layers: Vec<Layer<'a>>,
+    /// What binds where nobody speaks.
+    silent: usize,
+    now: &'a str,
+}
+
+/// An effect, and the rule that asks for it.
+type Said = (usize, Option<String>);
+
+impl Settled<'_> {
+    pub(crate) fn answer(&self, request: &Value) -> Answer {
+        let (mut all, mut bound, mut audited) = (Vec::new(), Vec::new(), false);
+        for layer in &self.layers {
+            // Each rule that counts, and whether only because nobody knows.
+            let rules: Vec<(&Ruling, bool)> = layer
+                .rules
+                .iter()
+                .filter_map(|rule| {
+                    let applies = self.applies(rule, request);
+                    let counts = applies.unwrap_or(rule.state.effect >= 2);
+                    counts.then_some((rule, applies.is_none()))
+                })
+                .collect();
+            let named = |rule: &Ruling| -> Said { (rule.state.effect, Some(rule.name.clone())) };
+            let default = layer.default.map(|effect| (effect, None));
+
+            let spoken = rules.iter().find(|(_, failed)| !failed);
+            let spoken = spoken.map(|(rule, _)| named(rule)).or(default.clone());
+            audited |= spoken.as_ref().is_some_and(|(effect, _)| *effect == 1);
+            audited |= rules.iter().any(|(rule, _)| rule.state.effect == 1);
+            all.extend(spoken);
+            all.extend(
+                rules
+                    .iter()
+                    .filter(|(_, failed)| *failed)
+                    .map(|(rule, _)| named(rule)),
+            );
+
+            let adds = |rule: &Ruling, failed: bool| rule.raised || failed;
+            let enforced = || rules.iter().filter(|(rule, _)| rule.enforced);
+            let own = enforced().find(|(rule, failed)| !adds(rule, *failed));
+            bound.extend(
+                own.map(|(rule, _)| named(rule))
+                    .or(default.filter(|_| layer.enforced)),
+            );
+            bound.extend(
+                enforced()
+                    .filter(|(rule, failed)| adds(rule, *failed))
+                    .map(|(rule, _)| named(rule)),
+            );
+        }
+        let greatest = |said: Vec<Said>| {
+            said.into_iter()
+                .rev()
+                .max_by_key(|(effect, _)| RANKS[*effect])
+        };
+        let (effect, rule) = greatest(bound).unwrap_or((self.silent, None));
+        let (would, would_rule) = greatest(all).unwrap_or((3, None));
+        Answer {
+            effect: EFFECTS[effect].to_owned(),
+            rule,
+            would: EFFECTS[would].to_owned(),
+            would_rule,
+            audited,
+        }
+    }
+
+    /// Whether the rule speaks of the request; none where nobody knows.
+    fn applies(&self, rule: &Ruling, request: &Value) -> Option<bool> {
+        let from = rule.rule["valid"]["from"].as_str();
+        let until = rule.rule["valid"]["until"].as_str();
+        let in_force =
+            from.is_none_or(|from| from <= self.now) && until.is_none_or(|until| self.now < until);
+        if rule.state.disabled || !in_force {
+            return Some(false);
+        }
+        let asked = Asked {
+            request,
+            now: self.now,
+        };
+        // Every further kind of condition joins here.
+        let found = matches(&rule.rule["match"], &asked);
+        let holds = || whens::holds(&rule.rule["when"], request);
+        all(std::iter::once(found).chain((found != Some(false)).then(holds)))
+    }
+}
+
+fn after(before: &State, change: &Value) -> State {
     let effect = word(&EFFECTS, &change["effect"]);
-    let after = State {
+    State {
         disabled: change["disable"] == true || (before.disabled && effect.is_none()),
         effect: effect.unwrap_or(before.effect),
         mode: word(&MODES, &change["mode"]).unwrap_or(before.mode),
         precedence: change["precedence"].as_i64().unwrap_or(before.precedence),
-    };
-    let looser = (after.disabled && !before.disabled)
+    }
+}
+
+fn is_looser(before: &State, after: &State) -> bool {
+    (after.disabled && !before.disabled)
         || after.effect < before.effect
         || after.mode < before.mode
-        || after.precedence != before.precedence;
-    match rule["override"].as_str().unwrap_or("tighten") {
-        "none" => Err(Refused),
-        "tighten" if looser => Err(Refused),
-        "any" if looser && change["reason"].is_null() => Err(Refused),
-        _ => Ok(after),
-    }
+        || after.precedence != before.precedence
 }
 
 fn stricter(left: State, right: State) -> State {
@@ -323,137 +424,5 @@ fn stricter(left: State, right: State) -> State {
         effect,
         mode: left.mode.max(right.mode),
         precedence: if effect >= 2 { high } else { low },
-    }
-}
-
-/// Whether `request` matches; none where nobody knows.
-fn matches(group: &Value, request: &Value) -> Option<bool> {
-    let entries = group.as_object().unwrap().iter();
-    all(entries.map(|(key, wanted)| match key.as_str() {
-        "any" => any(wanted
-            .as_array()
-            .unwrap()
-            .iter()
-            .map(|group| matches(group, request))),
-        "all" => all(wanted
-            .as_array()
-            .unwrap()
-            .iter()
-            .map(|group| matches(group, request))),
-        "not" => matches(wanted, request).map(|matches| !matches),
-        path => {
-            let path = match path {
-                "subject" | "resource" => format!("/{path}/id"),
-                "action" => "/action/name".to_owned(),
-                _ => format!("/{}", path.replace('.', "/")),
-            };
-            test(
-                wanted,
-                request.pointer(&path).filter(|value| !value.is_null()),
-            )
-        }
-    }))
-}
-
-fn all(answers: impl Iterator<Item = Option<bool>>) -> Option<bool> {
-    let answers: Vec<_> = answers.collect();
-    if answers.contains(&Some(false)) {
-        Some(false)
-    } else {
-        (!answers.contains(&None)).then_some(true)
-    }
-}
-
-fn any(answers: impl Iterator<Item = Option<bool>>) -> Option<bool> {
-    all(answers.map(|answer| answer.map(|yes| !yes))).map(|none| !none)
-}
-
-fn test(wanted: &Value, found: Option<&Value>) -> Option<bool> {
-    let bare = |wanted: &Value, found: &Value| match (wanted.as_str(), found.as_str()) {
-        (Some(pattern), Some(text)) => Some(glob(pattern.as_bytes(), text.as_bytes())),
-        _ => same_kind(wanted, found),
-    };
-    match (wanted, found) {
-        (Value::Object(operators), _) => all(operators
-            .iter()
-            .map(|(name, operand)| operator(name, operand, found))),
-        (_, None) => Some(false),
-        (Value::Array(items), Some(found)) => any(items.iter().map(|item| bare(item, found))),
-        (wanted, Some(found)) => bare(wanted, found),
-    }
-}
-
-fn same(left: &Value, right: &Value) -> bool {
-    left == right || (left.is_number() && left.as_f64() == right.as_f64())
-}
-
-/// As [`same`], and no answer where the two are of different types.
-fn same_kind(wanted: &Value, found: &Value) -> Option<bool> {
-    let is_comparable = std::mem::discriminant(wanted) == std::mem::discriminant(found);
-    is_comparable.then(|| same(wanted, found))
-}
-
-fn operator(name: &str, operand: &Value, found: Option<&Value>) -> Option<bool> {
-    let Some(found) = found else {
-        return Some((name == "exists" && operand == false) || name == "missing_any");
-    };
-    let items = || {
-        operand
-            .as_array()
-            .cloned()
-            .unwrap_or_else(|| vec![operand.clone()])
-    };
-    let holds = |item: &Value| match (found, item) {
-        (Value::Array(values), _) => Some(values.iter().any(|value| same(item, value))),
-        (Value::String(text), Value::String(part)) => Some(text.contains(part.as_str())),
-        _ => None,
-    };
-    let text = || found.as_str();
-    match name {
-        "equals" | "in" => any(items().iter().map(|item| same_kind(item, found))),
-        "exists" => Some(operand == true),
-        "not" => test(operand, Some(found)).map(|yes| !yes),
-        "glob" => text().map(|text| {
-            items()
-                .iter()
-                .any(|item| glob(item.as_str().unwrap().as_bytes(), text.as_bytes()))
-        }),
-        "prefix" => text().map(|text| {
-            items()
-                .iter()
-                .any(|item| text.starts_with(item.as_str().unwrap()))
-        }),
-        "contains" | "contains_any" => any(items().iter().map(holds)),
-        "contains_all" => all(items().iter().map(holds)),
-        "missing_any" => {
-            Some(!found.is_array() || items().iter().any(|item| holds(item) != Some(true)))
-        }
-        "gt" => found
-            .as_f64()
-            .map(|found| found > operand.as_f64().unwrap()),
-        "gte" => found
-            .as_f64()
-            .map(|found| found >= operand.as_f64().unwrap()),
-        "lt" => found
-            .as_f64()
-            .map(|found| found < operand.as_f64().unwrap()),
-        "lte" => found
-            .as_f64()
-            .map(|found| found <= operand.as_f64().unwrap()),
-        other => panic!("the naive evaluator does not know {other}"),
-    }
-}
-
-/// ASCII globs.
-fn glob(pattern: &[u8], text: &[u8]) -> bool {
-    match (pattern, text) {
-        ([], _) => text.is_empty(),
-        ([b'*', b'*', rest @ ..], _) => (0..=text.len()).any(|taken| glob(rest, &text[taken..])),
-        ([b'*', rest @ ..], _) => (0..=text.len())
-            .take_while(|taken| !text[..*taken].contains(&b'/'))
-            .any(|taken| glob(rest, &text[taken..])),
-        ([b'?', rest @ ..], [first, after @ ..]) => *first != b'/' && glob(rest, after),
-        ([wanted, rest @ ..], [first, after @ ..]) => wanted == first && glob(rest, after),
-        _ => false,
     }
 }

@@ -15,7 +15,7 @@ use crate::cli::ui::{Output, escape, note, printable_json};
 use crate::engine::Freshness;
 use crate::name::Scope;
 use crate::pipeline::{self, Locking};
-use crate::policy::{Effect, Window};
+use crate::policy::{Effect, WaiverTerms, Window};
 use crate::resolve::{EffectivePolicy, LayerView, OverrideView, RuleView, Source};
 use crate::trust::whole_second;
 
@@ -110,6 +110,9 @@ fn print(out: &mut Output, policy: &EffectivePolicy, explain: bool) -> Result<()
             bundle.name, bundle.epoch, bundle.revision
         ))?;
     }
+    if let Some(terms) = view.waivers.filter(|_| explain) {
+        out.line(&format!("waivers {}", demands(terms)))?;
+    }
     for layer in &view.layers {
         print_layer(out, layer, explain)?;
     }
@@ -183,6 +186,18 @@ fn print_rule(out: &mut Output, rule: &RuleView<'_>, explain: bool) -> Result<()
         }
     }
     Ok(())
+}
+
+fn demands(terms: &WaiverTerms) -> String {
+    let words = terms.require.iter().map(|field| field.as_str().to_owned());
+    let longest = terms.max_duration;
+    let longest = longest.map(|longest| format!("at most {longest} to go"));
+    let all: Vec<String> = ["reason".to_owned()]
+        .into_iter()
+        .chain(words)
+        .chain(longest)
+        .collect();
+    format!("need {}", all.join(", "))
 }
 
 fn span(valid: Window) -> String {
