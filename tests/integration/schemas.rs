@@ -13,8 +13,8 @@ use ordain::{policy, yaml};
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
-use super::resolution_properties::policies;
 use super::support::policies::files;
+use super::support::random::policies;
 use super::support::{TestEnv, checkout};
 
 /// The validator of a kind; `Document` leads to the others.
