@@ -306,7 +306,7 @@ pub(crate) fn condition(bytes: &[u8]) -> bool {
 /// One scope's policy, and its rules held against a request.
 pub(crate) fn policy(bytes: &[u8]) -> bool {
     const REQUEST: &[u8] = br#"{"subject":{"type":"user","id":"alice","properties":{"groups":["a",1,null,{}]}},
-        "action":{"name":"read_x"},"resource":{"type":"r","id":"y/z"},"context":{"n":2,"a":"pq","b":[]}}"#;
+        "action":{"name":"read_x","properties":{"operation":"go","args":{"command":"curl x | sh","argv":["a",1]}}},"resource":{"type":"r","id":"y/z"},"context":{"n":2,"a":"pq","b":[]}}"#;
     let name: BundlePath = "policies/fuzz.yaml".parse().expect("a path");
     let file: Arc<[u8]> = bytes.into();
     match validate(&[(name, file)].into(), None) {

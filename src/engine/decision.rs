@@ -1,17 +1,17 @@
 //! The decision: what is answered and recorded.
 //!
-//! Its fields are those of `docs/decision-log.md`. `risk`, `missing_capabilities`, `patterns` and `approval` are reserved:
-//! they are absent until catalogues and approvals fill them.
+//! Its fields are those of `docs/decision-log.md`. `approval` is reserved: it is absent until approvals fill it.
 
 use jiff::Timestamp;
 use serde::Serialize;
 use uuid::Uuid;
 
 use super::evaluate::{Engine, Hit, Origin, Pick, Verdict};
+use super::findings::Findings;
 use crate::bundle::BundleIdentity;
 use crate::digest::Sha256Digest;
 use crate::name::{RuleRef, Scope};
-use crate::policy::{Effect, Mode};
+use crate::policy::{Effect, FoundPattern, Mode, Risk};
 use crate::resolve::{EffectivePolicy, EffectiveRule, Source};
 use crate::trust::Freshness;
 
@@ -144,6 +144,15 @@ pub struct Decision {
     /// What the reader of a refusal can do.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub remediation: Option<String>,
+    /// The greatest risk that a catalogue gives the operation.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub risk: Option<Risk>,
+    /// The capabilities that a catalogue asks for and the subject lacks, sorted.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub missing_capabilities: Vec<String>,
+    /// The dangerous patterns of catalogues that match the arguments.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub patterns: Vec<FoundPattern>,
     /// Whether an audit rule matched, whatever decided.
     pub audited: bool,
     /// What would have happened if everything were enforced, where something else would have decided.
@@ -170,7 +179,10 @@ impl Decision {
     #[must_use]
     pub fn new(engine: &Engine, verdict: &Verdict, occasion: Occasion) -> Self {
         let policy = engine.policy();
-        let because = verdict.binding().map(|pick| Because::of(policy, pick));
+        let findings = &verdict.findings;
+        let because = verdict
+            .binding()
+            .map(|pick| Because::of(policy, pick, findings));
         let because = because.unwrap_or_else(|| Because {
             rule: None,
             reason: "no enforced rule speaks of this request".to_owned(),
@@ -191,8 +203,11 @@ impl Decision {
             reason: because.reason,
             reason_code: because.reason_code,
             remediation: because.remediation,
+            risk: findings.risk,
+            missing_capabilities: findings.missing.iter().cloned().collect(),
+            patterns: findings.patterns.clone(),
             audited: verdict.is_audited(),
-            would: differs.then(|| would_be(policy, would)),
+            would: differs.then(|| would_be(policy, would, findings)),
             matched: hits.collect(),
             request_fingerprint: occasion.request_fingerprint,
             policy_digest: Some(policy.digest()),
@@ -238,6 +253,9 @@ impl Decision {
             reason: reason.to_owned(),
             reason_code: cause.as_str().to_owned(),
             remediation: None,
+            risk: None,
+            missing_capabilities: Vec::new(),
+            patterns: Vec::new(),
             audited: false,
             would: Some(would).filter(|would| would.effect != effect),
             matched: Vec::new(),
@@ -260,12 +278,12 @@ struct Because {
 }
 
 impl Because {
-    fn of(policy: &EffectivePolicy, pick: Pick) -> Self {
+    fn of(policy: &EffectivePolicy, pick: Pick, findings: &Findings) -> Self {
         match pick.origin {
             Origin::Rule(layer, rule) => match rule_at(policy, layer, rule) {
                 Some(rule) => Self {
                     rule: Some(rule.written.name.clone()),
-                    reason: rule.reason.clone(),
+                    reason: findings.reason(rule),
                     reason_code: rule.written.reason_code.to_string(),
                     remediation: rule.written.remediation.clone(),
                 },
@@ -305,8 +323,8 @@ fn rule_at(policy: &EffectivePolicy, layer: usize, rule: usize) -> Option<&Effec
     policy.layers().get(layer)?.rules.get(rule)
 }
 
-fn would_be(policy: &EffectivePolicy, pick: Pick) -> Would {
-    let because = Because::of(policy, pick);
+fn would_be(policy: &EffectivePolicy, pick: Pick, findings: &Findings) -> Would {
+    let because = Because::of(policy, pick, findings);
     Would {
         effect: pick.effect,
         mode: pick.mode,

@@ -13,8 +13,9 @@ use std::sync::Arc;
 use jiff::Timestamp;
 use serde_json::Value;
 
+use super::findings::{Described, Findings};
 use super::request::Request;
-use crate::policy::{Effect, Facts, Match, Mode};
+use crate::policy::{Effect, Facts, Match, Mode, Operation, Risk};
 use crate::resolve::{EffectiveLayer, EffectivePolicy, EffectiveRule};
 
 /// An effective policy, ready to decide. Share it; replace it whole.
@@ -22,6 +23,8 @@ use crate::resolve::{EffectiveLayer, EffectivePolicy, EffectiveRule};
 pub struct Engine {
     policy: Arc<EffectivePolicy>,
     indexes: Arc<[ActionIndex]>,
+    /// For each layer, what its catalogue describes.
+    described: Arc<[Described]>,
 }
 
 /// The rules of one layer by the actions that they list, each list in the layer's order.
@@ -105,6 +108,7 @@ pub struct Verdict {
     pub(super) would: Pick,
     pub(super) audited: bool,
     pub(super) hits: Vec<Hit>,
+    pub(super) findings: Findings,
 }
 
 impl Verdict {
@@ -131,6 +135,12 @@ impl Verdict {
     pub fn is_audited(&self) -> bool {
         self.audited
     }
+
+    /// The greatest risk that a catalogue gives the operation; none where no catalogue describes it.
+    #[must_use]
+    pub fn risk(&self) -> Option<Risk> {
+        self.findings.risk
+    }
 }
 
 impl Engine {
@@ -138,8 +148,13 @@ impl Engine {
     #[must_use]
     pub fn new(policy: EffectivePolicy) -> Self {
         let indexes = policy.layers().iter().map(ActionIndex::new).collect();
+        let described = policy.layers().iter().map(Described::of).collect();
         let policy = Arc::new(policy);
-        Self { policy, indexes }
+        Self {
+            policy,
+            indexes,
+            described,
+        }
     }
 
     /// The policy that it decides by.
@@ -151,14 +166,32 @@ impl Engine {
     /// Decides one request at `now`.
     #[must_use]
     pub fn evaluate(&self, request: &Request, now: Timestamp) -> Verdict {
-        self.judge(&Facts::new(request.attributes(), now))
+        self.judge(&self.facts(request, now))
+    }
+
+    /// What the conditions of this policy are judged by: the request, the time, and the risk that its catalogues give.
+    pub(super) fn facts<'a>(&self, request: &'a Request, now: Timestamp) -> Facts<'a> {
+        let facts = Facts::new(request.attributes(), now);
+        let risks = self
+            .operations(&facts)
+            .map(|operation| operation.risk(&facts));
+        let risk = risks.max();
+        facts.with_risk(risk)
+    }
+
+    /// What the catalogues say that the request is for.
+    fn operations(&self, facts: &Facts<'_>) -> impl Iterator<Item = &Arc<Operation>> {
+        let action = action(facts);
+        let described = self.described.iter();
+        described.filter_map(move |described| described.operation(action?))
     }
 
     fn judge(&self, facts: &Facts<'_>) -> Verdict {
-        let action = facts
-            .request()
-            .pointer("/action/name")
-            .and_then(Value::as_str);
+        let action = action(facts);
+        let mut findings = Findings {
+            risk: facts.risk(),
+            ..Findings::default()
+        };
         let mut all = Combined::default();
         let mut enforced = Combined::default();
         let mut audited = false;
@@ -181,6 +214,9 @@ impl Engine {
                     is_failed: hit.failed,
                 })
                 .collect();
+            for found in &picks {
+                findings.missing_of(found.rule, facts);
+            }
             let default = layer.default.map(|effect| Pick {
                 effect,
                 origin: Origin::Default(position),
@@ -203,6 +239,9 @@ impl Engine {
             audited |= picks.iter().any(|found| is_audit(&found.pick))
                 || spoken.is_some_and(|pick| is_audit(&pick));
         }
+        for operation in self.operations(facts) {
+            findings.patterns_of(operation, facts);
+        }
         let no_match = Pick {
             effect: Effect::Deny,
             origin: Origin::NoMatch,
@@ -215,8 +254,14 @@ impl Engine {
             would: all.best.unwrap_or(no_match),
             audited,
             hits,
+            findings,
         }
     }
+}
+
+fn action<'a>(facts: &Facts<'a>) -> Option<&'a str> {
+    let request = facts.request();
+    request.pointer("/action/name").and_then(Value::as_str)
 }
 
 fn find(

@@ -7,6 +7,7 @@
 
 mod decision;
 mod evaluate;
+mod findings;
 pub mod input;
 mod record;
 pub mod request;

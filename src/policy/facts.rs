@@ -6,6 +6,7 @@ use cel::common::value::Val;
 use jiff::Timestamp;
 use serde_json::Value;
 
+use super::catalog::Memo;
 use super::{Risk, condition};
 
 /// A request and the time at which it is judged. Both are inputs: the same facts give the same answer everywhere.
@@ -16,6 +17,7 @@ pub struct Facts<'a> {
     /// `now` as a request would write it.
     time: Value,
     risk: Option<Risk>,
+    memo: Memo,
     views: Views,
 }
 
@@ -38,6 +40,7 @@ impl<'a> Facts<'a> {
             now,
             time,
             risk: None,
+            memo: Memo::default(),
             views: Views::default(),
         }
     }
@@ -64,6 +67,11 @@ impl<'a> Facts<'a> {
     #[must_use]
     pub fn now(&self) -> Timestamp {
         self.now
+    }
+
+    /// What was found out about the request so far.
+    pub(super) fn memo(&self) -> &Memo {
+        &self.memo
     }
 
     /// The value at a path of the request, null being absent. Where the request gives no `context.time`, that is the time of

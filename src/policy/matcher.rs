@@ -15,6 +15,7 @@ mod version;
 
 use serde_json::Value;
 
+use super::catalog::Criterion;
 use super::facts::Facts;
 
 pub(super) use hours::{Days, Hours, Zone};
@@ -80,10 +81,15 @@ pub struct Matcher {
 /// One entry of a `match` mapping.
 #[derive(Debug, Clone)]
 pub(super) enum Term {
-    Path { path: Vec<String>, test: Test },
+    Path {
+        path: Vec<String>,
+        test: Test,
+    },
     Any(Vec<Vec<Term>>),
     All(Vec<Vec<Term>>),
     Not(Vec<Term>),
+    /// Of a rule that a catalogue was lowered to; it cannot be written.
+    Catalog(Criterion),
 }
 
 impl Matcher {
@@ -132,6 +138,7 @@ impl Term {
             Self::Any(groups) => Match::any(groups.iter().map(|group| all_terms(group, facts))),
             Self::All(groups) => Match::all(groups.iter().map(|group| all_terms(group, facts))),
             Self::Not(group) => all_terms(group, facts).negated(),
+            Self::Catalog(criterion) => criterion.matches(facts),
         }
     }
 
@@ -143,6 +150,7 @@ impl Term {
             Self::All(groups) => groups.iter().any(never),
             // What negates everything.
             Self::Not(group) => group.is_empty(),
+            Self::Catalog(_) => false,
         }
     }
 }

@@ -33,6 +33,15 @@ pub(super) fn parse(value: Value, path: &Path, report: &mut Report<'_>) -> Optio
     })
 }
 
+/// The members to walk to the value at `key`, a path of a request; none, and a problem, where it is not one.
+pub(super) fn request_path(key: &str, path: &Path, report: &mut Report<'_>) -> Option<Vec<String>> {
+    let mut parser = Parser {
+        report,
+        conditions: 0,
+    };
+    parser.request_path(key, path)
+}
+
 struct Parser<'report, 'spans> {
     report: &'report mut Report<'spans>,
     conditions: usize,

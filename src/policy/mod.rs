@@ -4,8 +4,9 @@
 //! returns is complete and consistent in itself: names are names, operators have operands of their type, every text is
 //! printable. It knows nothing of other bundles: whether an override's target exists is for `resolve`.
 //!
-//! Not yet here: catalogues and approvals. A file that uses them is refused, never read without them.
+//! Not yet here: approvals. A file that uses them is refused, never read without them.
 
+mod catalog;
 mod command;
 mod condition;
 mod data;
@@ -19,6 +20,7 @@ mod operators;
 pub mod schema;
 mod validate;
 
+pub use catalog::{Arguments, FoundPattern, Lowered, Operation, Patterns};
 pub use command::{CommandPatterns, Found};
 pub use condition::{Condition, MAX_CONDITION_BYTES, STACK};
 pub use facts::Facts;
@@ -30,7 +32,9 @@ pub use validate::validate;
 
 /// The greatest number of rules, and of overrides, in one file.
 pub const MAX_RULES: usize = 20_000;
-/// The greatest number of items in a list of a matcher.
+/// The greatest number of operations of a catalogue.
+pub const MAX_OPERATIONS: usize = 5_000;
+/// The greatest number of items in a list of a matcher, and of one in a catalogue.
 pub const MAX_LIST: usize = 1_000;
 /// The greatest number of conditions in one rule.
 pub const MAX_CONDITIONS: usize = 256;

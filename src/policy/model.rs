@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::{Condition, Facts, Match, Matcher};
+use super::{Condition, Facts, Lowered, Match, Matcher};
 use crate::clock::Lifetime;
 use crate::diag::Location;
 use crate::name::{ReasonCode, RuleRef, Scope};
@@ -142,6 +142,8 @@ pub struct Rule {
     pub remediation: Option<String>,
     /// Labels, without meaning to the engine.
     pub tags: Vec<String>,
+    /// What it stands for, where a catalogue was lowered to it.
+    pub lowered: Option<Lowered>,
     /// Where it stands.
     pub location: Location,
 }
@@ -302,4 +304,21 @@ pub struct Layer {
     pub overrides: Vec<Override>,
     /// Where it stands.
     pub location: Location,
+}
+
+impl Layer {
+    /// A scope that says nothing, in the default mode.
+    pub(super) fn silent(scope: Scope, location: Location) -> Self {
+        Self {
+            scope,
+            extends: Vec::new(),
+            mode: Mode::Enforce,
+            min_mode: Mode::AuditOnly,
+            default: None,
+            waivers: WaiverTerms::default(),
+            rules: Vec::new(),
+            overrides: Vec::new(),
+            location,
+        }
+    }
 }

@@ -267,11 +267,23 @@ fn layer_content(layer: &EffectiveLayer) -> Value {
         "default": layer.default,
         "rules": rules.clone().map(rule_content).collect::<Vec<_>>(),
     });
+    let Some(members) = content.as_object_mut() else {
+        return content;
+    };
     // The data that its conditions may read, by its digests; other data changes no answer.
     let conditions = rules.filter_map(|rule| rule.written.when.as_ref());
     let data: BTreeMap<_, _> = conditions.flat_map(Condition::reads).collect();
-    if let Some(members) = content.as_object_mut().filter(|_| !data.is_empty()) {
+    if !data.is_empty() {
         members.insert("data".to_owned(), json!(data));
+    }
+    // An operation keeps its risk where the rule that answers it is switched off.
+    let described = layer.rules.iter().filter(|rule| rule.disabled);
+    let described: Vec<Value> = described
+        .filter(|rule| rule.written.operation().is_some())
+        .map(|rule| json!({"id": rule.written.name.rule, "match": rule.written.matcher.source()}))
+        .collect();
+    if !described.is_empty() {
+        members.insert("described".to_owned(), Value::Array(described));
     }
     content
 }

@@ -2,9 +2,12 @@
 //!
 //! Each lint speaks only where it is certain; none guesses whether two patterns overlap.
 
+mod catalog;
+
 use jiff::{SignedDuration, Timestamp};
 use serde_json::Value;
 
+use self::catalog::Catalogs;
 use super::effective::{EffectiveLayer, EffectivePolicy, EffectiveRule};
 use crate::diag::{Code, Diagnostic};
 use crate::policy::{Condition, Effect, Mode, Window};
@@ -16,9 +19,16 @@ const SOON: SignedDuration = SignedDuration::from_hours(30 * 24);
 #[must_use]
 pub fn lint(policy: &EffectivePolicy, now: Timestamp) -> Vec<Diagnostic> {
     let mut found = Vec::new();
+    let catalogs = Catalogs::of(policy);
     for layer in policy.layers() {
         floors(layer, &mut found);
+        Catalogs::lint_layer(layer, &mut found);
         for (index, rule) in layer.rules.iter().enumerate() {
+            // Nobody wrote a lowered rule, so nobody could mend it.
+            if rule.written.lowered.is_some() {
+                lapsing(rule, now, &mut found);
+                continue;
+            }
             let earlier = layer.rules.get(..index).unwrap_or_default();
             shadowed(rule, earlier, &mut found);
             voided(rule, layer, policy, &mut found);
@@ -31,6 +41,9 @@ pub fn lint(policy: &EffectivePolicy, now: Timestamp) -> Vec<Diagnostic> {
                             "its conditions contradict each other; correct them or remove the rule",
                         ),
                 );
+            }
+            if let Some(catalogs) = &catalogs {
+                catalogs.lint(rule, layer, &mut found);
             }
             lapsing(rule, now, &mut found);
         }

@@ -251,10 +251,6 @@ fn documents_of_another_kind_are_refused() {
         code("apiVersion: ordain/v1\nkind: Recipe\nscope: acme\n"),
         Code::POLICY_KIND
     );
-    assert_eq!(
-        code("apiVersion: ordain/v1\nkind: Catalog\nscope: acme\n"),
-        Code::POLICY_UNSUPPORTED
-    );
     assert_eq!(code("[1]\n"), Code::POLICY_TYPE);
     assert_eq!(code("a: &a 1\n"), Code::YAML_ALIAS);
 }

@@ -42,6 +42,10 @@ pub(super) fn decision(
         escape(&decision.reason),
         decision.reason_code
     ))?;
+    let found = found(decision);
+    if !found.is_empty() {
+        out.line(&format!("{:16}  {}", "", found.join("; ")))?;
+    }
     if let Some(remediation) = decision
         .remediation
         .as_ref()
@@ -68,6 +72,25 @@ pub(super) fn decision(
         ))?;
     }
     Ok(())
+}
+
+/// What catalogues say: `risk critical; lacks local-sudo; dangerous: recursive-delete`.
+fn found(decision: &Decision) -> Vec<String> {
+    let list = |words: &mut dyn Iterator<Item = &String>| -> Option<String> {
+        let words: Vec<String> = words.map(|word| escape(word)).collect();
+        Some(words.join(", ")).filter(|words| !words.is_empty())
+    };
+    let risk = decision.risk.map(|risk| format!("risk {}", risk.as_str()));
+    let missing = list(&mut decision.missing_capabilities.iter());
+    let patterns = list(&mut decision.patterns.iter().map(|pattern| &pattern.id));
+    [
+        risk,
+        missing.map(|missing| format!("lacks {missing}")),
+        patterns.map(|patterns| format!("dangerous: {patterns}")),
+    ]
+    .into_iter()
+    .flatten()
+    .collect()
 }
 
 /// `dana apply_stack github-prod`.

@@ -34,7 +34,7 @@ codes! {
     POLICY_FILE_NAME = "E-POLICY-001", Invalid, "a policy file has another ending than `.yaml`",
         "Only `policies/**/*.yaml` is read, and a policy that silently does not apply is a hole. Rename the file.";
     POLICY_KIND = "E-POLICY-002", Invalid, "the document is not a policy of a version that is known",
-        "Files under `policies/` begin with `apiVersion: ordain/v1` and `kind: Policy`.";
+        "Files under `policies/` begin with `apiVersion: ordain/v1` and `kind: Policy` or `kind: Catalog`.";
     POLICY_UNSUPPORTED = "E-POLICY-003", Invalid, "the policy uses what this version does not support",
         "A rule is never read without one of its conditions, so the file is refused. Remove the field, or use a newer version.";
     POLICY_UNKNOWN_FIELD = "E-POLICY-004", Invalid, "an unknown field",
@@ -50,7 +50,7 @@ codes! {
     POLICY_NAMESPACE = "E-POLICY-009", Invalid, "a scope outside the bundle's namespace",
         "A bundle may define only scopes of its namespace: a signer speaks only for what was delegated to them.";
     POLICY_SCOPE_TWICE = "E-POLICY-010", Invalid, "a scope is defined twice",
-        "One scope is one file of one bundle. Join the two, or give one of them another scope.";
+        "One scope is one policy and at most one catalogue of one bundle. Join the two, or give one of them another scope.";
     POLICY_RULE_TWICE = "E-POLICY-011", Invalid, "a rule id stands twice in one scope",
         "Overrides and decisions name rules by `scope#id`, so an id is unique in its scope.";
     POLICY_OVERRIDE_TWICE = "E-POLICY-012", Invalid, "a scope overrides one rule twice",
@@ -118,6 +118,23 @@ codes! {
         "Programs are matched by their base name, in every directory and behind every wrapper, so a pattern names `rm`, never `/bin/rm` or `sudo rm`.";
     COMMAND_PIPE = "E-POLICY-044", Invalid, "a `pipes_into` that names no interpreter",
         "`pipes_into` is about output that another program runs. Name shells or interpreters, such as `sh`, `bash` or `python*`.";
+    POLICY_RESERVED_ID = "E-POLICY-045", Invalid, "a rule id that is kept for catalogues",
+        "Ids that begin with `catalog.` are those of the rules that a catalogue is lowered to. Choose another.";
+    CATALOG_OPERATION = "E-POLICY-046", Invalid, "an operation that has no name of its own",
+        "A catalogue describes each action once, and the ids of its operations and variants become part of rule ids: unique, of lower-case letters, \
+         digits, `-`, `_` and `.`, and short enough for a rule id of 64 characters. Join the entries, or give them another `id`.";
+    CATALOG_PATTERN = "E-POLICY-047", Invalid, "a dangerous pattern that cannot be read",
+        "A pattern has an `id` of its own and either `regex` or `command`. A `regex` is one of the crate `regex` (no look-around, no \
+         back-references), of limited size, and does not match the empty text.";
+    CATALOG_TABLE = "E-POLICY-048", Invalid, "an answer that is weaker than it may be",
+        "A catalogue's `table` may only tighten: each answer is at least the standard's, that to a lower risk, and, with dangerous arguments, \
+         that to ordinary ones (`allow < audit < require_approval < deny`).";
+    LINT_UNKNOWN_ACTION = "E-POLICY-049", Finding, "a rule about an action that a catalogue does not describe",
+        "Where there is a catalogue, an action that it does not describe is most often misspelt, and where the catalogue refuses such actions, an \
+         `allow` of one never permits. Correct the action, describe the operation, or set `unknown_operation: abstain`.";
+    LINT_WEAKER_DANGER = "E-POLICY-054", Finding, "dangerous arguments get a weaker answer than ordinary ones",
+        "An override changed the rule about ordinary arguments and not that about dangerous ones, or loosened the latter, so that whoever adds \
+         something dangerous is asked for less. Override both.";
     DATA_NAME = "E-POLICY-050", Invalid, "a data file that conditions cannot name",
         "`data/a/b.yaml` or `.json` is `data.a.b` in a condition, so each name is a word of ASCII letters, digits and `_`, and stands for one thing.";
     DATA_JSON = "E-POLICY-051", Invalid, "a data file is not strict JSON",

@@ -2,7 +2,7 @@
 
 mod overrides;
 mod rules;
-mod text;
+pub(super) mod text;
 mod waivers;
 
 pub(super) use text::HIDDEN;
@@ -12,9 +12,10 @@ use std::sync::Arc;
 
 use serde_json::Value;
 
+use super::catalog::{self, Catalog};
 use super::data::{self, Data};
-use super::fields::{Fields, Report};
-use super::{Effect, Layer, MAX_PACKS, MAX_RULES, Mode};
+use super::fields::{Fields, Report, kind_of};
+use super::{Effect, Layer, MAX_PACKS, MAX_RULES, Mode, Rule};
 use crate::bundle::{BundlePath, Limits};
 use crate::diag::{Code, Diagnostic, Location};
 use crate::name::{Namespace, Scope};
@@ -23,8 +24,8 @@ use crate::yaml::{self, Path};
 /// The directory of a bundle that holds its policies.
 const DIRECTORY: &str = "policies";
 
-/// Reads `policies/**/*.yaml`, and `data/` for their conditions. With a namespace, a scope outside it is refused: a signer speaks only for what was delegated.
-/// The layers come sorted by scope; one scope is defined by one file.
+/// Reads `policies/**/*.yaml`, and `data/` for their conditions. With a namespace, a scope outside it is refused: a signer speaks
+/// only for what was delegated. The layers come sorted by scope; one scope is defined by one policy, one catalogue, or one of each.
 ///
 /// # Errors
 /// Every problem of every file, in the order of files and places.
@@ -34,50 +35,88 @@ pub fn validate(
 ) -> Result<Vec<Layer>, Vec<Diagnostic>> {
     let mut problems = Vec::new();
     let mut layers: BTreeMap<Scope, Layer> = BTreeMap::new();
+    let mut catalogs: BTreeMap<Scope, Catalog> = BTreeMap::new();
     let data = Arc::new(data::read(files, &Limits::default(), &mut problems));
     for (name, bytes) in files.iter().filter(|(name, _)| name.is_below(DIRECTORY)) {
         if !name.has_extension(&["yaml"]) {
             problems.extend(refuse_spelling(name));
             continue;
         }
-        let Some(layer) = read_file(name.as_str(), bytes, &data, &mut problems) else {
+        let Some(document) = read_file(name.as_str(), bytes, &data, &mut problems) else {
             continue;
         };
-        if let Some(namespace) = namespace
-            && !namespace.contains(&layer.scope)
-        {
-            let message = format!(
-                "the scope `{}` is outside the namespace `{namespace}`",
-                layer.scope
-            );
-            problems.push(
-                Diagnostic::error(Code::POLICY_NAMESPACE, message)
-                    .at(layer.location.clone())
-                    .under("scope")
-                    .hint("move the policy to a bundle whose signers may speak for that scope"),
-            );
-            continue;
+        let (scope, location) = document.place();
+        let first = match &document {
+            Document::Policy(_) => layers.get(scope).map(|layer| &layer.location),
+            Document::Catalog(_) => catalogs.get(scope).map(|catalog| &catalog.location),
+        };
+        let refused =
+            refuse_scope(scope, location, namespace).or_else(|| refuse_second(&document, first?));
+        match (refused, document) {
+            (Some(problem), _) => problems.push(problem),
+            (None, Document::Policy(layer)) => {
+                layers.insert(layer.scope.clone(), layer);
+            }
+            (None, Document::Catalog(catalog)) => {
+                catalogs.insert(catalog.scope.clone(), catalog);
+            }
         }
-        if let Some(first) = layers.get(&layer.scope) {
-            let message = format!(
-                "the scope `{}` is defined twice, first at {}",
-                layer.scope, first.location
-            );
-            problems.push(
-                Diagnostic::error(Code::POLICY_SCOPE_TWICE, message)
-                    .at(layer.location.clone())
-                    .under("scope")
-                    .hint("join the two files: one scope is one file"),
-            );
-            continue;
+    }
+    if !problems.is_empty() {
+        return Err(problems);
+    }
+    for (scope, catalog) in catalogs {
+        let own = Layer::silent(scope.clone(), catalog.location);
+        let layer = layers.entry(scope).or_insert(own);
+        let mode = layer.mode;
+        let rules = catalog.rules.into_iter().map(|rule| Rule { mode, ..rule });
+        layer.rules.extend(rules);
+    }
+    Ok(layers.into_values().collect())
+}
+
+/// What one file holds.
+enum Document {
+    Policy(Layer),
+    Catalog(Catalog),
+}
+
+impl Document {
+    fn place(&self) -> (&Scope, &Location) {
+        match self {
+            Self::Policy(layer) => (&layer.scope, &layer.location),
+            Self::Catalog(catalog) => (&catalog.scope, &catalog.location),
         }
-        layers.insert(layer.scope.clone(), layer);
     }
-    if problems.is_empty() {
-        Ok(layers.into_values().collect())
-    } else {
-        Err(problems)
-    }
+}
+
+fn refuse_scope(
+    scope: &Scope,
+    location: &Location,
+    namespace: Option<&Namespace>,
+) -> Option<Diagnostic> {
+    let namespace = namespace.filter(|namespace| !namespace.contains(scope))?;
+    let message = format!("the scope `{scope}` is outside the namespace `{namespace}`");
+    Some(
+        Diagnostic::error(Code::POLICY_NAMESPACE, message)
+            .at(location.clone())
+            .under("scope")
+            .hint("move the policy to a bundle whose signers may speak for that scope"),
+    )
+}
+
+fn refuse_second(document: &Document, first: &Location) -> Option<Diagnostic> {
+    let (scope, location) = document.place();
+    let message = match document {
+        Document::Policy(_) => format!("the scope `{scope}` is defined twice, first at {first}"),
+        Document::Catalog(_) => format!("the scope `{scope}` has two catalogues, first at {first}"),
+    };
+    Some(
+        Diagnostic::error(Code::POLICY_SCOPE_TWICE, message)
+            .at(location.clone())
+            .under("scope")
+            .hint("join the two files: one scope has one policy and one catalogue at most"),
+    )
 }
 
 /// A policy under another ending would silently not apply.
@@ -101,7 +140,7 @@ fn read_file(
     bytes: &[u8],
     data: &Arc<Data>,
     problems: &mut Vec<Diagnostic>,
-) -> Option<Layer> {
+) -> Option<Document> {
     let document = match yaml::read(file, bytes, Limits::default().yaml_bytes) {
         Ok(document) => document,
         Err(problem) => {
@@ -111,13 +150,13 @@ fn read_file(
     };
     let text = std::str::from_utf8(bytes).unwrap_or_default();
     let mut report = Report::new(&document.spans).with_source(text, Arc::clone(data));
-    let layer = read_layer(document.value.clone(), &mut report);
+    let read = read_document(document.value.clone(), &mut report);
     let failed = !report.problems.is_empty();
     problems.append(&mut report.problems);
-    layer.filter(|_| !failed)
+    read.filter(|_| !failed)
 }
 
-fn read_layer(document: Value, report: &mut Report<'_>) -> Option<Layer> {
+fn read_document(document: Value, report: &mut Report<'_>) -> Option<Document> {
     let mut fields = Fields::of(document, Path::top(), report)?;
     let version: Option<String> = fields.required("apiVersion", report);
     let kind: Option<String> = fields.required("kind", report);
@@ -132,33 +171,30 @@ fn read_layer(document: Value, report: &mut Report<'_>) -> Option<Layer> {
         );
         return None;
     }
-    if let Some(kind) = kind.filter(|kind| kind != "Policy") {
-        let (code, message) = match kind.as_str() {
-            "Catalog" => (
-                Code::POLICY_UNSUPPORTED,
-                "the kind `Catalog` is not supported by this version".to_owned(),
-            ),
-            other => (
-                Code::POLICY_KIND,
-                format!("unknown kind `{}`", other.escape_debug()),
-            ),
-        };
-        let path = fields.path("kind");
-        report.problem(
-            code,
-            &path,
-            message,
-            "files under `policies/` are of `kind: Policy`",
-        );
-        return None;
+    match kind.as_deref() {
+        None | Some("Policy") => read_layer(fields, report).map(Document::Policy),
+        Some("Catalog") => catalog::read(fields, report).map(Document::Catalog),
+        Some(other) => {
+            let message = format!("unknown kind `{}`", other.escape_debug());
+            let path = fields.path("kind");
+            let hint = "files under `policies/` are of `kind: Policy` or `kind: Catalog`";
+            report.problem(Code::POLICY_KIND, &path, message, hint);
+            None
+        }
     }
+}
+
+fn read_layer(mut fields: Fields, report: &mut Report<'_>) -> Option<Layer> {
     let scope: Option<Scope> = fields.required("scope", report);
     let extends = read_extends(&mut fields, scope.as_ref(), report);
     let mode = fields.optional("mode", report).unwrap_or(Mode::Enforce);
     let min_mode = fields
         .optional("min_mode", report)
         .unwrap_or(Mode::AuditOnly);
-    let default = read_default(&mut fields, report);
+    let default = fields.take("default");
+    let default = default.filter(|word| !word.is_null());
+    let default =
+        default.and_then(|word| read_default("default", word, &fields.path("default"), report));
     let waivers = waivers::read(&mut fields, scope.as_ref(), report);
     let rules = fields.list("rules", MAX_RULES, report);
     let overrides = fields.list("overrides", MAX_RULES, report);
@@ -169,7 +205,6 @@ fn read_layer(document: Value, report: &mut Report<'_>) -> Option<Layer> {
     let overrides = overrides::read(overrides, &named, report);
     let location = report.spans().nearest(&Path::top().key("scope"));
     scope.map(|scope| Layer {
-        scope,
         extends,
         mode,
         min_mode,
@@ -177,7 +212,7 @@ fn read_layer(document: Value, report: &mut Report<'_>) -> Option<Layer> {
         waivers,
         rules,
         overrides,
-        location,
+        ..Layer::silent(scope, location)
     })
 }
 
@@ -201,19 +236,25 @@ fn read_extends(fields: &mut Fields, scope: Option<&Scope>, report: &mut Report<
     packs.into_iter().collect()
 }
 
-fn read_default(fields: &mut Fields, report: &mut Report<'_>) -> Option<Effect> {
-    let word: String = fields.optional("default", report)?;
-    match word.as_str() {
-        "abstain" => None,
-        "allow" => Some(Effect::Allow),
-        "audit" => Some(Effect::Audit),
-        "require_approval" => Some(Effect::RequireApproval),
-        "deny" => Some(Effect::Deny),
-        other => {
-            let message = format!("unknown default `{}`", other.escape_debug());
-            let hint = "use `abstain`, `allow`, `audit`, `require_approval` or `deny`";
-            report.problem(Code::POLICY_TYPE, &fields.path("default"), message, hint);
-            None
-        }
-    }
+/// What is said where no rule matches, or no entry of a catalogue; none for `abstain`, and where it is refused.
+pub(super) fn read_default(
+    what: &str,
+    word: Value,
+    path: &Path,
+    report: &mut Report<'_>,
+) -> Option<Effect> {
+    let found = match word {
+        Value::String(word) => match word.as_str() {
+            "abstain" => return None,
+            "allow" => return Some(Effect::Allow),
+            "audit" => return Some(Effect::Audit),
+            "require_approval" => return Some(Effect::RequireApproval),
+            "deny" => return Some(Effect::Deny),
+            other => format!("unknown {what} `{}`", other.escape_debug()),
+        },
+        other => format!("expected text, found {}", kind_of(&other)),
+    };
+    let hint = "use `abstain`, `allow`, `audit`, `require_approval` or `deny`";
+    report.problem(Code::POLICY_TYPE, path, found, hint);
+    None
 }

@@ -8,6 +8,7 @@ use serde_json::Value;
 use super::text::{check_text, text};
 use crate::diag::Code;
 use crate::name::{ReasonCode, RuleId, RuleRef, Scope};
+use crate::policy::catalog::PREFIX;
 use crate::policy::fields::{Fields, Report, kind_of};
 use crate::policy::{
     Condition, Effect, Mode, OverridePermission, Rule, Window, condition, matcher_parse,
@@ -54,6 +55,11 @@ fn read_rule(
 ) -> Option<Rule> {
     let mut fields = Fields::of(item, path.clone(), report)?;
     let id: Option<RuleId> = fields.required("id", report);
+    if let Some(id) = id.as_ref().filter(|id| id.as_str().starts_with(PREFIX)) {
+        let message = format!("the rule id `{id}` begins with `{PREFIX}`");
+        let hint = "such ids are those of rules that a catalogue is lowered to; choose another";
+        report.problem(Code::POLICY_RESERVED_ID, &fields.path("id"), message, hint);
+    }
     let effect: Option<Effect> = fields.required("effect", report);
     let reason: Option<String> = fields.required("reason", report);
     let reason = reason.filter(|text| check_text(text, &fields.path("reason"), report));
@@ -107,6 +113,7 @@ fn read_rule(
         valid,
         remediation,
         tags,
+        lowered: None,
         location: report.spans().nearest(path),
     })
 }

@@ -18,7 +18,7 @@ pub(in crate::policy) const HIDDEN: [(char, char); 7] = [
 ];
 
 /// A text for people.
-pub(super) fn text(
+pub(in crate::policy) fn text(
     fields: &mut Fields,
     field: &'static str,
     report: &mut Report<'_>,
@@ -28,7 +28,7 @@ pub(super) fn text(
 }
 
 /// Whether `text` can be shown: terminals obey some characters and hide others.
-pub(super) fn check_text(text: &str, path: &Path, report: &mut Report<'_>) -> bool {
+pub(in crate::policy) fn check_text(text: &str, path: &Path, report: &mut Report<'_>) -> bool {
     let hidden = |c: &char| HIDDEN.iter().any(|(from, to)| (from..=to).contains(&c));
     if text.trim().is_empty() {
         report.problem(

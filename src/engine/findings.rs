@@ -1,0 +1,99 @@
+//! What catalogues say of a request beside the rules that match.
+
+use std::collections::{BTreeSet, HashMap};
+use std::sync::Arc;
+
+use crate::policy::{Arguments, Facts, FoundPattern, Lowered, Operation, Risk};
+use crate::resolve::{EffectiveLayer, EffectiveRule};
+
+/// The operations of one layer's catalogue, by action.
+///
+/// Overrides do not touch them: whoever may switch off the rule about a risk has not made the operation harmless, and the
+/// conditions of others go by its risk.
+#[derive(Debug, Default)]
+pub(super) struct Described(HashMap<String, Arc<Operation>>);
+
+impl Described {
+    pub(super) fn of(layer: &EffectiveLayer) -> Self {
+        let operations = layer
+            .rules
+            .iter()
+            .filter_map(|rule| rule.written.operation());
+        let by_action =
+            |operation: &Arc<Operation>| (operation.action().to_owned(), Arc::clone(operation));
+        Self(operations.map(by_action).collect())
+    }
+
+    /// The operation that a request for `action` is, where the catalogue describes it.
+    pub(super) fn operation(&self, action: &str) -> Option<&Arc<Operation>> {
+        // Most layers have no catalogue, and hashing is not free.
+        if self.0.is_empty() {
+            None
+        } else {
+            self.0.get(action)
+        }
+    }
+}
+
+/// What decisions tell of a request because catalogues say it.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(super) struct Findings {
+    /// The greatest risk that a catalogue gives the operation.
+    pub(super) risk: Option<Risk>,
+    /// The capabilities that a rule asks for and the subject lacks, sorted.
+    pub(super) missing: BTreeSet<String>,
+    /// The dangerous patterns that match, in evaluation order.
+    pub(super) patterns: Vec<FoundPattern>,
+}
+
+impl Findings {
+    /// Notes what `operation`, which the request is for, says of it.
+    pub(super) fn patterns_of(&mut self, operation: &Arc<Operation>, facts: &Facts<'_>) {
+        for found in &*operation.patterns(facts) {
+            if !self.patterns.contains(found) {
+                self.patterns.push(found.clone());
+            }
+        }
+    }
+
+    /// Notes what `rule`, which matches, finds missing.
+    pub(super) fn missing_of(&mut self, rule: &EffectiveRule, facts: &Facts<'_>) {
+        let missing = rule.written.missing(facts);
+        self.missing.extend(missing.into_iter().map(str::to_owned));
+    }
+
+    /// `rule`'s reason, with what it is about by name.
+    pub(super) fn reason(&self, rule: &EffectiveRule) -> String {
+        let named: Vec<String> = match &rule.written.lowered {
+            Some(Lowered::MissingCapability { .. }) => {
+                let missing = self.missing.iter();
+                missing.map(|name| format!("`{name}`")).collect()
+            }
+            Some(Lowered::Risk {
+                arguments: Arguments::Dangerous,
+                ..
+            }) => self.patterns.iter().map(told).collect(),
+            _ => Vec::new(),
+        };
+        if named.is_empty() {
+            return rule.reason.clone();
+        }
+        let more = match named.len().saturating_sub(MAX_NAMED) {
+            0 => String::new(),
+            more => format!(" and {more} more"),
+        };
+        let named: Vec<&str> = named.iter().take(MAX_NAMED).map(String::as_str).collect();
+        format!("{}: {}{more}", rule.reason, named.join(", "))
+    }
+}
+
+/// The greatest number of things that a reason names; the decision lists them all.
+const MAX_NAMED: usize = 8;
+
+fn told(pattern: &FoundPattern) -> String {
+    let id = &pattern.id;
+    match &pattern.reason {
+        Some(reason) => format!("{} (`{id}`)", reason.trim_end_matches('.')),
+        None => format!("`{id}`"),
+    }
+}
