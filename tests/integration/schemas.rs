@@ -8,7 +8,7 @@ use ordain::bundle::{Limits, Manifest, manifest_schema};
 use ordain::cli::schemas;
 use ordain::config::{Config, config_schema};
 use ordain::diag::Diagnostic;
-use ordain::policy::schema::policy_schema;
+use ordain::policy::schema::{catalog_schema, policy_schema};
 use ordain::{policy, yaml};
 use proptest::prelude::*;
 use serde_json::{Value, json};
@@ -275,6 +275,56 @@ fn the_schema_of_a_policy_knows_what_its_reader_knows() {
             .unwrap(),
     );
     assert_eq!(words("/properties/default"), said);
+}
+
+#[test]
+fn the_schema_of_a_catalogue_knows_what_its_reader_knows() {
+    let document = |field: &str, value: Value| {
+        let mut document = json!({"apiVersion": "ordain/v1", "kind": "Catalog", "scope": "acme"});
+        document[field] = value;
+        document
+    };
+    let operation = "/properties/operations/items";
+    let variant = format!("{operation}/properties/variants/items");
+    for (pointer, bad) in [
+        ("", document("zzz", json!(1))),
+        (
+            operation,
+            document(
+                "operations",
+                json!([{"action": "a", "risk": "low", "zzz": 1}]),
+            ),
+        ),
+        (
+            &variant,
+            document(
+                "operations",
+                json!([{"action": "a", "risk": "low", "variants": [{"match": {"subject": "x"}, "zzz": 1}]}]),
+            ),
+        ),
+        (
+            "/properties/patterns/items",
+            document("patterns", json!([{"id": "a", "regex": "x", "zzz": 1}])),
+        ),
+        (
+            "/properties/patterns/items/properties/command",
+            document(
+                "patterns",
+                json!([{"id": "a", "command": {"program": "rm", "zzz": 1}}]),
+            ),
+        ),
+        ("/properties/table", document("table", json!({"zzz": 1}))),
+        (
+            "/properties/table/properties/low",
+            document("table", json!({"low": {"zzz": 1}})),
+        ),
+    ] {
+        assert_eq!(
+            fields(&catalog_schema(), pointer),
+            known(&bad),
+            "at {pointer}"
+        );
+    }
 }
 
 #[test]
