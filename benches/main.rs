@@ -1,4 +1,4 @@
-//! What the steps cost, one module a step: `cargo bench request`, and so on for `engine`, `trust`, `log`.
+//! What the steps cost, one module a step: `cargo bench request`, and so on for `check`, `engine`, `trust`, `log`.
 //!
 //! Figures compare within one run on one machine only. Steps that have a plain equivalent measure it beside themselves
 //! (`sha256` of the same bytes, a buffered write of the same lines), so that the ratio is what is reported.
@@ -8,6 +8,7 @@
     reason = "a benchmark that cannot go on should stop loudly"
 )]
 
+mod check;
 mod engine;
 mod log;
 mod request;

@@ -16,7 +16,7 @@ use ordain::engine::input::RequestReader;
 use ordain::engine::request::{Request, RequestLimits};
 use ordain::json;
 use ordain::log::{Checkpoint, VerifierKey};
-use ordain::policy::{CommandPatterns, Facts, validate};
+use ordain::policy::{CommandPatterns, Facts, read_tests, validate};
 use ordain::source::transfer::Transfer;
 use ordain::trust::{
     AgentAnswer, AllowedSigners, Envelope, GitCommit, GitTag, PublicKey, RootDocument,
@@ -35,12 +35,14 @@ pub(crate) const TARGETS: &[(&str, Entry)] = &[
     ("command", command),
     ("condition", condition),
     ("envelope", envelope),
+    ("format", format_yaml),
     ("git_commit", git_commit),
     ("git_tag", git_tag),
     ("input", input),
     ("manifest", manifest),
     ("path", path),
     ("policy", policy),
+    ("policy_test", policy_test),
     ("public_key", public_key),
     ("request", request),
     ("root", root),
@@ -158,6 +160,23 @@ pub(crate) fn root(bytes: &[u8]) -> bool {
 /// A YAML document of any kind.
 pub(crate) fn yaml(bytes: &[u8]) -> bool {
     accepted(yaml::read("fuzz.yaml", bytes, 1 << 16)).is_some()
+}
+
+/// A document that is formatted: what comes of it says the same, and comes to rest.
+pub(crate) fn format_yaml(bytes: &[u8]) -> bool {
+    let limit = 1 << 16;
+    let Some(once) = accepted(yaml::format("fuzz.yaml", bytes, limit)) else {
+        return false;
+    };
+    let read = |bytes: &[u8]| {
+        yaml::read("fuzz.yaml", bytes, limit)
+            .expect("a document")
+            .value
+    };
+    assert_eq!(read(bytes), read(once.as_bytes()));
+    let again = yaml::format("fuzz.yaml", once.as_bytes(), limit).expect("a formatted document");
+    assert_eq!(again, once);
+    true
 }
 
 /// The name of a file in a Git tree.
@@ -320,6 +339,26 @@ pub(crate) fn policy(bytes: &[u8]) -> bool {
                 );
                 let _ = rule.matches(&facts);
             }
+            true
+        }
+        Err(problems) => {
+            assert!(!problems.is_empty(), "refused without a reason");
+            for problem in problems {
+                accepted::<(), _>(Err(problem));
+            }
+            false
+        }
+    }
+}
+
+/// A file of policy tests.
+pub(crate) fn policy_test(bytes: &[u8]) -> bool {
+    let name: BundlePath = "tests/fuzz.yaml".parse().expect("a path");
+    let file: Arc<[u8]> = bytes.into();
+    match read_tests(&[(name, file)].into()) {
+        Ok(tests) => {
+            let mut cases = tests.iter().flat_map(|test| &test.cases);
+            assert!(cases.all(|case| !case.expected.is_empty()));
             true
         }
         Err(problems) => {

@@ -23,6 +23,9 @@ pub struct Limits {
     pub data_files: usize,
     /// Bytes of all of them together.
     pub data_bytes: usize,
+    /// Bytes of a YAML document under `policies/` or `tests/`: ten thousand ordinary rules, of some 350 bytes each, fit. It is
+    /// read after the signatures, by parsers whose time and memory grow with the bytes alone: no anchors, 64 levels at most.
+    pub policy_bytes: usize,
     /// Trust roots walked from the pinned one.
     pub roots: usize,
     /// Bytes received in one fetch.
@@ -56,6 +59,7 @@ impl Default for Limits {
             yaml_bytes: 1 << 20,
             data_files: 256,
             data_bytes: 1 << 20,
+            policy_bytes: 4 << 20,
             roots: 1024,
             fetch_bytes: 4 << 30,
             stall: Duration::from_secs(30),

@@ -7,12 +7,15 @@
 
 mod decision;
 mod evaluate;
+mod explain;
 mod findings;
 pub mod input;
 mod record;
 pub mod request;
+pub mod testing;
 
 pub use crate::trust::Freshness;
 pub use decision::{Cause, Decision, MatchedRule, Occasion, Outcome, Would};
 pub use evaluate::{Engine, Origin, Pick, Verdict};
+pub use explain::{Explanation, LayerSaid, RuleTrace, Standing};
 pub use record::Record;

@@ -16,6 +16,7 @@
 //! the greater one of lockfile and state.
 
 mod anchor;
+mod author;
 mod bring;
 pub mod doctor;
 mod error;
@@ -49,6 +50,7 @@ pub use crate::source::InsecureHttp;
 pub use crate::source::git::{Credentials, Movement, Network, Progress, Transfer, Watch};
 pub use crate::source::state::{Equivocated, Equivocation};
 pub use anchor::Anchored;
+pub use author::{Authored, authored, load_unsigned, unsigned};
 pub use error::PipelineError;
 pub use explain::{Explained, ExplainedBundle, Explanation, Outcome, StepFact, Subject};
 pub use project::project_identity;
@@ -178,46 +180,4 @@ pub fn effective(
         return Err(PipelineError::Policy(problems));
     }
     resolve(&loaded, scope, now, cap).map_err(PipelineError::Policy)
-}
-
-/// Reads a directory that nobody signed and resolves it, for authors; everything decided with it says `unsigned`.
-///
-/// # Errors
-/// [`PipelineError`].
-pub fn unsigned(
-    dir: &Path,
-    scope: &Scope,
-    now: Timestamp,
-    cap: Option<Mode>,
-    limits: &Limits,
-) -> Result<EffectivePolicy, PipelineError> {
-    let loaded = load_unsigned(dir, limits)?;
-    resolve(&[loaded], scope, now, cap).map_err(PipelineError::Policy)
-}
-
-/// Reads a directory that nobody signed.
-///
-/// # Errors
-/// [`PipelineError`].
-pub fn load_unsigned(dir: &Path, limits: &Limits) -> Result<LoadedBundle, PipelineError> {
-    let fetched = read_directory(dir, limits)?;
-    let manifest = fetched
-        .files
-        .iter()
-        .find(|(path, _)| path.as_str() == crate::bundle::MANIFEST_FILE);
-    let bytes = manifest.map(|(_, bytes)| bytes).ok_or_else(|| {
-        let message = format!(
-            "`{}` has no `bundle.yaml`",
-            dir.display().to_string().escape_debug()
-        );
-        let diagnostic =
-            crate::diag::Diagnostic::error(crate::diag::Code::MANIFEST_MISSING, message);
-        PipelineError::Policy(vec![
-            diagnostic.hint("run `ordain bundle new` to make a bundle"),
-        ])
-    })?;
-    let manifest = crate::bundle::Manifest::parse(bytes, limits.yaml_bytes)
-        .map_err(|diagnostic| PipelineError::Policy(vec![diagnostic]))?;
-    LoadedBundle::unsigned(manifest.name, Some(&manifest.namespace), &fetched.files)
-        .map_err(PipelineError::Policy)
 }

@@ -203,6 +203,11 @@ impl Fields {
         }
     }
 
+    /// Whether no field is left.
+    pub(super) fn is_empty(&self) -> bool {
+        self.left.is_empty()
+    }
+
     /// Refuses whatever was not taken.
     pub(super) fn finish(self, report: &mut Report<'_>) {
         for field in self.left.keys() {

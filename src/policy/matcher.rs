@@ -13,6 +13,7 @@ mod test;
 mod value;
 mod version;
 
+use serde::Serialize;
 use serde_json::Value;
 
 use super::catalog::Criterion;
@@ -28,7 +29,8 @@ pub(super) use value::Scalar;
 pub(super) use version::Requirement;
 
 /// Whether a request matches.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
 pub enum Match {
     /// It matches.
     Yes,
@@ -132,7 +134,7 @@ fn all_terms(terms: &[Term], facts: &Facts<'_>) -> Match {
 }
 
 impl Term {
-    fn matches(&self, facts: &Facts<'_>) -> Match {
+    pub(super) fn matches(&self, facts: &Facts<'_>) -> Match {
         match self {
             Self::Path { path, test } => test.matches(facts.at(path), facts),
             Self::Any(groups) => Match::any(groups.iter().map(|group| all_terms(group, facts))),

@@ -14,9 +14,11 @@ mod facts;
 mod fields;
 mod glob;
 mod matcher;
+mod matcher_explain;
 mod matcher_parse;
 mod model;
 mod operators;
+mod policy_test;
 pub mod schema;
 mod validate;
 
@@ -25,9 +27,11 @@ pub use command::{CommandPatterns, Found};
 pub use condition::{Condition, MAX_CONDITION_BYTES, STACK};
 pub use facts::Facts;
 pub use matcher::{Match, Matcher};
+pub use matcher_explain::KeyOutcome;
 pub use model::{
     Effect, Layer, Mode, Override, OverridePermission, Risk, Rule, WaiverField, WaiverTerms, Window,
 };
+pub use policy_test::{Expected, PolicyTest, TestCase, read_tests};
 pub use validate::validate;
 
 /// The greatest number of rules, and of overrides, in one file.
@@ -42,5 +46,7 @@ pub const MAX_CONDITIONS: usize = 256;
 pub const MAX_PATTERN_BYTES: usize = 1_024;
 /// The greatest length of a reason, remediation or other text, in bytes.
 pub const MAX_TEXT_BYTES: usize = 4_096;
+/// The greatest number of cases in one file of policy tests.
+pub const MAX_CASES: usize = 10_000;
 /// The greatest number of packs that one scope names.
 pub const MAX_PACKS: usize = 64;

@@ -3,14 +3,21 @@
 //! Each lint speaks only where it is certain; none guesses whether two patterns overlap.
 
 mod catalog;
+mod shadow;
+mod void;
+
+use std::collections::HashSet;
 
 use jiff::{SignedDuration, Timestamp};
 use serde_json::Value;
 
 use self::catalog::Catalogs;
-use super::effective::{EffectiveLayer, EffectivePolicy, EffectiveRule};
+use self::shadow::Earlier;
+use self::void::Closed;
+use super::effective::{AppliedOverride, EffectiveLayer, EffectivePolicy, EffectiveRule};
 use crate::diag::{Code, Diagnostic};
-use crate::policy::{Condition, Effect, Mode, Window};
+use crate::name::Scope;
+use crate::policy::{Condition, Effect, Window};
 
 /// Overrides that lapse within this time are reported.
 const SOON: SignedDuration = SignedDuration::from_hours(30 * 24);
@@ -18,23 +25,85 @@ const SOON: SignedDuration = SignedDuration::from_hours(30 * 24);
 /// Every warning about `policy` at `now`, in evaluation order.
 #[must_use]
 pub fn lint(policy: &EffectivePolicy, now: Timestamp) -> Vec<Diagnostic> {
-    let mut found = Vec::new();
-    let catalogs = Catalogs::of(policy);
-    for layer in policy.layers() {
-        floors(layer, &mut found);
-        Catalogs::lint_layer(layer, &mut found);
-        for (index, rule) in layer.rules.iter().enumerate() {
-            // Nobody wrote a lowered rule, so nobody could mend it.
+    let mut linter = Linter::new(now, |_| true);
+    linter.lint(policy.layers(), policy.lapsed());
+    linter.found
+}
+
+/// Looks at the policies of several scopes, and says once what it would say of each.
+pub(super) struct Linter<F> {
+    now: Timestamp,
+    /// The scopes whose authors are spoken to.
+    is_own: F,
+    /// Scopes whose rules were looked at as they are written.
+    seen: HashSet<Scope>,
+    pub(super) found: Vec<Diagnostic>,
+}
+
+impl<F: Fn(&Scope) -> bool> Linter<F> {
+    pub(super) fn new(now: Timestamp, is_own: F) -> Self {
+        Self {
+            now,
+            is_own,
+            seen: HashSet::new(),
+            found: Vec::new(),
+        }
+    }
+
+    /// Looks at one scope's layers after overrides.
+    pub(super) fn lint(&mut self, layers: &[EffectiveLayer], lapsed: &[AppliedOverride]) {
+        let closed = Closed::new(layers);
+        let catalogs = Catalogs::of(layers);
+        for layer in layers {
+            let is_own = (self.is_own)(&layer.scope);
+            // What nobody overrides is the same for every scope below.
+            let is_changed = layer.rules.iter().any(|rule| !rule.overrides.is_empty());
+            if is_own && (is_changed || self.seen.insert(layer.scope.clone())) {
+                self.layer(layer);
+            }
+            if catalogs.is_some() {
+                Catalogs::lint_layer(layer, &self.is_own, &mut self.found);
+            }
+            for rule in &layer.rules {
+                // Nobody wrote a lowered rule, so nobody could mend it.
+                if is_own && rule.written.lowered.is_none() {
+                    voided(rule, layer, &closed, &mut self.found);
+                    if let Some(catalogs) = &catalogs {
+                        catalogs.lint(rule, layer, &mut self.found);
+                    }
+                }
+                let changes = rule.overrides.iter();
+                for change in changes.filter(|change| (self.is_own)(&change.by)) {
+                    lapsing(change, self.now, &mut self.found);
+                }
+            }
+        }
+        for change in lapsed.iter().filter(|change| (self.is_own)(&change.by)) {
+            let message = format!(
+                "the override of `{}` by `{}` has lapsed",
+                change.written.rule, change.by
+            );
+            self.found.push(
+                Diagnostic::warning(Code::LINT_LAPSED, message)
+                    .at(change.written.location.clone())
+                    .hint("remove it, or renew it with a new `expires`"),
+            );
+        }
+    }
+
+    /// What can be said of a layer by itself.
+    fn layer(&mut self, layer: &EffectiveLayer) {
+        floors(layer, &mut self.found);
+        let mut earlier = Earlier::new(&layer.rules);
+        for (position, rule) in layer.rules.iter().enumerate() {
+            let first = earlier.covering(position);
             if rule.written.lowered.is_some() {
-                lapsing(rule, now, &mut found);
                 continue;
             }
-            let earlier = layer.rules.get(..index).unwrap_or_default();
-            shadowed(rule, earlier, &mut found);
-            voided(rule, layer, policy, &mut found);
+            shadowed(rule, first, &mut self.found);
             if rule.written.matcher.never_matches() {
                 let message = format!("the rule `{}` can never match", rule.written.name);
-                found.push(
+                self.found.push(
                     Diagnostic::warning(Code::LINT_NEVER_MATCHES, message)
                         .at(rule.written.location.clone())
                         .hint(
@@ -42,24 +111,9 @@ pub fn lint(policy: &EffectivePolicy, now: Timestamp) -> Vec<Diagnostic> {
                         ),
                 );
             }
-            if let Some(catalogs) = &catalogs {
-                catalogs.lint(rule, layer, &mut found);
-            }
-            lapsing(rule, now, &mut found);
+            past(rule, self.now, &mut self.found);
         }
     }
-    for change in policy.lapsed() {
-        let message = format!(
-            "the override of `{}` by `{}` has lapsed",
-            change.written.rule, change.by
-        );
-        found.push(
-            Diagnostic::warning(Code::LINT_LAPSED, message)
-                .at(change.written.location.clone())
-                .hint("remove it, or renew it with a new `expires`"),
-        );
-    }
-    found
 }
 
 fn floors(layer: &EffectiveLayer, found: &mut Vec<Diagnostic>) {
@@ -82,12 +136,12 @@ fn floors(layer: &EffectiveLayer, found: &mut Vec<Diagnostic>) {
     }
 }
 
-fn shadowed(rule: &EffectiveRule, earlier: &[EffectiveRule], found: &mut Vec<Diagnostic>) {
+fn shadowed(rule: &EffectiveRule, first: Option<&EffectiveRule>, found: &mut Vec<Diagnostic>) {
     // An audit rule marks the decision even when another rule decides, and a raised rule adds its verdict.
     if rule.disabled || rule.effect == Effect::Audit || rule.is_raised() {
         return;
     }
-    if let Some(first) = earlier.iter().find(|first| covers(first, rule)) {
+    if let Some(first) = first {
         let message = format!(
             "the rule `{}` never decides: `{}` is looked at first and matches whatever it matches",
             rule.written.name, first.written.name
@@ -135,24 +189,16 @@ fn covers(first: &EffectiveRule, rule: &EffectiveRule) -> bool {
 fn voided(
     rule: &EffectiveRule,
     layer: &EffectiveLayer,
-    policy: &EffectivePolicy,
+    closed: &Closed<'_>,
     found: &mut Vec<Diagnostic>,
 ) {
     if rule.disabled || rule.effect != Effect::Allow {
         return;
     }
-    let closing = policy.layers().iter().find(|other| {
-        let closed = other.default == Some(Effect::Deny) && other.mode == Mode::Enforce;
-        let opens = |open: &EffectiveRule| {
-            let may_open = !open.disabled && open.effect != Effect::Deny;
-            may_open && !disjoint(open, rule)
-        };
-        other.scope != layer.scope && closed && !other.rules.iter().any(opens)
-    });
-    if let Some(closing) = closing {
+    if let Some(closing) = closed.voiding(&layer.scope, rule) {
         let message = format!(
-            "the rule `{}` never permits: `{}` says `default: deny` and speaks of none of its actions",
-            rule.written.name, closing.scope
+            "the rule `{}` never permits: `{closing}` says `default: deny` and speaks of none of its actions",
+            rule.written.name
         );
         found.push(
             Diagnostic::warning(Code::LINT_VOID_ALLOW, message)
@@ -162,33 +208,31 @@ fn voided(
     }
 }
 
-/// Whether the two certainly speak of different actions.
-fn disjoint(left: &EffectiveRule, right: &EffectiveRule) -> bool {
-    let actions = (
-        left.written.matcher.actions(),
-        right.written.matcher.actions(),
-    );
-    match actions {
-        (Some(left), Some(right)) => !left.iter().any(|action| right.contains(action)),
-        _ => false,
+/// A rule that will never count again.
+fn past(rule: &EffectiveRule, now: Timestamp, found: &mut Vec<Diagnostic>) {
+    if let Some(until) = rule.written.valid.until.filter(|until| *until <= now) {
+        let message = format!("the rule `{}` is over since {until}", rule.written.name);
+        found.push(
+            Diagnostic::warning(Code::LINT_PAST, message)
+                .at(rule.written.location.clone())
+                .hint("remove it, or give its `valid` a later `until`"),
+        );
     }
 }
 
-fn lapsing(rule: &EffectiveRule, now: Timestamp, found: &mut Vec<Diagnostic>) {
-    for change in &rule.overrides {
-        let Some(expires) = change.written.expires else {
-            continue;
-        };
-        if expires.duration_since(now) <= SOON {
-            let message = format!(
-                "the override of `{}` by `{}` lapses at {expires}",
-                change.written.rule, change.by
-            );
-            found.push(
-                Diagnostic::warning(Code::LINT_LAPSES_SOON, message)
-                    .at(change.written.location.clone())
-                    .hint("renew it, or prepare for the rule as it was written"),
-            );
-        }
+fn lapsing(change: &AppliedOverride, now: Timestamp, found: &mut Vec<Diagnostic>) {
+    let Some(expires) = change.written.expires else {
+        return;
+    };
+    if expires.duration_since(now) <= SOON {
+        let message = format!(
+            "the override of `{}` by `{}` lapses at {expires}",
+            change.written.rule, change.by
+        );
+        found.push(
+            Diagnostic::warning(Code::LINT_LAPSES_SOON, message)
+                .at(change.written.location.clone())
+                .hint("renew it, or prepare for the rule as it was written"),
+        );
     }
 }

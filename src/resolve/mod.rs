@@ -11,10 +11,12 @@
 //! everything that comes of it.
 
 mod bundle;
+mod check;
 mod effective;
 mod graph;
 mod lint;
 mod overrides;
+mod tree;
 mod view;
 mod waivers;
 
@@ -27,10 +29,12 @@ use crate::name::Scope;
 use crate::policy::{Layer, Mode};
 
 pub use bundle::LoadedBundle;
+pub use check::{Checked, check};
 pub use effective::{
     AppliedOverride, EffectiveLayer, EffectivePolicy, EffectiveRule, LayerKind, Source,
 };
 pub use lint::lint;
+pub use tree::{Change, ChangeKind, Said, ScopeNode, ScopeTree};
 pub use view::{LayerView, OverrideView, PolicyView, RuleView};
 
 /// The greatest number of scopes in one effective policy.

@@ -9,7 +9,7 @@
 //!
 //! Under `tighten`, a changed precedence is refused as well: it lets another rule of the layer decide.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 use jiff::Timestamp;
 
@@ -18,7 +18,7 @@ use super::graph::Graph;
 use super::waivers::Terms;
 use super::{Defined, Definitions, LoadedBundle};
 use crate::diag::{Code, Diagnostic, Location};
-use crate::name::{RuleRef, Scope};
+use crate::name::{RuleId, RuleRef, Scope};
 use crate::policy::{Effect, Mode, Override, OverridePermission, Rule};
 
 /// An override and where it comes from.
@@ -111,6 +111,10 @@ pub(super) fn apply(
     now: Timestamp,
 ) -> Result<(Vec<EffectiveLayer>, Vec<AppliedOverride>), Vec<Diagnostic>> {
     let mut changes: BTreeMap<&RuleRef, Vec<Change<'_>>> = BTreeMap::new();
+    let mut rules = Rules {
+        defined,
+        names: HashMap::new(),
+    };
     let mut lapsed = Vec::new();
     let mut problems = Vec::new();
     for (scope, _) in &graph.order {
@@ -125,7 +129,7 @@ pub(super) fn apply(
             };
             if written.is_lapsed(now) {
                 lapsed.push(describe(change, bundles, false));
-            } else if let Some(problem) = refuse_target(defined, graph, change) {
+            } else if let Some(problem) = refuse_target(&mut rules, graph, change) {
                 problems.push(blame(problem, change, bundles));
             } else {
                 changes.entry(&written.rule).or_default().push(change);
@@ -171,11 +175,28 @@ pub(super) fn apply(
     }
 }
 
+/// Which rules there are, told apart once for each scope that is asked of.
+struct Rules<'a> {
+    defined: &'a Definitions<'a>,
+    names: HashMap<&'a Scope, HashSet<&'a RuleId>>,
+}
+
+impl<'a> Rules<'a> {
+    fn contains(&mut self, rule: &'a RuleRef) -> bool {
+        let names = self.names.entry(&rule.scope).or_insert_with(|| {
+            let layer = self.defined.get(&rule.scope).map(|found| found.layer);
+            let rules = layer.into_iter().flat_map(|layer| &layer.rules);
+            rules.map(|rule| &rule.name.rule).collect()
+        });
+        names.contains(&rule.rule)
+    }
+}
+
 /// Why `change` may not name its rule, if it may not.
-fn refuse_target(
-    defined: &Definitions<'_>,
+fn refuse_target<'a>(
+    rules: &mut Rules<'a>,
     graph: &Graph,
-    change: Change<'_>,
+    change: Change<'a>,
 ) -> Option<Diagnostic> {
     let target = &change.written.rule;
     if !graph.contains(&target.scope) {
@@ -186,9 +207,7 @@ fn refuse_target(
     if !graph.is_above(&target.scope, change.by) {
         return Some(not_above(change));
     }
-    let layer = defined.get(&target.scope).map(|found| found.layer);
-    let exists = layer.is_some_and(|layer| layer.rules.iter().any(|rule| rule.name == *target));
-    (!exists).then(|| {
+    (!rules.contains(target)).then(|| {
         let message = format!(
             "the scope `{}` overrides `{target}`, which does not exist",
             change.by

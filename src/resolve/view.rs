@@ -168,6 +168,14 @@ impl EffectivePolicy {
     }
 }
 
+impl EffectiveRule {
+    /// The overrides that touched the rule, in evaluation order.
+    #[must_use]
+    pub fn override_views(&self) -> Vec<OverrideView<'_>> {
+        self.overrides.iter().map(override_view).collect()
+    }
+}
+
 fn rule_view(rule: &EffectiveRule) -> RuleView<'_> {
     let written = &rule.written;
     RuleView {
@@ -186,7 +194,7 @@ fn rule_view(rule: &EffectiveRule) -> RuleView<'_> {
         when: written.when.as_ref().map(Condition::source),
         valid: written.limits(),
         source: rule.source.as_ref(),
-        overrides: rule.overrides.iter().map(override_view).collect(),
+        overrides: rule.override_views(),
     }
 }
 

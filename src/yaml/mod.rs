@@ -15,6 +15,7 @@
 //!
 //! A field that wants text takes a plain number or boolean as it is spelled, so `version: 1.10` stays `1.10`.
 
+mod format;
 mod scalar;
 mod spans;
 mod tree;
@@ -24,6 +25,7 @@ use serde_json::Value;
 
 use crate::diag::{Code, Diagnostic, Location, plain_words, printable};
 
+pub use format::format;
 pub use spans::{Path, Spans};
 
 /// The deepest nesting of sequences and mappings.

@@ -27,11 +27,8 @@ const BEYOND: &[(&str, &str)] = &[
     // The limits that the command line uses are 30 silent seconds and 4 GiB; `source` tests hold smaller ones.
     ("E-SOURCE-011", "too long for a test"),
     ("E-SOURCE-014", "too large for a test"),
-    // A configuration lists no name twice, and says so first; for users of the library.
-    (
-        "E-POLICY-030",
-        "a configuration that lists a name twice is refused earlier",
-    ),
+    // No text is known that the formatter changes the meaning of; its unit tests give it one that lies.
+    ("E-POLICY-077", "a fault of the formatter"),
     // `verify` refuses an old statement first; this is the state's own last word, met only by two processes at once.
     ("E-SOURCE-045", "a race"),
 ];

@@ -1,8 +1,10 @@
 //! How decisions are written: one module a format. Each begins, writes decisions as they come, and ends.
 
+pub(crate) mod diagnostics;
 pub(crate) mod explanation;
 pub(crate) mod findings;
 mod json;
+pub(crate) mod scopes;
 mod text;
 
 use clap::ValueEnum;

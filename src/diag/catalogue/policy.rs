@@ -155,4 +155,26 @@ codes! {
         "It is as if it were never written. Remove or renew it.";
     LINT_MIN_MODE = "E-POLICY-065", Finding, "`min_mode` is above the scope's own mode",
         "`min_mode` limits how far a consumer may lower modes; it does not raise them.";
+    LINT_PAST = "E-POLICY-066", Finding, "a rule whose time is over",
+        "Its `valid` ended, so it never counts again. Remove the rule, or give it a new `until`.";
+    TEST_FILE_NAME = "E-POLICY-070", Invalid, "a policy test has another ending than `.yaml`",
+        "Only `tests/**/*.yaml` is run, and a test that silently does not run proves nothing. Rename the file.";
+    TEST_EXPECTS_NOTHING = "E-POLICY-071", Invalid, "a policy test that expects nothing",
+        "A case that compares nothing passes whatever is decided. Give at least one field under `expect`, such as `effect`.";
+    TEST_TWICE = "E-POLICY-072", Invalid, "two cases of one policy test have one name",
+        "Reports name cases by file and name. Give one of the two another name.";
+    TEST_REQUEST = "E-POLICY-073", Invalid, "the request of a policy test cannot be read",
+        "The case's `request`, with what the file's `request` gives to all cases, is one of the three forms of request. `ordain request normalize` \
+         shows how each is read.";
+    TEST_NONE = "E-POLICY-074", Invalid, "there is no policy test",
+        "`ordain policy test` runs the files `tests/**/*.yaml` of a bundle. That it found none is an error, so that a wrong directory does not pass.";
+    TEST_FAILED = "E-POLICY-075", Finding, "a policy test fails",
+        "The policy decides otherwise than the case expects. Find out which of the two is wrong: `ordain policy explain` shows how the request is decided.";
+    TEST_COVERAGE = "E-POLICY-076", Finding, "too few rules match in any test",
+        "`--min-coverage` asks that so many percent of the bundle's rules match in a test at least once. The report lists those that never do.";
+    FORMAT_MEANING = "E-POLICY-077", Invalid, "formatting would change what the file says",
+        "The formatted text does not read as the same document, or does not come to rest, so the file was left alone. Write the place in a plainer way, and \
+         report the text.";
+    FORMAT_NEEDED = "E-POLICY-078", Finding, "a file is not formatted",
+        "Run `ordain policy fmt`, look at what changed, and sign the bundle again.";
 }

@@ -141,7 +141,7 @@ fn read_file(
     data: &Arc<Data>,
     problems: &mut Vec<Diagnostic>,
 ) -> Option<Document> {
-    let document = match yaml::read(file, bytes, Limits::default().yaml_bytes) {
+    let document = match yaml::read(file, bytes, Limits::default().policy_bytes) {
         Ok(document) => document,
         Err(problem) => {
             problems.push(problem);

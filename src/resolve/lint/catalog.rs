@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::diag::{Code, Diagnostic};
 use crate::name::Scope;
 use crate::policy::{Arguments, Effect, Lowered, Mode, Risk};
-use crate::resolve::effective::{EffectiveLayer, EffectivePolicy, EffectiveRule};
+use crate::resolve::effective::{EffectiveLayer, EffectiveRule};
 
 /// What the catalogues of a policy say of actions.
 pub(super) struct Catalogs<'a> {
@@ -22,11 +22,11 @@ struct Closing<'a> {
 }
 
 impl<'a> Catalogs<'a> {
-    /// Those of `policy`; none where it has no catalogue.
-    pub(super) fn of(policy: &'a EffectivePolicy) -> Option<Self> {
+    /// Those of a policy's layers; none where it has no catalogue.
+    pub(super) fn of(layers: &'a [EffectiveLayer]) -> Option<Self> {
         let mut has_catalog = false;
         let (mut all, mut closing) = (BTreeSet::new(), Vec::new());
-        for layer in policy.layers() {
+        for layer in layers {
             for rule in &layer.rules {
                 has_catalog |= rule.written.lowered.is_some();
                 match &rule.written.lowered {
@@ -47,8 +47,13 @@ impl<'a> Catalogs<'a> {
         has_catalog.then_some(Self { known, closing })
     }
 
-    /// What overrides did to the rules of `layer`: dangerous arguments that get a weaker answer than ordinary ones.
-    pub(super) fn lint_layer(layer: &EffectiveLayer, found: &mut Vec<Diagnostic>) {
+    /// What overrides of scopes that `is_own` takes did to the rules of `layer`: dangerous arguments that get a weaker answer than
+    /// ordinary ones.
+    pub(super) fn lint_layer(
+        layer: &EffectiveLayer,
+        is_own: impl Fn(&Scope) -> bool,
+        found: &mut Vec<Diagnostic>,
+    ) {
         let rules = || {
             layer
                 .rules
@@ -71,7 +76,8 @@ impl<'a> Catalogs<'a> {
                 continue;
             }
             let culprit = if changed(ordinary) { ordinary } else { rule };
-            let Some(change) = culprit.overrides.last() else {
+            let change = culprit.overrides.last();
+            let Some(change) = change.filter(|change| is_own(&change.by)) else {
                 continue;
             };
             let message = format!(

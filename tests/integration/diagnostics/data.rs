@@ -219,6 +219,11 @@ fn of_resolution_and_lints() {
 }
 
 #[test]
+fn of_tests_and_formatting() {
+    check("test");
+}
+
+#[test]
 fn of_requests() {
     check("request");
 }

@@ -126,6 +126,8 @@ fn the_examples_of_the_migration_page_pass() {
         }
         let checked = env.ordain(["policy", "check", "bundle", "--deny-warnings"]);
         assert_eq!(checked.status, Some(0), "{heading}\n{checked}");
+        let tested = env.ordain(["policy", "test", "bundle", "--min-coverage=100"]);
+        assert_eq!(tested.status, Some(0), "{heading}\n{tested}");
         for (name, text) in files.iter().filter(|(name, _)| name.starts_with("tests/")) {
             let document = ordain::yaml::parse::<Value>(name, text.as_bytes(), 1 << 20).unwrap();
             let shared = document.value;

@@ -1,8 +1,13 @@
-//! `ordain policy`: check policy, and see what is in force and why.
+//! `ordain policy`: check and test policy, and see what is in force and why.
 
 mod check;
+mod explain;
+mod fmt;
+mod graph;
 mod resolve;
 mod schema;
+mod test;
+mod which;
 
 use clap::Subcommand;
 
@@ -17,17 +22,29 @@ pub use schema::schemas;
 pub(crate) enum Command {
     /// Check a bundle's policies: every problem at once, with its place and what to do.
     Check(check::Check),
+    /// Run a bundle's policy tests, `tests/**/*.yaml`, and say which rules they reach.
+    Test(test::Test),
     /// Print the effective policy of a scope, in the order in which it is evaluated.
     Resolve(resolve::Resolve),
     /// Print the JSON Schema of a kind of document, for editors.
     Schema(schema::Schema),
+    /// Say why a request is decided as it is: what each layer says, and which rules came near. Nothing is logged.
+    Explain(explain::Explain),
+    /// Format policies and tests; comments stay, and so does the meaning.
+    Fmt(fmt::Fmt),
+    /// Show the tree of scopes: packs, rules, defaults, modes, overrides.
+    Graph(graph::Graph),
 }
 
 /// Runs `ordain policy …`.
 pub(crate) fn run(context: &Context, command: &Command) -> Result<Exit, Failure> {
     match command {
         Command::Check(args) => check::run(context, args),
+        Command::Test(args) => test::run(context, args),
         Command::Resolve(args) => resolve::run(context, args),
         Command::Schema(args) => schema::run(context, args),
+        Command::Explain(args) => explain::run(context, args),
+        Command::Fmt(args) => fmt::run(context, args),
+        Command::Graph(args) => graph::run(context, args),
     }
 }

@@ -1,65 +1,34 @@
 //! `ordain policy resolve`.
 
 use std::fmt::Write as _;
-use std::path::PathBuf;
 
 use clap::Args;
 
-use crate::bundle::Limits;
+use super::which::Which;
 use crate::cli::command::Context;
 use crate::cli::exit::Exit;
-use crate::cli::project;
 use crate::cli::report::Failure;
-use crate::cli::session::{FetchFlags, tell_policy, with_pipeline};
 use crate::cli::ui::{Output, escape, note, printable_json};
 use crate::engine::Freshness;
-use crate::name::Scope;
-use crate::pipeline::{self, Locking};
 use crate::policy::{Effect, WaiverTerms, Window};
 use crate::resolve::{EffectivePolicy, LayerView, OverrideView, RuleView, Source};
 use crate::trust::whole_second;
 
 #[derive(Debug, Args)]
 pub(crate) struct Resolve {
-    /// The scope; the configuration's where none is given.
-    #[arg(long)]
-    scope: Option<Scope>,
+    #[command(flatten)]
+    which: Which,
     /// Say where each rule comes from: bundle, commit, signers, file and line, and who changed it.
     #[arg(long)]
     explain: bool,
     /// Print JSON.
     #[arg(long)]
     json: bool,
-    /// Read a directory that nobody signed, instead of the configured bundles.
-    #[arg(long, value_name = "DIR", requires = "scope")]
-    unsigned_dir: Option<PathBuf>,
-    #[command(flatten)]
-    fetch: FetchFlags,
 }
 
 pub(super) fn run(context: &Context, args: &Resolve) -> Result<Exit, Failure> {
     let now = context.env.clock.now();
-    let policy = match (&args.unsigned_dir, &args.scope) {
-        (Some(dir), Some(scope)) => pipeline::unsigned(
-            &context.env.resolve(dir),
-            scope,
-            now,
-            None,
-            &Limits::default(),
-        )?,
-        _ => {
-            let mut config = project::config(context)?;
-            if let Some(scope) = &args.scope {
-                config.scope = scope.clone();
-            }
-            let locking = args.fetch.locking(context, Locking::Prefer);
-            with_pipeline(context, &args.fetch, |pipeline| {
-                let pulled = pipeline.serve(&config, locking)?;
-                tell_policy(context, &pulled);
-                Ok(pulled.policy)
-            })?
-        }
-    };
+    let policy = args.which.policy(context)?;
     let mut out = Output::stdout();
     let view = policy.view();
     let validity = policy.validity();
@@ -200,21 +169,21 @@ fn demands(terms: &WaiverTerms) -> String {
     format!("need {}", all.join(", "))
 }
 
-fn span(valid: Window) -> String {
+pub(super) fn span(valid: Window) -> String {
     let from = valid.from.map(|from| format!("from {from}"));
     let until = valid.until.map(|until| format!("until {until}"));
     let parts: Vec<String> = from.into_iter().chain(until).collect();
     parts.join(" ")
 }
 
-fn place(source: &Source) -> String {
+pub(super) fn place(source: &Source) -> String {
     escape(&format!(
         "{}:{}:{}",
         source.bundle, source.file, source.line
     ))
 }
 
-fn describe(change: &OverrideView<'_>) -> String {
+pub(super) fn describe(change: &OverrideView<'_>) -> String {
     let mut text = String::new();
     if let Some(effect) = change.effect {
         let _ = write!(text, " to {}", effect.as_str());

@@ -1,0 +1,199 @@
+//! `ordain policy explain`.
+
+use std::path::PathBuf;
+
+use clap::Args;
+use serde_json::Value;
+use uuid::Uuid;
+
+use super::resolve::{describe, place, span};
+use super::which::Which;
+use crate::cli::command::Context;
+use crate::cli::exit::Exit;
+use crate::cli::input;
+use crate::cli::output::{Format, Writer};
+use crate::cli::report::Failure;
+use crate::cli::ui::{Output, escape, note, printable_json};
+use crate::diag::Code;
+use crate::engine::input::RequestReader;
+use crate::engine::request::{Request, RequestLimits};
+use crate::engine::{
+    Decision, Engine, Explanation, Freshness, LayerSaid, Occasion, Outcome, RuleTrace, Standing,
+};
+use crate::pipeline::project_identity;
+use crate::policy::{Effect, KeyOutcome, Match};
+
+/// The most rules of a layer that came near, and that the text shows.
+const NEAR_SHOWN: usize = 10;
+
+#[derive(Debug, Args)]
+pub(crate) struct Explain {
+    /// A file with one request; `-` for standard input.
+    #[arg(default_value = "-")]
+    request: PathBuf,
+    #[command(flatten)]
+    which: Which,
+    /// Print JSON.
+    #[arg(long)]
+    json: bool,
+}
+
+pub(super) fn run(context: &Context, args: &Explain) -> Result<Exit, Failure> {
+    let request = read_request(context, args)?;
+    let engine = Engine::new(args.which.policy(context)?);
+    let now = context.env.clock.now();
+    let verdict = engine.evaluate(&request, now);
+    let occasion = Occasion {
+        decision_id: Uuid::nil(),
+        time: now,
+        request_fingerprint: request.fingerprint().to_string(),
+        freshness: Freshness::Fresh,
+        duration_ns: 0,
+    };
+    let decision = Decision::new(&engine, &verdict, occasion);
+    let explanation = engine.explain(&request, now, &verdict);
+    let mut out = Output::stdout();
+    if args.json {
+        let document = serde_json::json!({
+            "format_version": 1,
+            "decision": decision,
+            "layers": explanation.layers,
+        });
+        let text = serde_json::to_string_pretty(&document).unwrap_or_default();
+        out.line(&printable_json(text))?;
+    } else {
+        let mut writer = Writer::begin(Format::Text, &mut out)?;
+        writer.decision(&mut out, &decision, Some(&request))?;
+        writer.end(&mut out)?;
+        text(&mut out, &explanation)?;
+    }
+    out.flush()?;
+    note("note: this was no decision: it is not on record");
+    // As `eval` ends: whoever takes this for a decision must not be told that a denied request is fine.
+    Ok(match decision.outcome {
+        Outcome::Allowed => Exit::Success,
+        Outcome::Denied => Exit::Denied,
+        Outcome::Pending => Exit::ApprovalRequired,
+    })
+}
+
+fn read_request(context: &Context, args: &Explain) -> Result<Request, Failure> {
+    let limits = RequestLimits::default();
+    let source = input::open(&context.env, &args.request)?;
+    let mut requests = RequestReader::new(source, &limits);
+    let one = |what: &str| {
+        Failure::new(Code::USAGE, format!("the input holds {what}"))
+            .hint("give one request; `ordain eval` decides many")
+    };
+    let raw = requests.next().ok_or_else(|| one("no request"))??;
+    if requests.next().is_some() {
+        return Err(one("more than one request"));
+    }
+    let project = |path: &str| project_identity(&context.env.current, path);
+    Ok(Request::from_json_in(&raw.bytes, &limits, &project)?)
+}
+
+fn text(out: &mut Output, explanation: &Explanation<'_>) -> Result<(), Failure> {
+    for layer in &explanation.layers {
+        layer_text(out, layer)?;
+    }
+    Ok(())
+}
+
+fn layer_text(out: &mut Output, layer: &LayerSaid<'_>) -> Result<(), Failure> {
+    let default = layer.default.map_or("abstain", Effect::as_str);
+    let says = layer
+        .says
+        .map_or("nothing".to_owned(), |effect| effect.as_str().to_owned());
+    let by = match (layer.says, layer.by) {
+        (Some(_), Some(rule)) => format!(" by {}", rule.rule),
+        (Some(_), None) => " by default".to_owned(),
+        (None, _) => String::new(),
+    };
+    let mark = if layer.determines {
+        ", and that stands"
+    } else {
+        ""
+    };
+    out.line(&format!(
+        "\n{}  mode {}, default {default}: says {says}{by}{mark}",
+        layer.scope,
+        layer.mode.as_str()
+    ))?;
+    let mut near = 0;
+    for rule in &layer.rules {
+        if rule.standing == Standing::Near {
+            near += 1;
+            if near > NEAR_SHOWN {
+                continue;
+            }
+        }
+        rule_text(out, rule)?;
+    }
+    if near > NEAR_SHOWN {
+        let more = near - NEAR_SHOWN;
+        out.line(&format!(
+            "  and {more} more came near; `--json` lists them all"
+        ))?;
+    }
+    Ok(())
+}
+
+fn rule_text(out: &mut Output, rule: &RuleTrace<'_>) -> Result<(), Failure> {
+    let standing = match rule.standing {
+        Standing::Matched if rule.determines => "decides",
+        Standing::Matched => "matched",
+        Standing::Failed => "counts, since a condition cannot be judged",
+        Standing::NotJudged => "does not count, since a condition cannot be judged",
+        Standing::Disabled => "would match, and is disabled",
+        Standing::NotInForce => "would match, and is not in force",
+        Standing::Near => "came near",
+    };
+    let source = rule.source.map(place).unwrap_or_default();
+    out.line(&format!(
+        "  {:16} {}  {standing}  {source}",
+        rule.effect.as_str(),
+        rule.rule.rule
+    ))?;
+    if let Some(valid) = rule.valid {
+        out.line(&format!("    valid  {}", span(valid)))?;
+    }
+    let is_near = rule.standing == Standing::Near;
+    // Of a rule that came near, what kept it away is what matters.
+    for key in rule
+        .keys
+        .iter()
+        .filter(|key| !is_near || key.answer != Match::Yes)
+    {
+        out.line(&format!("    {}", key_text(key)))?;
+    }
+    for change in &rule.overrides {
+        out.line(&format!("    change {}{}", change.by, describe(change)))?;
+    }
+    Ok(())
+}
+
+fn key_text(key: &KeyOutcome) -> String {
+    let mark = match key.answer {
+        Match::Yes => "yes",
+        Match::No => "no",
+        Match::Failed => "??",
+    };
+    let json = |value: &Value| printable_json(value.to_string());
+    let found = match &key.found {
+        Some(value) => format!(", found {}", json(value)),
+        None if is_path(&key.key) => ", found nothing".to_owned(),
+        None => String::new(),
+    };
+    format!(
+        "{mark:4} {}: wanted {}{found}",
+        escape(&key.key),
+        json(&key.wanted)
+    )
+}
+
+/// Whether a key of a `match` is a path of the request, and not a group.
+fn is_path(key: &str) -> bool {
+    let first = key.split('.').next().unwrap_or_default();
+    ["subject", "action", "resource", "context"].contains(&first)
+}

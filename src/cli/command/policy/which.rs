@@ -1,0 +1,99 @@
+//! Whose policy a command is about: the configured bundles', or that of directories that nobody signed.
+
+use std::path::{Path, PathBuf};
+
+use clap::Args;
+
+use crate::bundle::Limits;
+use crate::cli::command::Context;
+use crate::cli::project;
+use crate::cli::report::Failure;
+use crate::cli::session::{FetchFlags, tell_policy, with_pipeline};
+use crate::diag::Code;
+use crate::name::Scope;
+use crate::pipeline::{self, Authored, Locking, PipelineError};
+use crate::resolve::{self, EffectivePolicy, LoadedBundle};
+
+/// The bundles that a bundle builds on.
+#[derive(Debug, Clone, Default, Args)]
+pub(crate) struct With {
+    /// The directory of a bundle that holds scopes above, or packs; may be given several times.
+    #[arg(long = "with", value_name = "DIR")]
+    dirs: Vec<PathBuf>,
+}
+
+impl With {
+    /// Reads the bundle in `dir`, which nobody needs to have signed, and those.
+    pub(super) fn read(&self, context: &Context, dir: &Path) -> Result<Authored, PipelineError> {
+        let dirs: Vec<PathBuf> = self
+            .dirs
+            .iter()
+            .map(|dir| context.env.resolve(dir))
+            .collect();
+        let dirs: Vec<&Path> = dirs.iter().map(PathBuf::as_path).collect();
+        pipeline::authored(&context.env.resolve(dir), &dirs, &Limits::default())
+    }
+
+    /// Without a directory to add them to, they would silently not count.
+    pub(super) fn needs(&self, dir: Option<&Path>, flag: &str) -> Result<(), Failure> {
+        if dir.is_none() && !self.dirs.is_empty() {
+            return Err(Failure::new(Code::USAGE, format!("`--with` needs {flag}")));
+        }
+        Ok(())
+    }
+}
+
+/// One scope's policy.
+#[derive(Debug, Args)]
+pub(crate) struct Which {
+    /// The scope; the configuration's where none is given.
+    #[arg(long)]
+    scope: Option<Scope>,
+    /// Read a directory that nobody signed, instead of the configured bundles.
+    #[arg(long, value_name = "DIR", requires = "scope")]
+    unsigned_dir: Option<PathBuf>,
+    #[command(flatten)]
+    with: With,
+    #[command(flatten)]
+    fetch: FetchFlags,
+}
+
+impl Which {
+    /// The effective policy.
+    pub(super) fn policy(&self, context: &Context) -> Result<EffectivePolicy, Failure> {
+        self.with
+            .needs(self.unsigned_dir.as_deref(), "`--unsigned-dir`")?;
+        if let (Some(dir), Some(scope)) = (&self.unsigned_dir, &self.scope) {
+            let now = context.env.clock.now();
+            let authored = self.with.read(context, dir)?;
+            return Ok(resolve::resolve(&authored.bundles, scope, now, None)?);
+        }
+        let mut config = project::config(context)?;
+        if let Some(scope) = &self.scope {
+            config.scope = scope.clone();
+        }
+        let locking = self.fetch.locking(context, Locking::Prefer);
+        with_pipeline(context, &self.fetch, |pipeline| {
+            let pulled = pipeline.serve(&config, locking)?;
+            tell_policy(context, &pulled);
+            Ok(pulled.policy)
+        })
+    }
+}
+
+/// The policies of every configured bundle.
+pub(super) fn configured(
+    context: &Context,
+    fetch: &FetchFlags,
+) -> Result<Vec<LoadedBundle>, Failure> {
+    let config = project::config(context)?;
+    let locking = fetch.locking(context, Locking::Prefer);
+    with_pipeline(context, fetch, |pipeline| {
+        let pulled = pipeline.serve(&config, locking)?;
+        tell_policy(context, &pulled);
+        let bundles = pulled.bundles.iter().map(|pulled| &pulled.bundle);
+        Ok(bundles
+            .map(LoadedBundle::verified)
+            .collect::<Result<_, _>>()?)
+    })
+}

@@ -1,0 +1,66 @@
+//! `policy graph`.
+
+use super::{bundle, two_bundles};
+use crate::support::TestEnv;
+
+#[test]
+fn the_tree_in_every_format() {
+    let env = bundle();
+    let draw = |format: &str| env.ordain(["policy", "graph", "acme", "--format", format]);
+    let text = draw("text");
+    text.success();
+    insta::assert_snapshot!(text);
+    let dot = draw("dot");
+    dot.success();
+    insta::assert_snapshot!(dot);
+    let svg = draw("svg");
+    svg.success();
+    insta::assert_snapshot!(svg);
+}
+
+#[test]
+fn one_scope_and_what_takes_part_in_it() {
+    let env = bundle();
+    let other = "apiVersion: ordain/v1\nkind: Policy\nscope: acme/research/lab\n";
+    env.write("acme/policies/lab.yaml", other);
+    let whole = env.ordain(["policy", "graph", "acme"]);
+    assert!(
+        whole
+            .success()
+            .contains("  acme/research\n      no bundle defines it\n    acme/research/lab"),
+        "{whole}"
+    );
+    let one = env.ordain(["policy", "graph", "acme", "--scope", "acme/payments"]);
+    assert!(!one.success().contains("research"), "{one}");
+    assert!(one.stdout.contains("acme/baseline"), "{one}");
+}
+
+#[test]
+fn a_lapsed_waiver_is_shown_as_one() {
+    let mut env = bundle();
+    env.set("ORDAIN_NOW", "2028-01-01T00:00:00Z");
+    let found = env.ordain(["policy", "graph", "acme"]);
+    assert!(
+        found.success().contains("lapsed acme#no-restore"),
+        "{found}"
+    );
+}
+
+#[test]
+fn bundles_are_given_or_configured() {
+    let env = two_bundles();
+    env.ordain(["policy", "graph", "team"]).code(2);
+    let both = env.ordain(["policy", "graph", "team", "--with", "org"]);
+    assert!(
+        both.success().contains("bundle org\n  acme/baseline"),
+        "{both}"
+    );
+    env.ordain(["policy", "graph", "--with", "org"]).code(2);
+    let consumer = TestEnv::new();
+    consumer.clone_of_checkout("ordain");
+    let configured = consumer.ordain_in("ordain", ["policy", "graph"]);
+    assert!(
+        configured.success().contains("acme/platform/payments"),
+        "{configured}"
+    );
+}
