@@ -5,8 +5,9 @@
 //! operands first ([`super::operators`], [`super::functions`]): comparing, adding, searching, ranging over a list, which pays
 //! for the whole loop at once. An evaluation that cannot pay fails, whatever the expression makes of the error.
 //!
-//! Measured in a release build, over the costliest expressions that were found (`tests` of [`super`]): an evaluation that
-//! spends its whole budget takes under 20 ms; one that spends little, a few microseconds.
+//! Measured over the costliest expressions that were found (`tests` of [`super`]): an evaluation that spends its whole budget
+//! ends within 0.25 s without any optimisation, and within 55 ms where the interpreter alone is optimised.
+//! Before the first evaluation of a request, the parts of it that conditions name are converted, in time linear in its bytes.
 
 use std::any::Any;
 use std::sync::atomic::{AtomicU64, Ordering};

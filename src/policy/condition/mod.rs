@@ -13,7 +13,7 @@
 //! INVARIANT: the same inputs give the same answer. Functions know nothing but their arguments, and maps are ranged over in
 //! the order of their keys.
 //!
-//! An evaluation takes under 20 ms at the worst (`meter`), and needs [`STACK`] bytes of stack.
+//! The cost of an evaluation is bounded (`meter` says by what, and what was measured), and it needs [`STACK`] bytes of stack.
 //!
 //! It lacks timestamps and durations as types; the moments of a request are texts.
 
