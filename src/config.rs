@@ -2,6 +2,8 @@
 //!
 //! Parsing is pure; [`Config::load`] is the one place that reads the file. Relative paths are relative to the file.
 
+mod schema;
+
 use std::collections::BTreeSet;
 use std::io::Read as _;
 use std::path::{Path, PathBuf};
@@ -15,6 +17,8 @@ use crate::log::SyncMode;
 use crate::name::{BundleName, Scope};
 use crate::policy::Mode;
 use crate::yaml;
+
+pub use schema::config_schema;
 
 /// The name of the configuration file.
 pub const CONFIG_FILE: &str = "ordain.yaml";
@@ -172,6 +176,7 @@ impl Config {
                 Code::CONFIG_UNREADABLE,
                 format!("cannot read `{}`: {error}", name.escape_debug()),
             )
+            .hint("check that it is a file and that you may read it")
         };
         let mut bytes = Vec::new();
         let opened = std::fs::File::open(file).map_err(unreadable)?;

@@ -26,6 +26,7 @@ pub mod name;
 pub mod pipeline;
 pub mod policy;
 pub mod resolve;
+pub mod schema;
 pub mod source;
 pub mod trust;
 pub mod yaml;

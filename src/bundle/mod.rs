@@ -8,6 +8,7 @@ mod identity;
 mod limits;
 mod manifest;
 mod path;
+mod schema;
 mod statement;
 
 pub use fetched::{ENVELOPE_FILE, Excess, FetchedBundle, GitEvidence, MANIFEST_FILE, Origin};
@@ -15,6 +16,7 @@ pub use identity::{BundleIdentity, Signer};
 pub use limits::Limits;
 pub use manifest::Manifest;
 pub use path::{BundlePath, PathError, PathSet};
+pub use schema::manifest_schema;
 pub(crate) use statement::StatementRef;
 pub use statement::{
     PREDICATE_TYPE, Predicate, Requirement, RollsBack, STATEMENT_TYPE, Statement, StatementError,

@@ -27,6 +27,7 @@ mod trust_flags;
 mod ui;
 
 pub use args::command as clap_command;
+pub use command::policy::schemas;
 
 /// Runs the program with the process's arguments and environment.
 #[must_use]

@@ -117,7 +117,11 @@ impl Fields {
             Ok(value) => Some(value),
             Err(error) => {
                 let message = format!("`{field}`: {}", plain_words(&error.to_string()));
-                let hint = "see the field's description in the policy manual";
+                let hint = if message.contains("expected one of") {
+                    "use one of the listed words"
+                } else {
+                    "write a value as docs/policy.md describes it"
+                };
                 report.problem(Code::POLICY_TYPE, &self.path(field), message, hint);
                 None
             }
@@ -138,7 +142,7 @@ impl Fields {
                 Code::POLICY_MISSING_FIELD,
                 &self.path,
                 message,
-                "add the field",
+                &format!("add a line `{field}: …`"),
             );
             return None;
         }

@@ -17,7 +17,9 @@ mod matcher;
 mod matcher_explain;
 mod matcher_parse;
 mod model;
+mod operators;
 mod policy_test;
+pub mod schema;
 mod validate;
 
 pub use catalog::{Arguments, FoundPattern, Lowered, Operation, Patterns};

@@ -27,7 +27,7 @@ pub enum Effect {
 impl Effect {
     /// The word of the language.
     #[must_use]
-    pub fn as_str(self) -> &'static str {
+    pub const fn as_str(self) -> &'static str {
         match self {
             Self::Allow => "allow",
             Self::Audit => "audit",
@@ -66,7 +66,7 @@ pub enum Risk {
 impl Risk {
     /// The word of the language.
     #[must_use]
-    pub fn as_str(self) -> &'static str {
+    pub const fn as_str(self) -> &'static str {
         match self {
             Self::Low => "low",
             Self::Medium => "medium",
@@ -91,7 +91,7 @@ pub enum Mode {
 impl Mode {
     /// The word of the language.
     #[must_use]
-    pub fn as_str(self) -> &'static str {
+    pub const fn as_str(self) -> &'static str {
         match self {
             Self::AuditOnly => "audit-only",
             Self::Warn => "warn",

@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 
 /// The modules, lowest first. A module uses its own line and the lines above it in this table.
 const LAYERS: &[&[&str]] = &[
-    &["name", "digest", "json", "yaml", "diag"],
+    &["name", "digest", "json", "yaml", "diag", "schema"],
     &["bundle", "policy"],
     &["trust"],
     &["resolve"],

@@ -1,4 +1,6 @@
-//! Relative links of the Markdown files lead somewhere.
+//! Relative links of the Markdown files lead somewhere, and the examples of the migration page do what it says.
+
+mod examples;
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};

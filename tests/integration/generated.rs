@@ -62,6 +62,14 @@ fn the_page_of_diagnostics_is_current() {
     hold("docs/diagnostics.md", &page);
 }
 
+#[test]
+fn the_generated_schemas_are_current() {
+    for (kind, schema) in ordain::cli::schemas() {
+        let text = serde_json::to_string_pretty(&schema).unwrap() + "\n";
+        hold(&format!("docs/schemas/{}.json", kind.to_lowercase()), &text);
+    }
+}
+
 /// What `docs/cli.md` says besides the commands' own help.
 const CLI_INTRODUCTION: &str = include_str!("support/cli-introduction.md");
 

@@ -8,6 +8,7 @@
 mod defect;
 pub(crate) mod machine;
 pub(crate) mod order;
+pub(crate) mod program;
 mod repository;
 mod signature;
 mod signed;

@@ -83,13 +83,12 @@ fn verify(context: &Context, args: &Verify) -> Result<Exit, Failure> {
     expect_log(&dir)?;
     let mut keys = Vec::new();
     for text in &args.keys {
-        let key = text.parse();
-        keys.push(key.map_err(|error| {
-            Failure::new(
-                Code::USAGE,
-                format!("`{}` is not a verifier key: {error}", escape(text)),
-            )
-        })?);
+        let key = text.parse::<VerifierKey>();
+        keys.push(
+            key.map_err(|error| {
+                Failure::new(error.code(), format!("`{}`: {error}", escape(text)))
+            })?,
+        );
     }
     if keys.is_empty() && !args.structure {
         keys.push(own_key(context, None)?);
@@ -131,19 +130,20 @@ fn print(out: &mut Output, report: &Report, is_structure: bool) -> Result<(), Fa
     ))?;
     if let Some(torn) = &report.torn {
         note(&format!(
-            "note: line {} is unfinished ({} bytes), from a write that was stopped or goes on",
-            torn.line, torn.bytes
+            "warning[{}]: line {} is unfinished ({} bytes), from a write that was stopped or goes on",
+            Code::LOG_TORN,
+            torn.line,
+            torn.bytes
         ));
     }
     for damage in &report.damaged {
-        match damage {
-            Damage::Frontier => {
-                note("warning: `frontier` is damaged; the next writer builds it again")
+        let what = match damage {
+            Damage::Frontier => "`frontier` is damaged; the next writer builds it again".to_owned(),
+            Damage::Tile(index) => {
+                format!("tile {index} is damaged; the records are proven without it")
             }
-            Damage::Tile(index) => note(&format!(
-                "warning: tile {index} is damaged; the records are proven without it"
-            )),
-        }
+        };
+        note(&format!("warning[{}]: {what}", Code::LOG_INDEX_DAMAGED));
     }
     Ok(())
 }

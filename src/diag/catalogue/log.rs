@@ -18,13 +18,13 @@ codes! {
     LOG_CHECKPOINT_UNTRUSTED = "E-LOG-007", Untrusted, "the checkpoint is not signed by a trusted key",
         "Another key signed the log's checkpoint, or its signature does not match. If the log's key was changed, name the earlier verifier key under `log.earlier_keys` in `ordain.yaml`.";
     LOG_RECORD_TOO_LARGE = "E-LOG-008", Invalid, "a record is longer than 65535 bytes",
-        "The decision cannot be recorded, so in `enforce` the answer is deny. Shorten the request's arguments or leave them out of the log.";
+        "The decision cannot be recorded, so in `enforce` the answer is deny. It names every rule that matched: let fewer rules match one request, or shorten what names who asks and for what.";
     LOG_RECORD_SHAPE = "E-LOG-009", Internal, "a record has a shape that the log cannot hold",
         "A record must be a JSON object without the members `v`, `seq` and `salt`. This is a fault of the program: please report it.";
     LOG_WRITE = "E-LOG-010", Internal, "the log cannot be read or written",
         "The file system refused, often because the disk is full or the directory is not writable. Records count once the log says that they are written: where a batch is not known to be, the answer in `enforce` is deny, and `ordain log verify` tells what there is. Where the checkpoint alone failed, everything is recorded, and the next run signs it.";
     LOG_KEY = "E-LOG-011", Invalid, "a log name or verifier key is not valid",
-        "A name has no spaces and no `+`; a verifier key has the form `name+id+key`, as `ordain key show` prints it.";
+        "A name has no spaces and no `+`; a verifier key has the form `name+id+key`, as `ordain log key` prints it.";
     LOG_TORN = "E-LOG-012", Finding, "the last line of the log is unfinished",
         "A process was stopped while it wrote. The line was never acknowledged; the next writer cuts it off, keeps its bytes in `torn-*`, and says so.";
     LOG_INDEX_DAMAGED = "E-LOG-013", Finding, "an index file of the log is damaged",

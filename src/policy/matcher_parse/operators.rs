@@ -10,10 +10,8 @@ use crate::policy::matcher::{
     Comparison, Days, Hours, Networks, OperandError, Operator, Reference, Relation, Requirement,
     Zone, regex,
 };
+use crate::policy::operators::sentence;
 use crate::yaml::Path;
-
-const OPERATORS: &str = "the operators are `equals`, `glob`, `regex`, `prefix`, `suffix`, `in`, `not`, `exists`, `contains`, \
-`contains_any`, `contains_all`, `missing_any`, `gt`, `gte`, `lt`, `lte`, `cidr`, `semver`, `time_of_day`, `weekday` and `ref`";
 
 impl Parser<'_, '_> {
     pub(super) fn operators(
@@ -22,7 +20,7 @@ impl Parser<'_, '_> {
         path: &Path,
     ) -> Option<Vec<Operator>> {
         if operators.is_empty() {
-            return self.refuse(path, "the condition is empty".to_owned(), OPERATORS);
+            return self.refuse(path, "the condition is empty".to_owned(), &sentence());
         }
         let read: Vec<_> = operators
             .iter()
@@ -87,7 +85,7 @@ impl Parser<'_, '_> {
                 let shown: String = name.chars().take(80).collect();
                 let message = format!("unknown operator `{}`", shown.escape_debug());
                 self.report
-                    .problem(Code::POLICY_OPERATOR, path, message, OPERATORS);
+                    .problem(Code::POLICY_OPERATOR, path, message, &sentence());
                 None
             }
         }

@@ -5,6 +5,8 @@ mod rules;
 pub(super) mod text;
 mod waivers;
 
+pub(super) use text::HIDDEN;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 

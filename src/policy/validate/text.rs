@@ -5,6 +5,18 @@ use crate::policy::MAX_TEXT_BYTES;
 use crate::policy::fields::{Fields, Report};
 use crate::yaml::Path;
 
+/// The characters that no text holds, as ranges: control characters but the line feed, invisible ones, and those that change
+/// the direction of writing.
+pub(in crate::policy) const HIDDEN: [(char, char); 7] = [
+    ('\0', '\t'),
+    ('\u{b}', '\u{1f}'),
+    ('\u{7f}', '\u{9f}'),
+    ('\u{200b}', '\u{200f}'),
+    ('\u{2028}', '\u{202e}'),
+    ('\u{2060}', '\u{2069}'),
+    ('\u{feff}', '\u{feff}'),
+];
+
 /// A text for people.
 pub(in crate::policy) fn text(
     fields: &mut Fields,
@@ -17,10 +29,7 @@ pub(in crate::policy) fn text(
 
 /// Whether `text` can be shown: terminals obey some characters and hide others.
 pub(in crate::policy) fn check_text(text: &str, path: &Path, report: &mut Report<'_>) -> bool {
-    let hidden = |c: &char| {
-        (c.is_control() && *c != '\n')
-            || matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{2069}' | '\u{feff}')
-    };
+    let hidden = |c: &char| HIDDEN.iter().any(|(from, to)| (from..=to).contains(&c));
     if text.trim().is_empty() {
         report.problem(
             Code::POLICY_TEXT,

@@ -410,6 +410,11 @@ impl Defect {
 
     /// Commits the tree, and reads it as a consumer would.
     pub(super) fn tree(&self) -> Result<(), (String, Code)> {
+        refusal(&self.tree_repository()).map_or(Ok(()), |code| Err(("source".to_owned(), code)))
+    }
+
+    /// A repository whose `main` has the tree.
+    pub(super) fn tree_repository(&self) -> Repo {
         let Self::Tree(entries) = self else {
             panic!("not a tree: {self:?}")
         };
@@ -431,7 +436,7 @@ impl Defect {
             })
             .collect();
         repo.commit_raw_tree(&entries);
-        refusal(&repo).map_or(Ok(()), |code| Err(("source".to_owned(), code)))
+        repo
     }
 }
 

@@ -120,9 +120,7 @@ pub(super) fn run(defect: &Defect) -> Result<(), (String, Code)> {
     let Defect::Machine(what) = defect else {
         panic!("not of the machine: {defect:?}")
     };
-    let mut site = Site::new(&at_revision(6));
-    site.ordain(&["bundle", "pull"]).success();
-    let output = tamper(&mut site, what);
+    let output = output(what);
     let code = match output.status {
         Some(0) => return Ok(()),
         _ => code_of(&output).unwrap_or_else(|| panic!("{what}: {output}")),
@@ -137,6 +135,13 @@ pub(super) fn run(defect: &Defect) -> Result<(), (String, Code)> {
     };
     assert_eq!(output.status, Some(exit), "{what}: {output}");
     Err((layer(code).to_owned(), code))
+}
+
+/// What the program says after this happened to a machine that had pulled.
+pub(super) fn output(what: &str) -> Output {
+    let mut site = Site::new(&at_revision(6));
+    site.ordain(&["bundle", "pull"]).success();
+    tamper(&mut site, what)
 }
 
 #[allow(clippy::too_many_lines, reason = "one arm a word")]

@@ -69,13 +69,40 @@ pub(super) fn run(made: &Made) -> Result<(), (String, Code)> {
         let server: Server = script(&made.made).serve();
         return ask(&format!("git://{}/x", server.address));
     }
-    let repo = Repo::new();
-    repo.commit(&[("bundle.yaml", "good"), ("policies/a.yaml", "a")]);
-    damage(&repo, &made.made);
+    let repo = damaged(&made.made);
     let path = repo.path().display().to_string();
     match made.by {
         By::File => ask(&format!("file://{path}")),
         _ => ask(&path),
+    }
+}
+
+/// A repository on this machine.
+fn damaged(word: &str) -> Repo {
+    let repo = Repo::new();
+    repo.commit(&[("bundle.yaml", "good"), ("policies/a.yaml", "a")]);
+    damage(&repo, word);
+    repo
+}
+
+/// A repository in place, or the server of one; and its URL.
+pub(super) fn place(made: &Made) -> (Option<Repo>, Option<Server>, String) {
+    match made.by {
+        By::Server => {
+            let server = script(&made.made).serve();
+            let url = format!("git://{}/x", server.address);
+            (None, Some(server), url)
+        }
+        By::Path | By::File => {
+            let repo = damaged(&made.made);
+            let path = repo.path().display().to_string();
+            let url = if made.by == By::File {
+                format!("file://{path}")
+            } else {
+                path
+            };
+            (Some(repo), None, url)
+        }
     }
 }
 

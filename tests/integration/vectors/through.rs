@@ -8,7 +8,7 @@ use super::{Vector, vectors};
 const REQUEST: &str = r#"{"subject":{"type":"user","id":"sam"},"action":{"name":"read"},"resource":{"type":"t","id":"r"}}"#;
 
 /// Whether a defect is the bundle's alone, so that a consumer of the undamaged one can meet it.
-fn is_of_the_bundle(vector: &Vector) -> bool {
+pub(super) fn is_of_the_bundle(vector: &Vector) -> bool {
     use super::defect::Defect;
     !matches!(vector.expect.layer.as_str(), "source" | "root")
         && !matches!(

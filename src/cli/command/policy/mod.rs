@@ -5,6 +5,7 @@ mod explain;
 mod fmt;
 mod graph;
 mod resolve;
+mod schema;
 mod test;
 mod which;
 
@@ -13,6 +14,8 @@ use clap::Subcommand;
 use super::Context;
 use crate::cli::exit::Exit;
 use crate::cli::report::Failure;
+
+pub use schema::schemas;
 
 /// `ordain policy …`
 #[derive(Debug, Subcommand)]
@@ -23,6 +26,8 @@ pub(crate) enum Command {
     Test(test::Test),
     /// Print the effective policy of a scope, in the order in which it is evaluated.
     Resolve(resolve::Resolve),
+    /// Print the JSON Schema of a kind of document, for editors.
+    Schema(schema::Schema),
     /// Say why a request is decided as it is: what each layer says, and which rules came near. Nothing is logged.
     Explain(explain::Explain),
     /// Format policies and tests; comments stay, and so does the meaning.
@@ -37,6 +42,7 @@ pub(crate) fn run(context: &Context, command: &Command) -> Result<Exit, Failure>
         Command::Check(args) => check::run(context, args),
         Command::Test(args) => test::run(context, args),
         Command::Resolve(args) => resolve::run(context, args),
+        Command::Schema(args) => schema::run(context, args),
         Command::Explain(args) => explain::run(context, args),
         Command::Fmt(args) => fmt::run(context, args),
         Command::Graph(args) => graph::run(context, args),
