@@ -1,9 +1,9 @@
-//! The example bundle, its keys and its trust root are what the README says of them.
+//! The example bundles, their keys and their trust roots are what the README says of them.
 //!
-//! After a change to `bundles/acme`, `ORDAIN_SIGN_EXAMPLES=1 cargo test examples` signs the next revision.
+//! After a change to a bundle, `ORDAIN_SIGN_EXAMPLES=1 cargo test examples` signs its next revision.
 
 use super::support::keys::{Snakeoil, snakeoil};
-use super::support::{TestEnv, checkout};
+use super::support::{Output, TestEnv, checkout};
 
 /// The signers. Their seeds are public, so that anyone can sign the example again; they protect nothing.
 fn signers() -> [Snakeoil; 2] {
@@ -13,6 +13,14 @@ fn signers() -> [Snakeoil; 2] {
 /// Before any clock that reads it, since a statement from the future is refused.
 const SIGNED_AT: &str = "2026-11-01T00:00:00Z";
 
+/// The bundles, each with the namespace that it speaks for.
+const BUNDLES: [(&str, &str); 3] = [
+    ("acme", "acme"),
+    ("admin-tools", "admin"),
+    ("mcp-config", "mcp"),
+];
+
+/// Makes whatever of keys, trust roots and signatures is missing or no longer true.
 fn sign() {
     let mut env = TestEnv::new();
     env.set("ORDAIN_NOW", SIGNED_AT);
@@ -23,33 +31,41 @@ fn sign() {
         std::fs::write(keys.join(name), key.public_openssh()).unwrap();
         key.write(&env.work()).to_str().unwrap().to_owned()
     });
-    let with_keys = |arguments: &[&str]| {
+    let with_keys = |arguments: &str| {
         let mut command = env.command(super::support::env::binary());
-        command.args(arguments).current_dir(checkout());
+        command.args(arguments.split(' ')).current_dir(checkout());
         for key in &private {
             command.args(["--key", key]);
         }
         env.run(command, b"").success();
     };
     if !keys.join("trust/1.root.json").exists() {
-        with_keys(&[
-            "trust",
-            "init",
-            "--dir",
-            "keys/trust",
-            "--namespace",
-            "acme",
-            "--threshold",
-            "2",
-            "--expires",
-            "10y",
-            "--principal",
-            "alice=keys/alice.pub",
-            "--principal",
-            "bob=keys/bob.pub",
-        ]);
+        with_keys(
+            "trust init --dir keys/trust --namespace acme --threshold 2 --expires 10y \
+             --principal alice=keys/alice.pub --principal bob=keys/bob.pub",
+        );
     }
-    with_keys(&["bundle", "sign", "bundles/acme", "--expires", "10y"]);
+    if !keys.join("trust/2.root.json").exists() {
+        with_keys(
+            "trust rotate --dir keys/trust --expires 10y \
+             --publisher admin=alice,bob:2 --publisher mcp=alice,bob:2",
+        );
+    }
+    for (bundle, _) in BUNDLES {
+        if verify(bundle).status != Some(0) {
+            with_keys(&format!("bundle sign bundles/{bundle} --expires 10y"));
+        }
+    }
+}
+
+/// `ordain bundle verify` of an example, as a consumer who pins what the repository pins.
+fn verify(bundle: &str) -> Output {
+    let env = TestEnv::new();
+    env.copy_from_checkout(&format!("bundles/{bundle}"), bundle);
+    env.copy_from_checkout("keys/trust", "trust");
+    let pin = pinned();
+    let with = ["--trust-root", "trust", "--fingerprint", &pin];
+    env.ordain(["bundle", "verify", bundle].into_iter().chain(with))
 }
 
 /// The fingerprint that the repository's own configuration pins.
@@ -63,7 +79,7 @@ fn pinned() -> String {
 }
 
 #[test]
-fn the_example_is_signed_by_the_example_keys() {
+fn the_examples_are_signed_by_the_example_keys() {
     if std::env::var_os("ORDAIN_SIGN_EXAMPLES").is_some() {
         sign();
     }
@@ -71,20 +87,26 @@ fn the_example_is_signed_by_the_example_keys() {
         let file = checkout().join("keys").join(format!("{}.pub", key.name()));
         assert_eq!(std::fs::read_to_string(file).unwrap(), key.public_openssh());
     }
+    let listed = std::fs::read_dir(checkout().join("bundles")).unwrap();
+    assert_eq!(listed.count(), BUNDLES.len());
+    for (bundle, namespace) in BUNDLES {
+        let output = verify(bundle);
+        for word in ["alice", "bob", namespace] {
+            assert!(output.success().contains(word), "{output}");
+        }
+    }
+}
+
+#[test]
+fn the_examples_answer_as_their_own_tests_say() {
     let env = TestEnv::new();
-    env.copy_from_checkout("bundles/acme", "acme");
-    env.copy_from_checkout("keys/trust", "trust");
-    let output = env.ordain([
-        "bundle",
-        "verify",
-        "acme",
-        "--trust-root",
-        "trust",
-        "--fingerprint",
-        &pinned(),
-    ]);
-    for signer in ["alice", "bob"] {
-        assert!(output.success().contains(signer), "{output}");
+    for bundle in ["admin-tools", "mcp-config"] {
+        env.copy_from_checkout(&format!("bundles/{bundle}"), bundle);
+        env.ordain(["policy", "check", bundle, "--deny-warnings"])
+            .success();
+        env.ordain(["policy", "test", bundle, "--min-coverage", "100"])
+            .success();
+        env.ordain(["policy", "fmt", bundle, "--check"]).success();
     }
 }
 
