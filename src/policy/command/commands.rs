@@ -429,7 +429,9 @@ impl Reader {
         // Out of the map while it is walked: one that calls itself is walked once, or twice where it changes what it reads.
         if let Some(bodies) = self.functions.remove(name) {
             for body in bodies.iter().take(MAX_BODIES) {
-                let before = self.variables.clone();
+                let Some(before) = self.remembered() else {
+                    break;
+                };
                 for _ in 0..2 {
                     let all = std::iter::once(HOLE.to_string()).chain(arguments.iter().cloned());
                     let outer = self.arguments.replace(all.collect());

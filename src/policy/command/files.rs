@@ -7,6 +7,7 @@ use brush_parser::ast::{
 };
 
 use super::reader::{Call, Reader, Stdin};
+use super::tokens::MAX_SCRIPT_BYTES;
 use super::value::base;
 
 /// The most files that are remembered.
@@ -134,7 +135,9 @@ impl Reader {
         let (text, by) = match self.files.get(name) {
             Some((before, earlier)) => {
                 let text = before.as_ref().zip(text);
-                let text = text.map(|(before, text)| format!("{before}\n{text}"));
+                let text = text
+                    .filter(|(before, text)| before.len() + text.len() < MAX_SCRIPT_BYTES)
+                    .map(|(before, text)| format!("{before}\n{text}"));
                 (text, earlier.start.min(by.start)..earlier.end.max(by.end))
             }
             None => (text, by),

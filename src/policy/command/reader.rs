@@ -28,6 +28,11 @@ const OPENINGS_ON_ANY_STACK: usize = 16;
 const MAX_TURNS: usize = 8;
 /// The longest value of a variable, in bytes.
 const MAX_VALUE_BYTES: usize = 4_096;
+/// The most work that one script may make: bytes that are read, copied or compared, and a step for each command. A script of
+/// a few lines can ask for more than any machine has (`cat a a > b; cat b b > c; …`).
+const MAX_WORK: usize = 4 << 20;
+/// What a command costs besides its words.
+const STEP: usize = 64;
 
 /// A program with its words, as it would run.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -71,6 +76,8 @@ pub(super) struct Reader {
     pub(super) unusual_separators: bool,
     pub(super) depth: usize,
     pub(super) walked: usize,
+    /// The work done so far.
+    worked: usize,
     /// Above 0 where what is read may not run, or run in a shell of its own.
     pub(super) conditional: usize,
     /// Above 0 where a function is only defined.
@@ -102,6 +109,15 @@ impl Reader {
             return Err("the script holds too many brackets".to_owned());
         }
         parse(text)
+    }
+
+    /// Pays for work before it is done; false once the script has asked for too much.
+    pub(super) fn work(&mut self, bytes: usize) -> bool {
+        self.worked = self.worked.saturating_add(bytes);
+        if self.worked > MAX_WORK {
+            self.doubt("the script takes too much work to follow");
+        }
+        self.worked <= MAX_WORK
     }
 
     pub(super) fn doubt(&mut self, reason: impl Into<String>) {
@@ -162,7 +178,7 @@ impl Reader {
         if text.trim().is_empty() {
             return Some(String::new());
         }
-        if !self.descend() {
+        if !self.work(text.len()) || !self.descend() {
             return None;
         }
         let printed = match self.parse(text) {
@@ -189,6 +205,9 @@ impl Reader {
     pub(super) fn descend(&mut self) -> bool {
         if self.depth >= MAX_DEPTH {
             self.doubt("commands nest too deep");
+            return false;
+        }
+        if !self.work(STEP) {
             return false;
         }
         self.depth += 1;
@@ -239,6 +258,9 @@ impl Reader {
             .filter(|call| call.reads_program)
             .map(|call| base(&call.program).to_owned())
             .collect();
+        if !self.work(readers.len() * writers.len() * STEP) {
+            return;
+        }
         for call in self.calls.get_mut(writers).unwrap_or_default() {
             call.pipes_into.extend(readers.iter().cloned());
         }
@@ -292,6 +314,9 @@ impl Reader {
         self.walked += 1;
         if self.walked > MAX_CALLS {
             self.doubt("the script runs too many commands");
+            return false;
+        }
+        if !self.work(weight(&call.arguments) + weight(&call.writes)) {
             return false;
         }
         self.calls.push(call);
@@ -371,11 +396,20 @@ impl Reader {
 
     /// Lists that may run many times: what they set at their end counts at their beginning.
     fn again(&mut self, lists: &[&CompoundList], stdin: &Stdin) {
-        let before = self.variables.clone();
+        let Some(before) = self.remembered() else {
+            return;
+        };
         self.perhaps(lists, stdin);
         if self.variables != before {
             self.perhaps(lists, stdin);
         }
+    }
+
+    /// A copy of the variables, to see later what has changed.
+    pub(super) fn remembered(&mut self) -> Option<BTreeMap<String, Vec<String>>> {
+        let values = self.variables.values();
+        let bytes = values.map(|values| STEP + weight(values)).sum();
+        self.work(bytes).then(|| self.variables.clone())
     }
 
     /// What runs when the script ends, with what its variables hold then.
@@ -430,6 +464,11 @@ impl Reader {
             }
         }
     }
+}
+
+/// The bytes of words.
+pub(super) fn weight(words: &[String]) -> usize {
+    words.iter().map(|word| word.len() + 1).sum()
 }
 
 /// What a list prints, where only one of its commands can print.

@@ -245,3 +245,40 @@ proptest! {
         prop_assert!(remove().finds(&Script::read(&text)), "{text}");
     }
 }
+
+#[test]
+fn what_a_script_may_ask_for_has_an_end() {
+    let doubling: String = (0..60)
+        .map(|n| format!("cat f{n} f{n}>f{};", n + 1))
+        .collect();
+    let arguments = format!(
+        "set -- {};{}",
+        "a ".repeat(3000),
+        "set -- \"$@\" \"$@\";".repeat(1000)
+    );
+    let values = format!(
+        "x={};{}",
+        "a".repeat(4000),
+        "y=\"$x\";: ${y%%*b*c};".repeat(1000)
+    );
+    let words = format!("x={};: {}", "a".repeat(4000), "$x".repeat(10_000));
+    let loops = format!("{}x=$y;{}", "while a; do ".repeat(40), "done;".repeat(40));
+    let pipes = format!("{}sh", "sh|".repeat(1500));
+    let calls: String = (0..60)
+        .map(|n| format!("f{n}() {{ f{}; f{}; }};", n + 1, n + 1))
+        .collect();
+    let files = format!("echo aaaaaaaaaaaaaaa>f0;{doubling}sh f60");
+    for text in [
+        &files,
+        &arguments,
+        &values,
+        &words,
+        &loops,
+        &pipes,
+        &format!("{calls}f0"),
+    ] {
+        let script = Script::read(text);
+        // It ends, and what was given up is not harmless.
+        assert!(script.unreadable().is_some(), "{}", &text[..40]);
+    }
+}

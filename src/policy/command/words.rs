@@ -5,7 +5,7 @@
 //! substitution holds is read as a script of its own, one level deeper.
 
 use super::parameter::{Parameter, transform};
-use super::reader::{Reader, Stdin};
+use super::reader::{Reader, Stdin, weight};
 use super::scan::{ansi_end, braces, matching, position, unescape};
 use super::value::{HOLE, ONE, RUN, has_hole, is_fixed};
 
@@ -282,7 +282,14 @@ impl Reader {
                     fields.finish().join(" ")
                 };
                 let changed = match values.as_slice() {
-                    [value] if is_fixed(value) && is_fixed(&pattern) => transform(value, &pattern),
+                    // Each cut of the value is held against the pattern, or each part of it replaced.
+                    [value]
+                        if is_fixed(value)
+                            && is_fixed(&pattern)
+                            && self.work(value.len() * value.len().max(pattern.len()) / 16) =>
+                    {
+                        transform(value, &pattern)
+                    }
                     _ => None,
                 };
                 match changed {
@@ -300,6 +307,9 @@ impl Reader {
         quotes: Quotes,
         out: &mut Fields,
     ) {
+        if !self.work(weight(values)) {
+            return;
+        }
         if self.splits_unusually() && quotes == Quotes::None {
             out.push(HOLE);
         } else if name.is_list() && (name.keeps_members() || quotes == Quotes::None) {

@@ -36,7 +36,7 @@ impl Site {
         let world = Organisation::new();
         // A server, so that the cache receives a pack; and files of several pages, which no compression makes small.
         let server = Server::git(&world.env.work());
-        world.env.write(format!("{BUNDLE}/data/noise"), noise(12));
+        world.env.write(format!("{BUNDLE}/noise"), noise(12));
         world.publish("ONE");
         world.consumer(
             "app",
