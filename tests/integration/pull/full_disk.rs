@@ -46,7 +46,7 @@ impl Site {
         world.pull("app", &[]).success();
         world.decided_by("app", &["--frozen"]);
         let old = world.lockfile("app");
-        world.env.write(format!("{BUNDLE}/data/more"), noise(24));
+        world.env.write(format!("{BUNDLE}/more"), noise(24));
         world.publish("TWO");
         let saved = world.env.root().join("saved");
         fs::create_dir(&saved).unwrap();
