@@ -11,9 +11,11 @@
 //! and stack whatever the text: the parser's own recursion is capped before it is called (`tokens`).
 
 mod commands;
+mod elsewhere;
 mod files;
 mod flags;
 mod languages;
+mod listed;
 mod output;
 mod parameter;
 mod pattern;
@@ -21,6 +23,7 @@ mod programs;
 mod reader;
 mod runs;
 mod scan;
+mod texts;
 mod tokens;
 mod tried;
 mod value;
