@@ -94,5 +94,5 @@ fn load(
     })?;
     let manifest =
         Manifest::parse(bytes, limits.yaml_bytes).map_err(|diagnostic| vec![diagnostic])?;
-    LoadedBundle::unsigned(manifest.name, Some(&manifest.namespace), files)
+    LoadedBundle::unsigned(manifest.name, Some(&manifest.namespace), files, limits)
 }

@@ -166,12 +166,13 @@ pub fn effective(
     scope: &Scope,
     now: Timestamp,
     cap: Option<Mode>,
+    limits: &Limits,
 ) -> Result<EffectivePolicy, PipelineError> {
     crate::trust::check_requires(bundles)?;
     let mut problems = Vec::new();
     let mut loaded = Vec::with_capacity(bundles.len());
     for bundle in bundles {
-        match LoadedBundle::verified(bundle) {
+        match LoadedBundle::verified(bundle, limits) {
             Ok(bundle) => loaded.push(bundle),
             Err(found) => problems.extend(found),
         }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use serde_json::Value;
 
-use crate::bundle::{BundleIdentity, BundlePath};
+use crate::bundle::{BundleIdentity, BundlePath, Limits};
 use crate::diag::{Code, Diagnostic};
 use crate::digest::Sha256Digest;
 use crate::name::{BundleName, Namespace};
@@ -27,23 +27,23 @@ impl LoadedBundle {
     /// Reads the policies of a verified bundle, from the bytes that were verified.
     ///
     /// ```
-    /// fn load(bundle: &ordain::trust::VerifiedBundle) {
-    ///     let _ = ordain::resolve::LoadedBundle::verified(bundle);
+    /// fn load(bundle: &ordain::trust::VerifiedBundle, limits: &ordain::bundle::Limits) {
+    ///     let _ = ordain::resolve::LoadedBundle::verified(bundle, limits);
     /// }
     /// ```
     ///
     /// Nothing weaker will do:
     ///
     /// ```compile_fail,E0308
-    /// fn load(bundle: &ordain::bundle::FetchedBundle) {
-    ///     let _ = ordain::resolve::LoadedBundle::verified(bundle);
+    /// fn load(bundle: &ordain::bundle::FetchedBundle, limits: &ordain::bundle::Limits) {
+    ///     let _ = ordain::resolve::LoadedBundle::verified(bundle, limits);
     /// }
     /// ```
     ///
     /// # Errors
     /// Every problem of its policies, among them scopes outside its namespace.
-    pub fn verified(bundle: &VerifiedBundle) -> Result<Self, Vec<Diagnostic>> {
-        let layers = policy::validate(bundle.files(), Some(&bundle.predicate().namespace))?;
+    pub fn verified(bundle: &VerifiedBundle, limits: &Limits) -> Result<Self, Vec<Diagnostic>> {
+        let layers = policy::validate(bundle.files(), Some(&bundle.predicate().namespace), limits)?;
         let problems: Vec<Diagnostic> = layers
             .iter()
             .filter_map(|layer| refuse_delegated(layer, bundle))
@@ -68,8 +68,9 @@ impl LoadedBundle {
         name: BundleName,
         namespace: Option<&Namespace>,
         files: &BTreeMap<BundlePath, Arc<[u8]>>,
+        limits: &Limits,
     ) -> Result<Self, Vec<Diagnostic>> {
-        let layers = policy::validate(files, namespace)?;
+        let layers = policy::validate(files, namespace, limits)?;
         let digests = files.iter().map(|(name, bytes)| {
             let digest = Sha256Digest::of(bytes).to_string();
             (name.to_string(), Value::String(digest))

@@ -1,12 +1,14 @@
 //! One command: its assignments and words, what it runs in turn, and what it changes for those after it.
 
 use brush_parser::ast::{
-    Assignment, AssignmentName, AssignmentValue, CommandPrefixOrSuffixItem, SimpleCommand,
+    Assignment, AssignmentName, AssignmentValue, CommandPrefixOrSuffixItem, IoRedirect,
+    SimpleCommand,
 };
 
+use super::listed::{jobs, recipes};
 use super::output::output_of;
 use super::reader::{Call, Reader, Stdin};
-use super::runs::{Runs, runs};
+use super::runs::{Language, Runs, runs};
 use super::value::{HOLE, ONE, PARAM, base, has_hole, is_fixed, is_hole, is_invisible, shown};
 
 /// The most definitions of one function.
@@ -24,7 +26,11 @@ const DECLARING: &[&str] = &["export", "declare", "local", "readonly", "typeset"
 impl Reader {
     pub(super) fn simple(&mut self, simple: &SimpleCommand, stdin: &Stdin) -> Option<String> {
         let start = self.calls.len();
-        let mut stdin = stdin.clone();
+        let mut stdin = match (stdin, &self.input) {
+            (Stdin::None, Some(input)) => input.clone(),
+            _ => stdin.clone(),
+        };
+        let given = stdin.clone();
         let (mut writes, mut words, mut assignments) = (Vec::new(), Vec::new(), Vec::new());
         let prefix = simple.prefix.as_ref().map_or(&[][..], |prefix| &prefix.0);
         let suffix = simple.suffix.as_ref().map_or(&[][..], |suffix| &suffix.0);
@@ -95,6 +101,10 @@ impl Reader {
         let keeps = words
             .first()
             .is_some_and(|program| KEEPING.contains(&program.as_str()));
+        // `exec < x` is what all that follows reads.
+        if words == ["exec"] && stdin != given && stdin != Stdin::None {
+            self.input = Some(stdin.clone());
+        }
         let unusual = self.unusual_separators;
         let mut before = Vec::new();
         for (name, values) in assignments {
@@ -124,7 +134,10 @@ impl Reader {
                 }),
             );
         }
-        printed.filter(|_| redirects.is_empty())
+        let diverted = prefix.iter().chain(suffix).any(|item| {
+            matches!(item, CommandPrefixOrSuffixItem::IoRedirect(redirect) if takes_output(redirect))
+        });
+        printed.filter(|_| redirects.is_empty() || !diverted)
     }
 
     fn restore(&mut self, name: String, values: Option<Vec<String>>) {
@@ -204,7 +217,15 @@ impl Reader {
             }
             if self.files.contains_key(&name) {
                 let path = Some(program.clone());
-                self.follow(index, &name, Runs::Program { path, shell: true }, stdin);
+                self.follow(
+                    index,
+                    &name,
+                    Runs::Program {
+                        path,
+                        language: Language::Shell,
+                    },
+                    stdin,
+                );
             }
             self.builtin(index, &name, &arguments);
             self.own(&name, &arguments, stdin);
@@ -275,7 +296,7 @@ impl Reader {
                     self.attempt(&text);
                 }
             }
-            Runs::Program { path, shell } => {
+            Runs::Program { path, language } => {
                 let (program, by) = match path {
                     Some(path) => {
                         let by = self.files.get(base(&path));
@@ -292,15 +313,25 @@ impl Reader {
                 if let Some(by) = by {
                     self.feed(by, index..index + 1);
                 }
-                match program {
-                    Stdin::Text(text) if shell => {
+                match (program, language) {
+                    (_, Language::Other) => {}
+                    (Stdin::Text(text), Language::Shell) => {
                         self.text(&text, &Stdin::None);
                     }
-                    _ if shell => self.doubt(format!(
+                    (Stdin::Text(text), Language::Crontab) => {
+                        for (command, input) in jobs(&text) {
+                            self.text(&command, &Stdin::Text(input));
+                        }
+                    }
+                    (Stdin::Text(text), Language::Makefile) => {
+                        for recipe in recipes(&text) {
+                            self.attempt(&recipe);
+                        }
+                    }
+                    (Stdin::None | Stdin::Stream, _) => self.doubt(format!(
                         "`{}` runs a script that is only made at run time",
                         shown(name)
                     )),
-                    _ => {}
                 }
             }
             Runs::Set(name, _) => self.set(&name, vec![HOLE.to_string()]),
@@ -450,6 +481,15 @@ impl Reader {
             }
             self.functions.insert(name.to_owned(), bodies);
         }
+    }
+}
+
+/// Whether what a command prints goes elsewhere: `2>/dev/null` leaves it where it is.
+fn takes_output(redirect: &IoRedirect) -> bool {
+    match redirect {
+        IoRedirect::File(descriptor, ..) => descriptor.is_none_or(|descriptor| descriptor == 1),
+        IoRedirect::OutputAndError(..) => true,
+        IoRedirect::HereDocument(..) | IoRedirect::HereString(..) => false,
     }
 }
 

@@ -1,7 +1,7 @@
 //! Interpreters of other languages: their code is not read, but texts in it that are commands are.
 
 use super::programs::CODE_FLAGS;
-use super::runs::{Runs, program_in};
+use super::runs::{Language, Runs, program_in};
 
 /// Another language: texts in its code that it may hand to a shell, or a program that it reads from its input.
 pub(super) fn interpreter(name: &str, arguments: &[String]) -> Vec<Runs> {
@@ -64,7 +64,7 @@ pub(super) fn interpreter(name: &str, arguments: &[String]) -> Vec<Runs> {
     if code.is_empty() && !is_awk {
         match operand {
             Some("-m") => {}
-            operand => all.push(program_in(operand, false)),
+            operand => all.push(program_in(operand, Language::Other)),
         }
     }
     all

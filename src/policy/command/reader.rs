@@ -83,6 +83,8 @@ pub(super) struct Reader {
     /// Above 0 where a function is only defined.
     pub(super) defining: usize,
     pub(super) turning: usize,
+    /// What commands read that are given nothing else.
+    pub(super) input: Option<Stdin>,
     /// Texts that run when the script ends.
     pub(super) late: Vec<String>,
     has_stack: bool,

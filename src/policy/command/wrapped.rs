@@ -1,7 +1,7 @@
 //! Programs that run their operands: where the command begins behind their own flags.
 
 use super::programs::{Flags, wrapper};
-use super::runs::{Runs, from, replaced};
+use super::runs::{Language, Runs, from, replaced};
 use super::value::RUN;
 
 pub(super) fn wrapped(name: &str, arguments: &[String]) -> Vec<Runs> {
@@ -56,7 +56,7 @@ pub(super) fn wrapped(name: &str, arguments: &[String]) -> Vec<Runs> {
     {
         all.push(Runs::Program {
             path: None,
-            shell: true,
+            language: Language::Shell,
         });
     }
     all

@@ -127,9 +127,13 @@ fn a_policy_and_a_catalogue_are_one_scope() {
 fn lowered_rules_say_where_they_come_from() {
     let text = "apiVersion: ordain/v1\nkind: Catalog\nscope: acme\noperations:\n- action: a*b\n  id: ab\n  risk: low\n  variants:\n  \
          - match: {action.properties.x: 1}\n    requires: [c]\npatterns:\n- {id: p, regex: x}\nunknown_operation: deny\n";
-    let layer = policy::validate(&files(&[("a.yaml", text)]), None)
-        .unwrap()
-        .remove(0);
+    let layer = policy::validate(
+        &files(&[("a.yaml", text)]),
+        None,
+        &ordain::bundle::Limits::default(),
+    )
+    .unwrap()
+    .remove(0);
     let found: Vec<(String, u32)> = layer
         .rules
         .iter()

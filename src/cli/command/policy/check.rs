@@ -41,7 +41,9 @@ pub(super) fn run(context: &Context, args: &Check) -> Result<Exit, Failure> {
         Err(error) => return Err(error.into()),
         Ok(authored) => {
             let checked = resolve::check(&authored.bundles, &authored.own, now);
-            let tests = read_tests(&authored.files).err().unwrap_or_default();
+            let tests = read_tests(&authored.files, &crate::bundle::Limits::default())
+                .err()
+                .unwrap_or_default();
             let problems = checked.problems.into_iter().chain(tests).collect();
             (checked.scopes, problems)
         }

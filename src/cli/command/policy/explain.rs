@@ -4,7 +4,6 @@ use std::path::PathBuf;
 
 use clap::Args;
 use serde_json::Value;
-use uuid::Uuid;
 
 use super::resolve::{describe, place, span};
 use super::which::Which;
@@ -18,7 +17,7 @@ use crate::diag::Code;
 use crate::engine::input::RequestReader;
 use crate::engine::request::{Request, RequestLimits};
 use crate::engine::{
-    Decision, Engine, Explanation, Freshness, LayerSaid, Occasion, Outcome, RuleTrace, Standing,
+    Decision, Engine, Explanation, LayerSaid, Occasion, Outcome, RuleTrace, Standing,
 };
 use crate::pipeline::project_identity;
 use crate::policy::{Effect, KeyOutcome, Match};
@@ -43,13 +42,7 @@ pub(super) fn run(context: &Context, args: &Explain) -> Result<Exit, Failure> {
     let engine = Engine::new(args.which.policy(context)?);
     let now = context.env.clock.now();
     let verdict = engine.evaluate(&request, now);
-    let occasion = Occasion {
-        decision_id: Uuid::nil(),
-        time: now,
-        request_fingerprint: request.fingerprint().to_string(),
-        freshness: Freshness::Fresh,
-        duration_ns: 0,
-    };
+    let occasion = Occasion::rehearsal(&request, now);
     let decision = Decision::new(&engine, &verdict, occasion);
     let explanation = engine.explain(&request, now, &verdict);
     let mut out = Output::stdout();

@@ -93,7 +93,7 @@ pub(super) fn configured(
         tell_policy(context, &pulled);
         let bundles = pulled.bundles.iter().map(|pulled| &pulled.bundle);
         Ok(bundles
-            .map(LoadedBundle::verified)
+            .map(|bundle| LoadedBundle::verified(bundle, pipeline.limits))
             .collect::<Result<_, _>>()?)
     })
 }
