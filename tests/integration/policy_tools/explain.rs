@@ -196,3 +196,23 @@ fn a_rule_with_a_mode_of_its_own_says_so() {
     );
     assert_eq!(listed.stdout.matches("(mode ").count(), 1, "{listed}");
 }
+
+#[test]
+fn what_a_catalogue_asks_is_told_in_words() {
+    let env = bundle();
+    let catalog = "apiVersion: ordain/v1\nkind: Catalog\nscope: acme\noperations:\n  - action: apply_stack\n    risk: high\n    \
+                   variants: [{match: {context.environment: production}, risk: critical}]\n\
+                   patterns: [{id: force, regex: force}]\n";
+    env.write("acme/policies/operations.yaml", catalog);
+    let found = explain(&env, &apply(json!({"environment": "staging"})), &[]);
+    let text = &found.stdout;
+    assert!(
+        text.contains("risk: wanted critical, found high\n"),
+        "{found}"
+    );
+    assert!(
+        text.contains("arguments: wanted dangerous, found ordinary\n"),
+        "{found}"
+    );
+    assert!(!text.contains("sha256:"), "{found}");
+}

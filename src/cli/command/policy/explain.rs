@@ -187,7 +187,10 @@ fn key_text(key: &KeyOutcome) -> String {
         Match::No => "no",
         Match::Failed => "??",
     };
-    let json = |value: &Value| printable_json(value.to_string());
+    let json = |value: &Value| match value {
+        Value::String(words) if key.in_words => escape(words).to_string(),
+        value => printable_json(value.to_string()),
+    };
     let found = match &key.found {
         Some(value) => format!(", found {}", json(value)),
         None if is_path(&key.key) => ", found nothing".to_owned(),
