@@ -50,7 +50,7 @@ pub use crate::source::InsecureHttp;
 pub use crate::source::git::{Credentials, Movement, Network, Progress, Transfer, Watch};
 pub use crate::source::state::{Equivocated, Equivocation};
 pub use anchor::Anchored;
-pub use author::{Authored, authored, load_unsigned, unsigned};
+pub use author::{Authored, Unreadable, authored, load_unsigned, unsigned};
 pub use error::PipelineError;
 pub use explain::{Explained, ExplainedBundle, Explanation, Outcome, StepFact, Subject};
 pub use project::project_identity;

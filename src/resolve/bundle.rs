@@ -1,12 +1,13 @@
 //! A bundle whose policies were read.
 
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use serde_json::Value;
 
 use crate::bundle::{BundleIdentity, BundlePath, Limits};
-use crate::diag::{Code, Diagnostic};
+use crate::diag::{Code, Diagnostic, Location};
 use crate::digest::Sha256Digest;
 use crate::name::{BundleName, Namespace};
 use crate::policy::{self, Layer};
@@ -21,6 +22,7 @@ pub struct LoadedBundle {
     layers: Vec<Layer>,
     unsigned: bool,
     validity: Validity,
+    directory: Option<PathBuf>,
 }
 
 impl LoadedBundle {
@@ -56,6 +58,7 @@ impl LoadedBundle {
             layers,
             unsigned: false,
             validity: bundle.validity(),
+            directory: None,
         })
     }
 
@@ -90,7 +93,24 @@ impl LoadedBundle {
             layers,
             unsigned: true,
             validity: Validity::UNLIMITED,
+            directory: None,
         })
+    }
+
+    /// The same bundle, whose problems are told with whole paths, since it is not the one that is being written.
+    #[must_use]
+    pub fn told_from(mut self, directory: PathBuf) -> Self {
+        self.directory = Some(directory);
+        self
+    }
+
+    /// Where a problem at `location` of this bundle is.
+    pub(super) fn place(&self, location: &Location) -> Location {
+        let location = location.clone();
+        match &self.directory {
+            Some(directory) => location.below(directory),
+            None => location,
+        }
     }
 
     /// Which bundle it is.

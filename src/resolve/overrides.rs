@@ -332,15 +332,15 @@ fn noun(part: &'static str) -> &'static str {
 
 /// Adds whose error it is, and where.
 fn blame(problem: Diagnostic, change: Change<'_>, bundles: &[&LoadedBundle]) -> Diagnostic {
-    let bundle = bundles
-        .get(change.bundle)
-        .map(|bundle| &bundle.identity().name);
-    let name = bundle.map_or("", |name| name.as_str());
+    let bundle = bundles.get(change.bundle);
+    let name = bundle.map_or("", |bundle| bundle.identity().name.as_str());
+    let location = &change.written.location;
+    let place = bundle.map_or_else(|| location.clone(), |bundle| bundle.place(location));
     Diagnostic {
         message: format!("bundle `{name}`: {}", problem.message),
         ..problem
     }
-    .at(change.written.location.clone())
+    .at(place)
     .under("overrides")
 }
 
