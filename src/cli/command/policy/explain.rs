@@ -181,7 +181,7 @@ fn key_text(key: &KeyOutcome) -> String {
         Match::Failed => "??",
     };
     let json = |value: &Value| match value {
-        Value::String(words) if key.in_words => escape(words).to_string(),
+        Value::String(words) if key.in_words => escape(words),
         value => printable_json(value.to_string()),
     };
     let found = match &key.found {
