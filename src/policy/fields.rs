@@ -1,10 +1,12 @@
 //! Reads mappings field by field, so that every problem is reported at its own place and none hides another.
 
+use std::cell::OnceCell;
 use std::sync::Arc;
 
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 
+use super::condition::Index;
 use super::data::Data;
 use crate::diag::{Code, Diagnostic, Location, plain_words};
 use crate::yaml::{Path, Spans};
@@ -15,6 +17,8 @@ pub(super) struct Report<'spans> {
     spans: &'spans Spans,
     /// The file as it is written.
     text: &'spans str,
+    /// Made when the first problem of a condition is told.
+    index: OnceCell<Index<'spans>>,
     /// What its conditions may look up.
     data: Arc<Data>,
     pub(super) problems: Vec<Diagnostic>,
@@ -25,6 +29,7 @@ impl<'spans> Report<'spans> {
         Self {
             spans,
             text: "",
+            index: OnceCell::new(),
             data: Arc::default(),
             problems: Vec::new(),
         }
@@ -35,8 +40,9 @@ impl<'spans> Report<'spans> {
         Self { text, data, ..self }
     }
 
-    pub(super) fn text(&self) -> &'spans str {
-        self.text
+    /// Where things stand in the file.
+    pub(super) fn index(&self) -> &Index<'spans> {
+        self.index.get_or_init(|| Index::of(self.text))
     }
 
     pub(super) fn data(&self) -> &Arc<Data> {

@@ -78,6 +78,36 @@ fn an_error_points_into_the_expression() {
     );
 }
 
+/// Every problem is placed without a walk through the file before it. The factor lies between ten, which is linear, and a hundred.
+#[test]
+fn ten_times_the_problems_take_about_ten_times_as_long() {
+    let names: Vec<String> = (0..12).map(|number| format!("x{number}")).collect();
+    let when = names.join("+");
+    let took = |count: usize, separator: &str| {
+        let rules: Vec<String> = (0..count)
+            .map(|number| {
+                format!("{{id: r{number}, effect: deny, reason: x, match: {{}}, when: {when}}}")
+            })
+            .collect();
+        let text = format!(
+            "apiVersion: ordain/v1\nkind: Policy\nscope: acme\nrules: [{}]\n",
+            rules.join(separator)
+        );
+        let all = files(&[("a.yaml", &text)]);
+        let started = std::time::Instant::now();
+        let problems = policy::validate(&all, None).unwrap_err();
+        assert_eq!(problems.len(), count * names.len());
+        let last = problems.last().unwrap().location.as_ref().unwrap();
+        assert!(last.line as usize == 4 || last.column < 200, "{last}");
+        started.elapsed()
+    };
+    for separator in [", ", ",\n  "] {
+        let few = took(400, separator);
+        let many = took(4_000, separator);
+        assert!(many < few * 40, "{few:?} became {many:?}");
+    }
+}
+
 #[test]
 fn one_defect_each() {
     for (when, code) in [

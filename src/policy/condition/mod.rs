@@ -41,7 +41,7 @@ use super::{Facts, Match};
 use crate::digest::Sha256Digest;
 
 pub(super) use compile::compile;
-pub(super) use place::in_file;
+pub(super) use place::Index;
 pub(super) use source::is_word;
 pub(super) use values::view;
 
