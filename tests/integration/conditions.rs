@@ -275,6 +275,42 @@ fn a_condition_narrows_its_match_and_is_combined_with_its_failures() {
     }
 }
 
+#[test]
+fn the_conditions_of_one_request_share_a_budget_and_fail_behind_it() {
+    let big: Vec<u32> = (0..3_000).collect();
+    let request = request(&json!({
+        "subject": {"type": "user", "id": "sam"},
+        "action": {"name": "x"},
+        "resource": {"type": "stack", "id": "github-a"},
+        "context": {"n": 1, "big": big},
+    }));
+    let decide = |effect: &str, when: &str, costly: usize| {
+        let rule = |id: &str, effect: &str, when: &str| json!({"id": id, "effect": effect, "reason": "x", "match": {}, "when": when});
+        let loops = "context.big.all(x, context.big.all(y, x + y >= 0)) || true";
+        let mut rules: Vec<Value> = (0..costly)
+            .map(|number| {
+                let mut rule = rule(&format!("costly-{number}"), "audit", loops);
+                rule["precedence"] = 1.into();
+                rule
+            })
+            .collect();
+        rules.push(rule("cheap", effect, when));
+        let default = if effect == "allow" { "deny" } else { "allow" };
+        let (_, document) = policy("acme", json!({"rules": rules, "default": default}));
+        let bundle = bundle("acme", &[("a.yaml", &document.to_string())]).unwrap();
+        let engine = Engine::new(resolve(&[bundle], "acme", None).unwrap());
+        engine.evaluate(&request, NOW.parse().unwrap()).effect()
+    };
+    assert_eq!(decide("allow", "context.n == 1", 19), Effect::Allow);
+    assert_eq!(decide("allow", "context.n == 1", 20), Effect::Deny);
+    assert_eq!(decide("deny", "context.n == 2", 19), Effect::Allow);
+    assert_eq!(decide("deny", "context.n == 2", 20), Effect::Deny);
+    assert_eq!(
+        decide("require_approval", "context.n == 2", 60),
+        Effect::RequireApproval
+    );
+}
+
 fn rule_with(when: &str) -> String {
     format!("{HEAD}  when: {when}\n")
 }

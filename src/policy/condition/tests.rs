@@ -309,9 +309,9 @@ fn hostile() -> (Vec<String>, Value) {
 #[test]
 fn the_worst_expression_on_the_worst_request_ends_soon() {
     let (texts, request) = hostile();
-    let facts = Facts::new(&request, now());
-    facts.view("context");
     for text in texts {
+        let facts = Facts::new(&request, now());
+        facts.view("context");
         let condition = compiled(&text);
         let started = Instant::now();
         let (answer, meter) = condition.run(&facts);
@@ -339,6 +339,24 @@ fn a_spent_budget_is_no_answer() {
         ),
         Match::Yes
     );
+}
+
+#[test]
+fn many_conditions_share_what_a_request_may_cost() {
+    let (_, request) = hostile();
+    let facts = Facts::new(&request, now());
+    let costly = compiled("context.many.all(x, context.many.all(y, false)) || true");
+    let cheap = compiled("size(context.names) > 0");
+    assert_eq!(cheap.holds(&facts), Match::Yes);
+    let failed = (0..19).all(|_| costly.holds(&facts) == Match::Failed);
+    assert!(failed);
+    assert_eq!(cheap.holds(&facts), Match::Yes, "something is left");
+    assert_eq!(costly.holds(&facts), Match::Failed);
+    assert_eq!(cheap.holds(&facts), Match::Failed);
+    assert_eq!(compiled("true").holds(&facts), Match::Failed);
+    let (_, meter) = costly.run(&facts);
+    assert_eq!(meter.spent(), 0);
+    assert_eq!(cheap.holds(&Facts::new(&request, now())), Match::Yes);
 }
 
 #[test]
