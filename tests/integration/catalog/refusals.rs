@@ -348,3 +348,29 @@ fn all_problems_of_a_catalogue_come_at_once() {
     let problems = policy::validate(&files(&[("a.yaml", &text)]), None).unwrap_err();
     assert_eq!(problems.len(), 5, "{problems:#?}");
 }
+
+/// In the words of `regex` in a `match`, and under its caps.
+#[test]
+fn a_broken_expression_is_told_as_in_a_match() {
+    let nested = format!("{}x{}", "(".repeat(65), ")".repeat(65));
+    for (regex, message) in [
+        (
+            "a(x",
+            "the regular expression cannot be read: unclosed group, at its character 2",
+        ),
+        (r"\w{1000}", "the regular expression is too large"),
+        (
+            nested.as_str(),
+            "the regular expression cannot be read: exceed the maximum number of nested parentheses/brackets (64)",
+        ),
+        (
+            "x*",
+            "not a pattern: it matches the empty text, so every argument",
+        ),
+    ] {
+        let text = format!("{HEAD}patterns:\n- {{id: p, regex: '{regex}'}}\n");
+        let problems = policy::validate(&files(&[("a.yaml", &text)]), None).unwrap_err();
+        assert_eq!(problems[0].code, Code::CATALOG_PATTERN, "{problems:?}");
+        assert!(problems[0].message.starts_with(message), "{problems:?}");
+    }
+}
