@@ -33,7 +33,7 @@ impl Matcher {
             answer: term.matches(facts),
             wanted: wanted.clone(),
             found: match term {
-                Term::Path { path, .. } => facts.at(path).cloned(),
+                Term::Path { path, .. } => facts.at(path).ok().flatten().cloned(),
                 Term::Any(_) | Term::All(_) | Term::Not(_) | Term::Catalog(_) => None,
             },
         });

@@ -12,6 +12,7 @@ use serde_json::{Number, Value};
 
 use super::Match;
 use super::operator::Comparison;
+use super::value::is_plain;
 use crate::policy::facts::Facts;
 
 /// What the value must be to the one at another path.
@@ -40,8 +41,10 @@ pub(in crate::policy) enum Relation {
 
 impl Reference {
     pub(super) fn matches(&self, value: &Value, facts: &Facts<'_>) -> Match {
-        let Some(other) = facts.at(&self.path) else {
-            return Match::No;
+        let other = match facts.at(&self.path) {
+            Ok(Some(other)) => other,
+            Ok(None) => return Match::No,
+            Err(_) => return Match::Failed,
         };
         match self.relation {
             Relation::Same => same(value, other),
@@ -96,10 +99,6 @@ fn holds(list: &Value, item: &Value) -> Match {
     } else {
         Match::Failed
     }
-}
-
-fn is_plain(value: &Value) -> bool {
-    value.is_string() || value.is_boolean() || value.is_number()
 }
 
 /// What a list holds, ordered, so that [`holds`] need not be asked for every item of another.
