@@ -1,6 +1,7 @@
 //! Reads mappings field by field, so that every problem is reported at its own place and none hides another.
 
 use std::cell::OnceCell;
+use std::rc::Rc;
 use std::sync::Arc;
 
 use serde::de::DeserializeOwned;
@@ -8,6 +9,7 @@ use serde_json::{Map, Value};
 
 use super::condition::Index;
 use super::data::Data;
+use super::matcher::Allowance;
 use crate::diag::{Code, Diagnostic, Location, plain_words};
 use crate::yaml::{Path, Spans};
 
@@ -21,6 +23,8 @@ pub(super) struct Report<'spans> {
     index: OnceCell<Index<'spans>>,
     /// What its conditions may look up.
     data: Arc<Data>,
+    /// What its regular expressions may take, with those of the other files.
+    allowance: Rc<Allowance>,
     pub(super) problems: Vec<Diagnostic>,
 }
 
@@ -31,13 +35,28 @@ impl<'spans> Report<'spans> {
             text: "",
             index: OnceCell::new(),
             data: Arc::default(),
+            allowance: Rc::default(),
             problems: Vec::new(),
         }
     }
 
-    /// The same, of a file with this text, whose conditions may look up `data`.
-    pub(super) fn with_source(self, text: &'spans str, data: Arc<Data>) -> Self {
-        Self { text, data, ..self }
+    /// The same, of a file with this text, whose conditions may look up `data`, and whose regular expressions share `allowance`.
+    pub(super) fn with_source(
+        self,
+        text: &'spans str,
+        data: Arc<Data>,
+        allowance: Rc<Allowance>,
+    ) -> Self {
+        Self {
+            text,
+            data,
+            allowance,
+            ..self
+        }
+    }
+
+    pub(super) fn allowance(&self) -> &Rc<Allowance> {
+        &self.allowance
     }
 
     /// Where things stand in the file.

@@ -311,6 +311,62 @@ fn the_conditions_of_one_request_share_a_budget_and_fail_behind_it() {
     );
 }
 
+/// In `match`, in conditions and in catalogues, and over all files: what compiling takes has one end.
+#[test]
+fn the_regular_expressions_of_a_bundle_share_a_limit() {
+    let rules = |count: usize, matcher: &Value, when: Option<&str>| {
+        let rule = |number: usize| {
+            let mut rule = json!({"id": format!("r{number}"), "effect": "deny", "reason": "x", "match": matcher});
+            if let Some(when) = when {
+                rule["when"] = when.into();
+            }
+            rule
+        };
+        json!({"rules": (0..count).map(rule).collect::<Vec<_>>()})
+    };
+    let large = r"\w{3}";
+    let bundle = |catalogue: usize, matches: usize, conditions: usize| {
+        let patterns: Vec<Value> = (0..catalogue)
+            .map(|number| json!({"id": format!("p{number}"), "regex": large}))
+            .collect();
+        let catalogue = json!({
+            "apiVersion": "ordain/v1", "kind": "Catalog", "scope": "acme", "operations": [], "patterns": patterns
+        });
+        let matcher = json!({"context.s": {"regex": large}});
+        let (_, matches) = policy("acme", rules(matches, &matcher, None));
+        let when = format!("context.s.matches(r'{large}')");
+        let (_, conditions) = policy("acme/a", rules(conditions, &json!({}), Some(&when)));
+        policy::validate(
+            &files(&[
+                ("a.yaml", &catalogue.to_string()),
+                ("b.yaml", &matches.to_string()),
+                ("c.yaml", &conditions.to_string()),
+            ]),
+            None,
+        )
+        .err()
+        .unwrap_or_default()
+    };
+    assert_eq!(bundle(8, 60, 60), []);
+    for (catalogue, matches, conditions, refused) in [
+        (8, 60, 61, 1),
+        (8, 121, 2, 3),
+        (130, 0, 0, 2),
+        (130, 1, 1, 4),
+    ] {
+        let problems = bundle(catalogue, matches, conditions);
+        assert_eq!(problems.len(), refused, "{problems:#?}");
+        for problem in problems {
+            assert_eq!(problem.code, Code::POLICY_LIMIT);
+            assert_eq!(
+                problem.message,
+                "the regular expressions of the bundle are too large together"
+            );
+            assert!(problem.hint.is_some() && problem.location.is_some());
+        }
+    }
+}
+
 fn rule_with(when: &str) -> String {
     format!("{HEAD}  when: {when}\n")
 }

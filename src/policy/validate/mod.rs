@@ -8,6 +8,7 @@ mod waivers;
 pub(super) use text::HIDDEN;
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::rc::Rc;
 use std::sync::Arc;
 
 use serde_json::Value;
@@ -15,6 +16,7 @@ use serde_json::Value;
 use super::catalog::{self, Catalog};
 use super::data::{self, Data};
 use super::fields::{Fields, Report, kind_of};
+use super::matcher::Allowance;
 use super::{Effect, Layer, MAX_PACKS, MAX_RULES, Mode, Rule};
 use crate::bundle::{BundlePath, Limits};
 use crate::diag::{Code, Diagnostic, Location};
@@ -37,12 +39,14 @@ pub fn validate(
     let mut layers: BTreeMap<Scope, Layer> = BTreeMap::new();
     let mut catalogs: BTreeMap<Scope, Catalog> = BTreeMap::new();
     let data = Arc::new(data::read(files, &Limits::default(), &mut problems));
+    let allowance = Rc::default();
     for (name, bytes) in files.iter().filter(|(name, _)| name.is_below(DIRECTORY)) {
         if !name.has_extension(&["yaml"]) {
             problems.extend(refuse_spelling(name));
             continue;
         }
-        let Some(document) = read_file(name.as_str(), bytes, &data, &mut problems) else {
+        let Some(document) = read_file(name.as_str(), bytes, &data, &allowance, &mut problems)
+        else {
             continue;
         };
         let (scope, location) = document.place();
@@ -139,6 +143,7 @@ fn read_file(
     file: &str,
     bytes: &[u8],
     data: &Arc<Data>,
+    allowance: &Rc<Allowance>,
     problems: &mut Vec<Diagnostic>,
 ) -> Option<Document> {
     let document = match yaml::read(file, bytes, Limits::default().policy_bytes) {
@@ -149,7 +154,8 @@ fn read_file(
         }
     };
     let text = std::str::from_utf8(bytes).unwrap_or_default();
-    let mut report = Report::new(&document.spans).with_source(text, Arc::clone(data));
+    let mut report =
+        Report::new(&document.spans).with_source(text, Arc::clone(data), Rc::clone(allowance));
     let read = read_document(document.value.clone(), &mut report);
     let failed = !report.problems.is_empty();
     problems.append(&mut report.problems);

@@ -131,7 +131,7 @@ fn read_condition(fields: &mut Fields, report: &mut Report<'_>) -> Option<Option
             return None;
         }
     };
-    match condition::compile(&text, report.data()) {
+    match condition::compile(&text, report.data(), report.allowance()) {
         Ok(condition) => Some(Some(condition)),
         Err(problems) => {
             let start = report.spans().value(&path);
