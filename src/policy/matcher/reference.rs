@@ -244,9 +244,9 @@ mod tests {
                 _ => Match::Failed,
             };
             if !other.is_null() {
-                let answer = each(|answers| Match::any(answers));
+                let answer = each(Match::any);
                 check(Relation::ContainsAny, &[(value.clone(), other.clone(), answer)]);
-                let answer = each(|answers| Match::all(answers));
+                let answer = each(Match::all);
                 check(Relation::ContainsAll, &[(value.clone(), other.clone(), answer)]);
             }
         }
