@@ -6,8 +6,9 @@ use cel::common::value::Val;
 use jiff::Timestamp;
 use serde_json::Value;
 
+use super::Risk;
 use super::catalog::Memo;
-use super::{Risk, condition};
+use super::condition::{self, Purse};
 
 /// A request and the time at which it is judged. Both are inputs: the same facts give the same answer everywhere.
 #[derive(Debug)]
@@ -19,6 +20,7 @@ pub struct Facts<'a> {
     risk: Option<Risk>,
     memo: Memo,
     views: Views,
+    purse: Purse,
 }
 
 /// The parts of the request as conditions see them: made once, when the first condition asks.
@@ -46,6 +48,7 @@ impl<'a> Facts<'a> {
             risk: None,
             memo: Memo::default(),
             views: Views::default(),
+            purse: Purse::default(),
         }
     }
 
@@ -76,6 +79,11 @@ impl<'a> Facts<'a> {
     /// What was found out about the request so far.
     pub(super) fn memo(&self) -> &Memo {
         &self.memo
+    }
+
+    /// What conditions may still spend on the request.
+    pub(super) fn purse(&self) -> &Purse {
+        &self.purse
     }
 
     /// The value at a path of the request, null being absent. Where the request gives no `context.time`, that is the time of

@@ -1,11 +1,15 @@
 //! Reads mappings field by field, so that every problem is reported at its own place and none hides another.
 
+use std::cell::OnceCell;
+use std::rc::Rc;
 use std::sync::Arc;
 
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 
+use super::condition::Index;
 use super::data::Data;
+use super::matcher::Allowance;
 use crate::diag::{Code, Diagnostic, Location, plain_words};
 use crate::yaml::{Path, Spans};
 
@@ -15,8 +19,12 @@ pub(super) struct Report<'spans> {
     spans: &'spans Spans,
     /// The file as it is written.
     text: &'spans str,
+    /// Made when the first problem of a condition is told.
+    index: OnceCell<Index<'spans>>,
     /// What its conditions may look up.
     data: Arc<Data>,
+    /// What its regular expressions may take, with those of the other files.
+    allowance: Rc<Allowance>,
     pub(super) problems: Vec<Diagnostic>,
 }
 
@@ -25,18 +33,35 @@ impl<'spans> Report<'spans> {
         Self {
             spans,
             text: "",
+            index: OnceCell::new(),
             data: Arc::default(),
+            allowance: Rc::default(),
             problems: Vec::new(),
         }
     }
 
-    /// The same, of a file with this text, whose conditions may look up `data`.
-    pub(super) fn with_source(self, text: &'spans str, data: Arc<Data>) -> Self {
-        Self { text, data, ..self }
+    /// The same, of a file with this text, whose conditions may look up `data`, and whose regular expressions share `allowance`.
+    pub(super) fn with_source(
+        self,
+        text: &'spans str,
+        data: Arc<Data>,
+        allowance: Rc<Allowance>,
+    ) -> Self {
+        Self {
+            text,
+            data,
+            allowance,
+            ..self
+        }
     }
 
-    pub(super) fn text(&self) -> &'spans str {
-        self.text
+    pub(super) fn allowance(&self) -> &Rc<Allowance> {
+        &self.allowance
+    }
+
+    /// Where things stand in the file.
+    pub(super) fn index(&self) -> &Index<'spans> {
+        self.index.get_or_init(|| Index::of(self.text))
     }
 
     pub(super) fn data(&self) -> &Arc<Data> {

@@ -21,7 +21,7 @@ use super::facts::Facts;
 
 pub(super) use hours::{Days, Hours, Zone};
 pub(super) use network::Networks;
-pub(super) use operand::{OperandError, regex};
+pub(super) use operand::{Allowance, Compiled, OperandError};
 pub(super) use operator::{Comparison, Operator};
 pub(super) use reference::{Reference, Relation};
 pub(super) use test::{Pattern, Test};

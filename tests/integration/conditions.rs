@@ -82,6 +82,36 @@ fn an_error_points_into_the_expression() {
     );
 }
 
+/// Every problem is placed without a walk through the file before it. The factor lies between ten, which is linear, and a hundred.
+#[test]
+fn ten_times_the_problems_take_about_ten_times_as_long() {
+    let names: Vec<String> = (0..12).map(|number| format!("x{number}")).collect();
+    let when = names.join("+");
+    let took = |count: usize, separator: &str| {
+        let rules: Vec<String> = (0..count)
+            .map(|number| {
+                format!("{{id: r{number}, effect: deny, reason: x, match: {{}}, when: {when}}}")
+            })
+            .collect();
+        let text = format!(
+            "apiVersion: ordain/v1\nkind: Policy\nscope: acme\nrules: [{}]\n",
+            rules.join(separator)
+        );
+        let all = files(&[("a.yaml", &text)]);
+        let started = std::time::Instant::now();
+        let problems = policy::validate(&all, None).unwrap_err();
+        assert_eq!(problems.len(), count * names.len());
+        let last = problems.last().unwrap().location.as_ref().unwrap();
+        assert!(last.line as usize == 4 || last.column < 200, "{last}");
+        started.elapsed()
+    };
+    for separator in [", ", ",\n  "] {
+        let few = took(400, separator);
+        let many = took(4_000, separator);
+        assert!(many < few * 40, "{few:?} became {many:?}");
+    }
+}
+
 #[test]
 fn one_defect_each() {
     for (when, code) in [
@@ -246,6 +276,98 @@ fn a_condition_narrows_its_match_and_is_combined_with_its_failures() {
         assert_eq!(found, deny, "deny {shown}");
         let found = decide("allow", &matcher, Some(when), context);
         assert_eq!(found, allow, "allow {shown}");
+    }
+}
+
+#[test]
+fn the_conditions_of_one_request_share_a_budget_and_fail_behind_it() {
+    let big: Vec<u32> = (0..3_000).collect();
+    let request = request(&json!({
+        "subject": {"type": "user", "id": "sam"},
+        "action": {"name": "x"},
+        "resource": {"type": "stack", "id": "github-a"},
+        "context": {"n": 1, "big": big},
+    }));
+    let decide = |effect: &str, when: &str, costly: usize| {
+        let rule = |id: &str, effect: &str, when: &str| json!({"id": id, "effect": effect, "reason": "x", "match": {}, "when": when});
+        let loops = "context.big.all(x, context.big.all(y, x + y >= 0)) || true";
+        let mut rules: Vec<Value> = (0..costly)
+            .map(|number| {
+                let mut rule = rule(&format!("costly-{number}"), "audit", loops);
+                rule["precedence"] = 1.into();
+                rule
+            })
+            .collect();
+        rules.push(rule("cheap", effect, when));
+        let default = if effect == "allow" { "deny" } else { "allow" };
+        let (_, document) = policy("acme", json!({"rules": rules, "default": default}));
+        let bundle = bundle("acme", &[("a.yaml", &document.to_string())]).unwrap();
+        let engine = Engine::new(resolve(&[bundle], "acme", None).unwrap());
+        engine.evaluate(&request, NOW.parse().unwrap()).effect()
+    };
+    assert_eq!(decide("allow", "context.n == 1", 19), Effect::Allow);
+    assert_eq!(decide("allow", "context.n == 1", 20), Effect::Deny);
+    assert_eq!(decide("deny", "context.n == 2", 19), Effect::Allow);
+    assert_eq!(decide("deny", "context.n == 2", 20), Effect::Deny);
+    assert_eq!(
+        decide("require_approval", "context.n == 2", 60),
+        Effect::RequireApproval
+    );
+}
+
+/// In `match`, in conditions and in catalogues, and over all files: what compiling takes has one end.
+#[test]
+fn the_regular_expressions_of_a_bundle_share_a_limit() {
+    let rules = |count: usize, matcher: &Value, when: Option<&str>| {
+        let rule = |number: usize| {
+            let mut rule = json!({"id": format!("r{number}"), "effect": "deny", "reason": "x", "match": matcher});
+            if let Some(when) = when {
+                rule["when"] = when.into();
+            }
+            rule
+        };
+        json!({"rules": (0..count).map(rule).collect::<Vec<_>>()})
+    };
+    let large = r"\w{3}";
+    let bundle = |catalogue: usize, matches: usize, conditions: usize| {
+        let patterns: Vec<Value> = (0..catalogue)
+            .map(|number| json!({"id": format!("p{number}"), "regex": large}))
+            .collect();
+        let catalogue = json!({
+            "apiVersion": "ordain/v1", "kind": "Catalog", "scope": "acme", "operations": [], "patterns": patterns
+        });
+        let matcher = json!({"context.s": {"regex": large}});
+        let (_, matches) = policy("acme", rules(matches, &matcher, None));
+        let when = format!("context.s.matches(r'{large}')");
+        let (_, conditions) = policy("acme/a", rules(conditions, &json!({}), Some(&when)));
+        policy::validate(
+            &files(&[
+                ("a.yaml", &catalogue.to_string()),
+                ("b.yaml", &matches.to_string()),
+                ("c.yaml", &conditions.to_string()),
+            ]),
+            None,
+        )
+        .err()
+        .unwrap_or_default()
+    };
+    assert_eq!(bundle(8, 60, 60), []);
+    for (catalogue, matches, conditions, refused) in [
+        (8, 60, 61, 1),
+        (8, 121, 2, 3),
+        (130, 0, 0, 2),
+        (130, 1, 1, 4),
+    ] {
+        let problems = bundle(catalogue, matches, conditions);
+        assert_eq!(problems.len(), refused, "{problems:#?}");
+        for problem in problems {
+            assert_eq!(problem.code, Code::POLICY_LIMIT);
+            assert_eq!(
+                problem.message,
+                "the regular expressions of the bundle are too large together"
+            );
+            assert!(problem.hint.is_some() && problem.location.is_some());
+        }
     }
 }
 

@@ -9,7 +9,7 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use regex::{RegexSet, RegexSetBuilder};
+use regex::Regex;
 use serde::Serialize;
 use serde_json::{Map, Value, json};
 use unicode_normalization::UnicodeNormalization as _;
@@ -20,7 +20,7 @@ use crate::json;
 use crate::name::RuleId;
 use crate::policy::command::{CommandPattern, Script};
 use crate::policy::fields::{Fields, Report, kind_of};
-use crate::policy::matcher::{self, OperandError};
+use crate::policy::matcher::{Compiled, OperandError};
 use crate::policy::validate::text::text;
 use crate::policy::{Facts, MAX_LIST, MAX_PATTERN_BYTES, matcher_parse};
 use crate::yaml::Path;
@@ -34,8 +34,6 @@ const COMMANDS: [&str; 4] = [
 ];
 /// The id under which decisions tell of arguments that cannot be read.
 const UNREADABLE: &str = "unreadable";
-/// The greatest size of all regular expressions of a catalogue together, compiled, in bytes.
-const MAX_REGEX_BYTES: usize = 8 << 20;
 
 /// A pattern that matched.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
@@ -52,9 +50,8 @@ pub struct FoundPattern {
 pub struct Patterns {
     /// In the order of the file.
     patterns: Vec<FoundPattern>,
-    regexes: RegexSet,
-    /// For each of `regexes`, the position of its pattern.
-    of_regex: Vec<usize>,
+    /// Each with the position of its pattern.
+    regexes: Vec<(usize, Regex)>,
     /// Each with the position of its pattern.
     commands: Vec<(usize, CommandPattern)>,
     places: Vec<Place>,
@@ -89,23 +86,15 @@ impl Patterns {
         }
         written.insert("patterns".to_owned(), Value::Array(sources));
         let canonical = json::canonical(&Value::Object(written));
-        let regexes = reader.compile();
-        match (canonical, regexes) {
-            (Ok(canonical), Ok(regexes)) => Some(Arc::new(Self {
+        match canonical {
+            Ok(canonical) => Some(Arc::new(Self {
                 patterns: reader.patterns,
-                regexes,
-                of_regex: reader.regexes.into_iter().map(|(of, _)| of).collect(),
+                regexes: reader.regexes,
                 commands: reader.commands,
                 places,
                 digest: Sha256Digest::of(&canonical),
             })),
-            (_, Err(_)) => {
-                let message = "the regular expressions are too large together".to_owned();
-                let hint = "use fewer, and fewer counted repetitions such as `{1,1000}`";
-                report.problem(Code::CATALOG_PATTERN, &path, message, hint);
-                None
-            }
-            (Err(error), _) => {
+            Err(error) => {
                 let message = format!("the patterns have no canonical form: {error}");
                 let hint = "write numbers within ±(2^53 − 1)";
                 report.problem(Code::CATALOG_PATTERN, &path, message, hint);
@@ -122,10 +111,10 @@ impl Patterns {
                 *hit = true;
             }
         };
-        if !self.of_regex.is_empty() {
+        if !self.regexes.is_empty() {
             let mut see = |text: &str| {
-                for regex in self.regexes.matches(text) {
-                    if let Some(position) = self.of_regex.get(regex) {
+                for (position, regex) in &self.regexes {
+                    if regex.is_match(text) {
                         hit(*position);
                     }
                 }
@@ -247,8 +236,8 @@ fn read_places(fields: &mut Fields, report: &mut Report<'_>) -> (Vec<Place>, Map
 #[derive(Default)]
 struct Reader {
     patterns: Vec<FoundPattern>,
-    /// The position of the pattern, and its text.
-    regexes: Vec<(usize, String)>,
+    /// Each with the position of its pattern.
+    regexes: Vec<(usize, Regex)>,
     commands: Vec<(usize, CommandPattern)>,
     seen: BTreeSet<RuleId>,
 }
@@ -308,13 +297,6 @@ impl Reader {
         let id = id.to_string();
         self.patterns.push(FoundPattern { id, reason });
     }
-
-    fn compile(&self) -> Result<RegexSet, regex::Error> {
-        RegexSetBuilder::new(self.regexes.iter().map(|(_, regex)| regex))
-            .size_limit(MAX_REGEX_BYTES)
-            .dfa_size_limit(MAX_REGEX_BYTES)
-            .build()
-    }
 }
 
 fn refuse(path: &Path, message: String, hint: &str, report: &mut Report<'_>) {
@@ -322,7 +304,7 @@ fn refuse(path: &Path, message: String, hint: &str, report: &mut Report<'_>) {
 }
 
 /// A regular expression that can be compiled, in the form in which requests hold their texts.
-fn read_regex(written: &str, path: &Path, report: &mut Report<'_>) -> Option<String> {
+fn read_regex(written: &str, path: &Path, report: &mut Report<'_>) -> Option<Regex> {
     if written.len() > MAX_PATTERN_BYTES {
         let message = format!("a regular expression of more than {MAX_PATTERN_BYTES} bytes");
         let hint = "make several patterns of it";
@@ -330,8 +312,8 @@ fn read_regex(written: &str, path: &Path, report: &mut Report<'_>) -> Option<Str
         return None;
     }
     let regex: String = written.nfc().collect();
-    match matcher::regex(&regex) {
-        Ok(compiled) if !compiled.is_match("") => return Some(regex),
+    match report.allowance().regex(&regex) {
+        Ok(Compiled { regex, .. }) if !regex.is_match("") => return Some(regex),
         Ok(_) => {
             let message = "not a pattern: it matches the empty text, so every argument".to_owned();
             let hint = "name what is dangerous: a program, an option, a path";
@@ -342,7 +324,11 @@ fn read_regex(written: &str, path: &Path, report: &mut Report<'_>) -> Option<Str
                 OperandError::RegexSize => "use smaller counts, or several patterns".to_owned(),
                 _ => error.hint(),
             };
-            refuse(path, error.to_string(), &hint, report);
+            let code = match error {
+                OperandError::RegexBudget => error.code(),
+                _ => Code::CATALOG_PATTERN,
+            };
+            report.problem(code, path, error.to_string(), &hint);
         }
     }
     None

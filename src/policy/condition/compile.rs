@@ -23,6 +23,7 @@ use super::{Condition, source};
 use crate::diag::{Code, printable};
 use crate::digest::Sha256Digest;
 use crate::policy::data::{Data, Found};
+use crate::policy::matcher::Allowance;
 
 /// The hidden variable that holds the meter.
 pub(super) const METER: &str = "@meter";
@@ -73,11 +74,16 @@ impl Problem {
 ///
 /// # Errors
 /// Every problem that can be seen without a request.
-pub(in crate::policy) fn compile(text: &str, data: &Arc<Data>) -> Result<Condition, Vec<Problem>> {
+pub(in crate::policy) fn compile(
+    text: &str,
+    data: &Arc<Data>,
+    allowance: &Allowance,
+) -> Result<Condition, Vec<Problem>> {
     let program = source::parse(text)?;
     let mut compiler = Compiler {
         program: &program,
         data,
+        allowance,
         variables: Vec::new(),
         comprehensions: 0,
         nodes: 0,
@@ -111,6 +117,7 @@ type Lowered = (Expression, Kind);
 struct Compiler<'a> {
     program: &'a Program,
     data: &'a Data,
+    allowance: &'a Allowance,
     /// The variables of the comprehensions around, innermost last.
     variables: Vec<String>,
     comprehensions: usize,

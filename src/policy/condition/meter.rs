@@ -5,6 +5,9 @@
 //! operands first ([`super::operators`], [`super::functions`]): comparing, adding, searching, ranging over a list, which pays
 //! for the whole loop at once. An evaluation that cannot pay fails, whatever the expression makes of the error.
 //!
+//! All evaluations of one request share [`REQUEST_BUDGET`] steps ([`Purse`]), for a bundle may have many rules: once they are
+//! spent, every further condition fails, in the order in which rules are asked.
+//!
 //! Measured over the costliest expressions that were found (`tests` of [`super`]): an evaluation that spends its whole budget
 //! ends within 0.25 s without any optimisation, and within 55 ms where the interpreter alone is optimised.
 //! Before the first evaluation of a request, the parts of it that conditions name are converted, in time linear in its bytes.
@@ -18,6 +21,8 @@ use cel::common::value::{CowVal, StaticVal, Val};
 
 /// The steps of one evaluation.
 pub(super) const BUDGET: u64 = 200_000;
+/// The steps of all conditions that one request asks.
+const REQUEST_BUDGET: u64 = 20 * BUDGET;
 /// The bytes of text that count as one step.
 pub(super) const BYTES_PER_STEP: usize = 16;
 /// The bytes that a text made by a function may have.
@@ -25,26 +30,53 @@ pub(super) const MAX_MADE: usize = 1 << 20;
 
 static TYPE: Type = Type::simple_type(Kind::Opaque, "meter");
 
-/// The steps that are left. Expressions hold it as a hidden variable, for functions know nothing but their arguments.
+/// What one request has left for all its conditions.
 #[derive(Debug)]
-pub(super) struct Meter(AtomicU64);
+pub(in crate::policy) struct Purse(AtomicU64);
 
-impl Meter {
-    pub(super) fn new() -> Self {
-        Self(AtomicU64::new(BUDGET))
+impl Default for Purse {
+    fn default() -> Self {
+        Self(AtomicU64::new(REQUEST_BUDGET))
+    }
+}
+
+impl Purse {
+    /// What the next evaluation may spend.
+    pub(super) fn meter(&self) -> Meter {
+        let allowed = self.0.load(Ordering::Relaxed).min(BUDGET);
+        Meter {
+            left: AtomicU64::new(allowed),
+            allowed,
+        }
     }
 
+    /// Takes what an evaluation spent.
+    pub(super) fn settle(&self, meter: &Meter) {
+        let left = self.0.load(Ordering::Relaxed);
+        self.0
+            .store(left.saturating_sub(meter.spent()), Ordering::Relaxed);
+    }
+}
+
+/// The steps that are left. Expressions hold it as a hidden variable, for functions know nothing but their arguments.
+#[derive(Debug)]
+pub(super) struct Meter {
+    left: AtomicU64,
+    allowed: u64,
+}
+
+impl Meter {
     /// Takes `steps`; once there are too few, there are none.
     pub(super) fn pay(&self, steps: u64) -> Result<(), ExecutionError> {
         // One thread evaluates: nobody comes between the two.
-        let left = self.0.load(Ordering::Relaxed);
+        let left = self.left.load(Ordering::Relaxed);
         match left.checked_sub(steps).filter(|left| *left > 0) {
             Some(left) => {
-                self.0.store(left, Ordering::Relaxed);
+                self.left.store(left, Ordering::Relaxed);
                 Ok(())
             }
             None => {
-                self.0.store(0, Ordering::Relaxed);
+                self.left.store(0, Ordering::Relaxed);
                 Err(failed("the budget is spent"))
             }
         }
@@ -77,12 +109,12 @@ impl Meter {
 
     /// Whether the budget was spent.
     pub(super) fn is_spent(&self) -> bool {
-        self.0.load(Ordering::Relaxed) == 0
+        self.left.load(Ordering::Relaxed) == 0
     }
 
-    #[cfg(test)]
     pub(super) fn spent(&self) -> u64 {
-        BUDGET - self.0.load(Ordering::Relaxed)
+        self.allowed
+            .saturating_sub(self.left.load(Ordering::Relaxed))
     }
 }
 
@@ -102,7 +134,10 @@ impl Val for Meter {
 
     /// A copy has nothing to spend: no expression can make one.
     fn clone_as_boxed<'v>(&self) -> Box<dyn Val + 'v> {
-        Box::new(Self(AtomicU64::new(0)))
+        Box::new(Self {
+            left: AtomicU64::new(0),
+            allowed: 0,
+        })
     }
 
     fn as_any(&self) -> Option<&dyn Any> {

@@ -13,7 +13,7 @@
 //! INVARIANT: the same inputs give the same answer. Functions know nothing but their arguments, and maps are ranged over in
 //! the order of their keys.
 //!
-//! The cost of an evaluation is bounded (`meter` says by what, and what was measured), and it needs [`STACK`] bytes of stack.
+//! The cost of an evaluation is bounded, and so is that of all evaluations for one request (`meter` says by what, and what was measured), and it needs [`STACK`] bytes of stack.
 //!
 //! It lacks timestamps and durations as types; the moments of a request are texts.
 
@@ -41,7 +41,8 @@ use super::{Facts, Match};
 use crate::digest::Sha256Digest;
 
 pub(super) use compile::compile;
-pub(super) use place::in_file;
+pub(super) use meter::Purse;
+pub(super) use place::Index;
 pub(super) use source::is_word;
 pub(super) use values::view;
 
@@ -84,8 +85,11 @@ impl Condition {
             condition: self,
             facts,
             risk: facts.risk().map(|risk| CelString::from(risk.as_str())),
-            meter: Meter::new(),
+            meter: facts.purse().meter(),
         };
+        if scope.meter.is_spent() {
+            return (Match::Failed, scope.meter);
+        }
         let answer = functions::environment().and_then(|environment| {
             let evaluate = || {
                 let mut context = Context::with_env(Arc::clone(environment));
@@ -96,6 +100,7 @@ impl Condition {
             // SECURITY: what panicked has no answer.
             catch_unwind(AssertUnwindSafe(evaluate)).ok().flatten()
         });
+        facts.purse().settle(&scope.meter);
         // `||` and `exists` pass over errors: an answer that was reached with a spent budget is none.
         let answer = match answer.filter(|_| !scope.meter.is_spent()) {
             Some(true) => Match::Yes,

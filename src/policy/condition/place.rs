@@ -1,4 +1,4 @@
-//! From a place in an expression to its place in the file.
+//! From places in an expression to their places in the file.
 //!
 //! YAML folds lines, doubles quotes and escapes; what it keeps in every style is the order of the characters that are no
 //! white space. So the n-th of them in the expression is the n-th of them in the file, from the scalar's start on, and where
@@ -6,37 +6,140 @@
 
 use crate::diag::Location;
 
-/// The place of the character `offset` of `expression`, which stands in `text` as the scalar that begins at `start`.
-pub(crate) fn in_file(text: &str, start: &Location, expression: &str, offset: usize) -> Location {
-    find(text, start, expression, offset).unwrap_or_else(|| start.clone())
+/// The characters of a file from one mark of its [`Index`] to the next, at most.
+const STRIDE: usize = 256;
+
+/// Where the lines of a file, and the pieces of long lines, begin: so that a place is found without walking to it.
+#[derive(Debug)]
+pub(in crate::policy) struct Index<'text> {
+    text: &'text str,
+    marks: Vec<Mark>,
 }
 
-fn find(text: &str, start: &Location, expression: &str, offset: usize) -> Option<Location> {
-    let mut raw = behind_indicator(text, start)?;
-    let mut wanted = expression.chars().enumerate();
-    let mut place = None;
-    // One past the end is the place behind the last character.
-    let last = expression.chars().count();
-    while place.is_none() {
-        let (index, character) = match wanted.find(|(_, character)| !character.is_whitespace()) {
-            Some(found) => found,
-            None => return raw.place_behind(start),
-        };
-        let (line, column, found) = raw.find(|(.., found)| !found.is_whitespace())?;
-        if raw.unescaped(found)? != character {
-            return None;
+#[derive(Debug, Clone, Copy)]
+struct Mark {
+    line: u32,
+    column: u32,
+    byte: usize,
+}
+
+impl<'text> Index<'text> {
+    pub(in crate::policy) fn of(text: &'text str) -> Self {
+        let mut marks = Vec::new();
+        let (mut line, mut column, mut since) = (1_u32, 1_u32, 0_usize);
+        for (byte, character) in text.char_indices() {
+            if column == 1 || since >= STRIDE {
+                marks.push(Mark { line, column, byte });
+                since = 0;
+            }
+            since += 1;
+            if character == '\n' {
+                line = line.saturating_add(1);
+                column = 1;
+            } else {
+                column = column.saturating_add(1);
+            }
         }
-        raw.last = Some((line, column));
-        if index >= offset.min(last) {
-            place = Some((line, column));
+        Self { text, marks }
+    }
+
+    /// The characters from a mark at or before the place on.
+    fn near(&self, line: u32, column: u32) -> Characters<'text> {
+        let behind = self
+            .marks
+            .partition_point(|mark| (mark.line, mark.column) <= (line, column));
+        let mark = behind
+            .checked_sub(1)
+            .and_then(|before| self.marks.get(before));
+        let mark = mark.copied().unwrap_or(Mark {
+            line: 1,
+            column: 1,
+            byte: 0,
+        });
+        Characters {
+            rest: self.text.get(mark.byte..).unwrap_or_default().chars(),
+            line: mark.line,
+            column: mark.column,
+            quote: None,
         }
     }
-    let (line, column) = place?;
-    Some(Location {
-        line,
-        column,
-        ..start.clone()
-    })
+
+    /// The places of the characters of `expression`, which stands in the file as the scalar that begins at `start`.
+    pub(in crate::policy) fn places(&self, start: &Location, expression: &str) -> Places {
+        let mut places = Places {
+            start: start.clone(),
+            known: Vec::new(),
+            is_whole: false,
+        };
+        places.is_whole = self.walk(expression, &mut places).is_some();
+        places
+    }
+
+    /// Notes the places up to where expression and file differ; none where they do.
+    fn walk(&self, expression: &str, places: &mut Places) -> Option<()> {
+        let mut raw = self.behind_indicator(&places.start)?;
+        for (index, character) in expression.chars().enumerate() {
+            if character.is_whitespace() {
+                continue;
+            }
+            let (line, column, found) = raw.find(|(.., found)| !found.is_whitespace())?;
+            if raw.unescaped(found)? != character {
+                return None;
+            }
+            places.known.push((index, line, column));
+        }
+        Some(())
+    }
+
+    /// The scalar's characters, without its quote or the line of its `|` or `>`.
+    fn behind_indicator(&self, start: &Location) -> Option<Characters<'text>> {
+        let mut all = self.near(start.line, start.column);
+        while (all.line, all.column) < (start.line, start.column) {
+            all.next()?;
+        }
+        match all.rest.clone().next()? {
+            quote @ ('\'' | '"') => {
+                all.next();
+                all.quote = Some(quote);
+            }
+            '|' | '>' => {
+                all.find(|(.., character)| *character == '\n');
+            }
+            _ => {}
+        }
+        Some(all)
+    }
+}
+
+/// Where the characters of one expression stand in its file.
+#[derive(Debug)]
+pub(in crate::policy) struct Places {
+    start: Location,
+    /// Of each character that is no white space its number, line and column, as far as they could be followed.
+    known: Vec<(usize, u32, u32)>,
+    /// Whether that is all of the expression.
+    is_whole: bool,
+}
+
+impl Places {
+    /// The place of the character `offset`; behind the last one for any later, and the scalar's start where nobody knows.
+    pub(in crate::policy) fn at(&self, offset: usize) -> Location {
+        let next = self.known.partition_point(|(index, ..)| *index < offset);
+        let place = match self.known.get(next) {
+            Some((_, line, column)) => Some((*line, *column)),
+            None if self.is_whole => {
+                let last = self.known.last();
+                last.map(|(_, line, column)| (*line, column.saturating_add(1)))
+            }
+            None => None,
+        };
+        let (line, column) = place.unwrap_or((self.start.line, self.start.column));
+        Location {
+            line,
+            column,
+            ..self.start.clone()
+        }
+    }
 }
 
 /// The characters of the file from some place on, each with its line and column.
@@ -44,7 +147,6 @@ struct Characters<'text> {
     rest: std::str::Chars<'text>,
     line: u32,
     column: u32,
-    last: Option<(u32, u32)>,
     /// What the scalar is quoted with.
     quote: Option<char>,
 }
@@ -60,15 +162,6 @@ impl Characters<'_> {
             }
             _ => Some(found),
         }
-    }
-
-    fn place_behind(&self, start: &Location) -> Option<Location> {
-        let (line, column) = self.last?;
-        Some(Location {
-            line,
-            column: column.saturating_add(1),
-            ..start.clone()
-        })
     }
 }
 
@@ -88,31 +181,6 @@ impl Iterator for Characters<'_> {
     }
 }
 
-/// The scalar's characters, without its quote or the line of its `|` or `>`.
-fn behind_indicator<'text>(text: &'text str, start: &Location) -> Option<Characters<'text>> {
-    let mut all = Characters {
-        rest: text.chars(),
-        line: 1,
-        column: 1,
-        last: None,
-        quote: None,
-    };
-    while (all.line, all.column) < (start.line, start.column) {
-        all.next()?;
-    }
-    match all.rest.clone().next()? {
-        quote @ ('\'' | '"') => {
-            all.next();
-            all.quote = Some(quote);
-        }
-        '|' | '>' => {
-            all.find(|(.., character)| *character == '\n');
-        }
-        _ => {}
-    }
-    Some(all)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -126,8 +194,33 @@ mod tests {
         };
         let (before, _) = expression.split_once(piece).unwrap();
         let offset = before.chars().count();
-        let found = in_file(text, &start, expression, offset);
+        let found = Index::of(text).places(&start, expression).at(offset);
         (found.line, found.column)
+    }
+
+    #[test]
+    fn no_place_is_far_from_a_mark() {
+        let long = "é[a, \"b\"], ".repeat(2_000);
+        let text = format!("{long}\n{}{long}", "short\n\n".repeat(2_000));
+        let index = Index::of(&text);
+        let (mut line, mut column) = (1, 1);
+        for (byte, character) in text.char_indices() {
+            let mut near = index.near(line, column);
+            let skipped = near
+                .by_ref()
+                .take_while(|(l, c, _)| (*l, *c) < (line, column))
+                .count();
+            assert!(skipped < STRIDE, "{line}:{column} is behind {skipped}");
+            let mut near = index.near(line, column);
+            let (l, c, found) = near.nth(skipped).unwrap();
+            assert_eq!((l, c, found), (line, column, character), "{byte}");
+            (line, column) = match character {
+                '\n' => (line + 1, 1),
+                _ => (line, column + 1),
+            };
+        }
+        assert!(index.near(line + 9, 1).count() <= STRIDE);
+        assert_eq!(Index::of("").near(1, 1).count(), 0);
     }
 
     #[test]

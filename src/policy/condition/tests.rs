@@ -5,6 +5,7 @@ use serde_json::{Value, json};
 use super::*;
 use crate::bundle::{BundlePath, Limits};
 use crate::diag::Code;
+use crate::policy::matcher::Allowance;
 use crate::policy::{Risk, data};
 
 fn data() -> Arc<Data> {
@@ -43,7 +44,8 @@ fn now() -> jiff::Timestamp {
 }
 
 fn compiled(text: &str) -> Condition {
-    compile(text, &data()).unwrap_or_else(|problems| panic!("{text}: {problems:?}"))
+    compile(text, &data(), &Allowance::default())
+        .unwrap_or_else(|problems| panic!("{text}: {problems:?}"))
 }
 
 fn judge(text: &str, request: &Value) -> Match {
@@ -165,7 +167,7 @@ fn what_can_be_seen_at_load_is_refused_at_load() {
         ("data.nobody == 1", Code::DATA_MISSING, ".nobody"),
         ("has(data.eu.nothing)", Code::DATA_MISSING, ".eu"),
     ] {
-        let problems = compile(text, &data()).expect_err(text);
+        let problems = compile(text, &data(), &Allowance::default()).expect_err(text);
         if problems[0].code != code {
             wrong.push(format!("{text}: {code} is not {problems:?}"));
         }
@@ -184,7 +186,12 @@ fn what_can_be_seen_at_load_is_refused_at_load() {
 
 #[test]
 fn every_problem_of_an_expression_is_reported() {
-    let problems = compile("foo == 1 && context.a.bar() && data.gone == 2", &data()).unwrap_err();
+    let problems = compile(
+        "foo == 1 && context.a.bar() && data.gone == 2",
+        &data(),
+        &Allowance::default(),
+    )
+    .unwrap_err();
     let codes: Vec<Code> = problems.iter().map(|problem| problem.code).collect();
     let wanted = [
         Code::CONDITION_NAME,
@@ -229,7 +236,7 @@ fn deep_and_long_expressions_end_no_process() {
         let facts = Facts::new(&request, now());
         let mut accepted = 0;
         for text in texts {
-            if let Ok(condition) = compile(&text, &data()) {
+            if let Ok(condition) = compile(&text, &data(), &Allowance::default()) {
                 accepted += 1;
                 let _ = condition.holds(&facts);
             }
@@ -247,7 +254,7 @@ fn the_limits_are_named() {
     let loops = "context.a.all(x, context.b.all(y, context.c.all(z, true)))";
     let long = format!("context.a == '{}'", "a".repeat(MAX_CONDITION_BYTES));
     for text in [deep.as_str(), loops, &long] {
-        let problems = compile(text, &data()).unwrap_err();
+        let problems = compile(text, &data(), &Allowance::default()).unwrap_err();
         assert_eq!(
             problems[0].code,
             Code::CONDITION_LIMIT,
@@ -309,9 +316,9 @@ fn hostile() -> (Vec<String>, Value) {
 #[test]
 fn the_worst_expression_on_the_worst_request_ends_soon() {
     let (texts, request) = hostile();
-    let facts = Facts::new(&request, now());
-    facts.view("context");
     for text in texts {
+        let facts = Facts::new(&request, now());
+        facts.view("context");
         let condition = compiled(&text);
         let started = Instant::now();
         let (answer, meter) = condition.run(&facts);
@@ -339,6 +346,24 @@ fn a_spent_budget_is_no_answer() {
         ),
         Match::Yes
     );
+}
+
+#[test]
+fn many_conditions_share_what_a_request_may_cost() {
+    let (_, request) = hostile();
+    let facts = Facts::new(&request, now());
+    let costly = compiled("context.many.all(x, context.many.all(y, false)) || true");
+    let cheap = compiled("size(context.names) > 0");
+    assert_eq!(cheap.holds(&facts), Match::Yes);
+    let failed = (0..19).all(|_| costly.holds(&facts) == Match::Failed);
+    assert!(failed);
+    assert_eq!(cheap.holds(&facts), Match::Yes, "something is left");
+    assert_eq!(costly.holds(&facts), Match::Failed);
+    assert_eq!(cheap.holds(&facts), Match::Failed);
+    assert_eq!(compiled("true").holds(&facts), Match::Failed);
+    let (_, meter) = costly.run(&facts);
+    assert_eq!(meter.spent(), 0);
+    assert_eq!(cheap.holds(&Facts::new(&request, now())), Match::Yes);
 }
 
 #[test]

@@ -1,5 +1,7 @@
 //! Reading operands of a policy, and values of a request that operators take for more than text.
 
+use std::cell::Cell;
+
 use jiff::Timestamp;
 use regex::{Regex, RegexBuilder};
 use semver::Version;
@@ -7,8 +9,12 @@ use serde_json::Value;
 
 use crate::diag::{Code, printable};
 
-/// The greatest size of a compiled regular expression, in bytes.
-const MAX_PROGRAM_BYTES: usize = 1 << 20;
+/// The sizes to which the compiled form of a regular expression is rounded up, in bytes; none is larger than the last.
+const SIZES: [usize; 6] = [1 << 10, 1 << 12, 1 << 14, 1 << 16, 1 << 18, 1 << 20];
+/// The greatest size of all regular expressions of a bundle together, compiled, in bytes.
+const MAX_BUNDLE_BYTES: usize = 64 << 20;
+/// What a search may keep of the states that it met, in bytes.
+const MAX_CACHE_BYTES: usize = 1 << 20;
 /// How deep the groups of a regular expression may nest.
 const MAX_NESTING: u32 = 64;
 
@@ -19,6 +25,8 @@ pub(in crate::policy) enum OperandError {
     Regex { problem: String },
     #[error("the regular expression is too large")]
     RegexSize,
+    #[error("the regular expressions of the bundle are too large together")]
+    RegexBudget,
     #[error("`{0}` is neither an address nor a network")]
     NoNetwork(String),
     #[error("`{text}` has bits of an address behind its prefix; the network is `{network}`")]
@@ -42,6 +50,7 @@ impl OperandError {
     pub(in crate::policy) fn code(&self) -> Code {
         match self {
             Self::Regex { .. } | Self::RegexSize => Code::POLICY_REGEX,
+            Self::RegexBudget => Code::POLICY_LIMIT,
             _ => Code::POLICY_OPERAND,
         }
     }
@@ -54,6 +63,10 @@ impl OperandError {
             }
             Self::RegexSize => {
                 "use smaller counts, or `glob`, `prefix` and `suffix` where they are enough"
+                    .to_owned()
+            }
+            Self::RegexBudget => {
+                "use fewer and smaller counts such as `{1,100}`, or `glob`, `prefix` and `suffix` where they are enough"
                     .to_owned()
             }
             Self::NoNetwork(_) => {
@@ -87,22 +100,59 @@ pub(super) fn shown(text: &str) -> String {
     printable(&text.chars().take(80).collect::<String>())
 }
 
-/// Compiles a regular expression, which is searched for in a text: `^` and `$` tie it to the ends.
-///
-/// # Errors
-/// It is none, or its compiled form is too large.
-pub(in crate::policy) fn regex(pattern: &str) -> Result<Regex, OperandError> {
-    RegexBuilder::new(pattern)
-        .size_limit(MAX_PROGRAM_BYTES)
-        .dfa_size_limit(MAX_PROGRAM_BYTES)
-        .nest_limit(MAX_NESTING)
-        .build()
-        .map_err(|error| match error {
-            regex::Error::CompiledTooBig(_) => OperandError::RegexSize,
-            other => OperandError::Regex {
-                problem: regex_problem(&other.to_string()),
-            },
-        })
+/// What the regular expressions of one bundle may still take, compiled, in bytes. Compiling takes time in proportion.
+#[derive(Debug)]
+pub(in crate::policy) struct Allowance(Cell<usize>);
+
+impl Default for Allowance {
+    fn default() -> Self {
+        Self(Cell::new(MAX_BUNDLE_BYTES))
+    }
+}
+
+/// A compiled regular expression.
+#[derive(Debug)]
+pub(in crate::policy) struct Compiled {
+    pub(in crate::policy) regex: Regex,
+    /// Its size in bytes, rounded up.
+    pub(in crate::policy) size: usize,
+}
+
+impl Allowance {
+    /// Compiles a regular expression, which is searched for in a text: `^` and `$` tie it to the ends.
+    ///
+    /// The library tells no sizes, but stops at a limit. Every limit is four times the one before it, so what was begun
+    /// below the one that fits is a third of the work at most.
+    ///
+    /// # Errors
+    /// It is none, its compiled form is too large, or those of the bundle are.
+    pub(in crate::policy) fn regex(&self, pattern: &str) -> Result<Compiled, OperandError> {
+        for size in SIZES {
+            let left = self.0.get().checked_sub(size);
+            let left = left.ok_or(OperandError::RegexBudget)?;
+            let compiled = RegexBuilder::new(pattern)
+                .size_limit(size)
+                .dfa_size_limit(MAX_CACHE_BYTES)
+                .nest_limit(MAX_NESTING)
+                .build();
+            match compiled {
+                Ok(regex) => {
+                    self.0.set(left);
+                    return Ok(Compiled { regex, size });
+                }
+                Err(regex::Error::CompiledTooBig(_)) => {}
+                Err(other) => {
+                    self.0.set(left);
+                    let problem = regex_problem(&other.to_string());
+                    return Err(OperandError::Regex { problem });
+                }
+            }
+        }
+        // What does not fit was work, too.
+        let [.., largest] = SIZES;
+        self.0.set(self.0.get().saturating_sub(largest));
+        Err(OperandError::RegexSize)
+    }
 }
 
 /// The parser draws the pattern, marks the place below it, and says what is wrong in its last line.
@@ -138,14 +188,17 @@ mod tests {
 
     #[track_caller]
     fn refused(pattern: &str) -> (Code, String) {
-        let error = regex(pattern).unwrap_err();
+        let error = Allowance::default().regex(pattern).unwrap_err();
         assert!(!error.hint().is_empty());
         (error.code(), error.to_string())
     }
 
     #[test]
     fn a_regex_is_searched_for_and_tied_to_the_ends_by_its_author() {
-        let holds = |pattern: &str, text: &str| regex(pattern).unwrap().is_match(text);
+        let holds = |pattern: &str, text: &str| {
+            let compiled = Allowance::default().regex(pattern).unwrap();
+            compiled.regex.is_match(text)
+        };
         assert!(holds("b", "abc"));
         assert!(!holds("^b", "abc"));
         assert!(holds("^a.*c$", "abc"));
@@ -170,6 +223,29 @@ mod tests {
             assert_eq!(code, Code::POLICY_REGEX, "{pattern}");
             assert!(!message.chars().any(char::is_control), "{message:?}");
         }
+    }
+
+    #[test]
+    fn what_a_bundle_compiles_has_an_end() {
+        let compiled = |pattern: &str, count: usize| {
+            let allowance = Allowance::default();
+            let read = (0..count).map(|_| allowance.regex(pattern));
+            read.take_while(|read| !matches!(read, Err(OperandError::RegexBudget)))
+                .count()
+        };
+        assert_eq!(compiled("^rm -rf", 2_000), 2_000);
+        assert_eq!(compiled(r"\w{3}", 1_000), 256);
+        assert_eq!(compiled(r"\w{300}", 1_000), 64, "refusals cost, too");
+        assert_eq!(OperandError::RegexBudget.code(), Code::POLICY_LIMIT);
+        assert!(!OperandError::RegexBudget.hint().is_empty());
+    }
+
+    #[test]
+    fn sizes_are_rounded_up() {
+        let size = |pattern: &str| Allowance::default().regex(pattern).unwrap().size;
+        assert_eq!(size("^rm -rf"), 1 << 10);
+        assert!(size(r"\w+") > 1 << 10);
+        assert_eq!(size(r"\w{3}"), 1 << 18);
     }
 
     #[test]

@@ -2,8 +2,13 @@
 //!
 //! Both sides are what the request says, so nothing is taken for more than it is: a text is never searched for parts, and a
 //! value of another type than the operator compares fails. Where the other value is absent, nothing matches.
+//!
+//! Whoever asks chooses both lists and how long they are, so two lists take time in proportion to their lengths, not to the
+//! product of the two.
 
-use serde_json::Value;
+use std::collections::BTreeSet;
+
+use serde_json::{Number, Value};
 
 use super::Match;
 use super::operator::Comparison;
@@ -45,18 +50,20 @@ impl Reference {
             Relation::Same => same(value, other),
             Relation::In => holds(other, value),
             Relation::Contains => holds(value, other),
-            Relation::ContainsAny => items(other).map_or(Match::Failed, |wanted| {
-                whole(
-                    value,
-                    Match::any(wanted.iter().map(|item| holds(value, item))),
-                )
-            }),
-            Relation::ContainsAll => items(other).map_or(Match::Failed, |wanted| {
-                whole(
-                    value,
-                    Match::all(wanted.iter().map(|item| holds(value, item))),
-                )
-            }),
+            Relation::ContainsAny => match (items(value), items(other)) {
+                (Some(held), Some(wanted)) => {
+                    let held = Held::of(held);
+                    Match::any(wanted.iter().map(|item| held.holds(item)))
+                }
+                _ => Match::Failed,
+            },
+            Relation::ContainsAll => match (items(value), items(other)) {
+                (Some(held), Some(wanted)) => {
+                    let held = Held::of(held);
+                    Match::all(wanted.iter().map(|item| held.holds(item)))
+                }
+                _ => Match::Failed,
+            },
             Relation::Compare(comparison) => match (value.as_f64(), other.as_f64()) {
                 (Some(value), Some(other)) => comparison.holds(value, other),
                 _ => Match::Failed,
@@ -67,15 +74,6 @@ impl Reference {
 
 fn items(value: &Value) -> Option<&[Value]> {
     value.as_array().map(Vec::as_slice)
-}
-
-/// An answer about the items of `list`, also where there was nothing to ask.
-fn whole(list: &Value, answer: Match) -> Match {
-    if list.is_array() {
-        answer
-    } else {
-        Match::Failed
-    }
 }
 
 /// Whether two texts, numbers or booleans are the same.
@@ -103,8 +101,56 @@ fn holds(list: &Value, item: &Value) -> Match {
     }
 }
 
+/// What a list holds, ordered, so that [`holds`] need not be asked for every item of another.
+#[derive(Default)]
+struct Held<'a> {
+    texts: BTreeSet<&'a str>,
+    booleans: BTreeSet<bool>,
+    /// The bits of doubles.
+    numbers: BTreeSet<Option<u64>>,
+    /// Whether it holds what may hide a value.
+    is_veiled: bool,
+}
+
+impl<'a> Held<'a> {
+    fn of(items: &'a [Value]) -> Self {
+        let mut held = Self::default();
+        for item in items {
+            match item {
+                Value::String(text) => drop(held.texts.insert(text)),
+                Value::Bool(value) => drop(held.booleans.insert(*value)),
+                Value::Number(number) => drop(held.numbers.insert(bits(number))),
+                Value::Null | Value::Array(_) | Value::Object(_) => held.is_veiled = true,
+            }
+        }
+        held
+    }
+
+    /// As [`holds`] of the list.
+    fn holds(&self, item: &Value) -> Match {
+        let found = match item {
+            Value::String(text) => self.texts.contains(text.as_str()),
+            Value::Bool(value) => self.booleans.contains(value),
+            Value::Number(number) => self.numbers.contains(&bits(number)),
+            Value::Null | Value::Array(_) | Value::Object(_) => return Match::Failed,
+        };
+        match found {
+            true => Match::Yes,
+            false if self.is_veiled => Match::Failed,
+            false => Match::No,
+        }
+    }
+}
+
+/// The same bits for numbers that are equal: there are two zeros.
+fn bits(number: &Number) -> Option<u64> {
+    let number = number.as_f64()?;
+    Some(if number == 0.0 { 0 } else { number.to_bits() })
+}
+
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
     use serde_json::json;
 
     use super::*;
@@ -161,6 +207,71 @@ mod tests {
                 // An asker could choose the empty text, which is a part of every other.
                 (json!("team-a"), json!(""), Match::Failed),
                 (json!([["a"]]), json!("a"), Match::Failed),
+            ],
+        );
+    }
+
+    fn scalar() -> impl Strategy<Value = Value> {
+        let plain = prop_oneof![
+            "[ab1]{0,2}".prop_map(Value::from),
+            any::<bool>().prop_map(Value::from),
+            (-3_i64..3).prop_map(Value::from),
+            (-3_i32..3).prop_map(|number| Value::from(f64::from(number) / 2.0)),
+            prop::sample::select(vec![
+                json!(-0.0),
+                json!(0),
+                json!(9_007_199_254_740_991_u64),
+                json!(9.007_199_254_740_991e15),
+            ]),
+        ];
+        let other = prop::sample::select(vec![json!(null), json!(["a"]), json!({}), json!([])]);
+        prop_oneof![12 => plain, 1 => other]
+    }
+
+    fn list() -> impl Strategy<Value = Value> {
+        let list = prop::collection::vec(scalar(), 0..8).prop_map(Value::from);
+        prop_oneof![9 => list, 1 => scalar()]
+    }
+
+    proptest! {
+        #[test]
+        fn two_lists_meet_as_item_by_item(value in list(), other in list()) {
+            let each = |whole: fn(std::vec::IntoIter<Match>) -> Match| match (&value, &other) {
+                (Value::Array(_), Value::Array(wanted)) => {
+                    let answers: Vec<Match> = wanted.iter().map(|item| holds(&value, item)).collect();
+                    whole(answers.into_iter())
+                }
+                _ => Match::Failed,
+            };
+            if !other.is_null() {
+                let answer = each(Match::any);
+                check(Relation::ContainsAny, &[(value.clone(), other.clone(), answer)]);
+                let answer = each(Match::all);
+                check(Relation::ContainsAll, &[(value.clone(), other.clone(), answer)]);
+            }
+        }
+    }
+
+    /// Item by item this would be a thousand million comparisons.
+    #[test]
+    fn long_lists_meet_in_a_moment() {
+        let list = |name: &str| -> Value {
+            let names = (0..30_000).map(|number| Value::from(format!("{name}-{number}")));
+            names.collect::<Vec<_>>().into()
+        };
+        let (left, right) = (list("a"), list("b"));
+        check(
+            Relation::ContainsAny,
+            &[
+                (left.clone(), right.clone(), Match::No),
+                (left.clone(), left.clone(), Match::Yes),
+            ],
+        );
+        check(
+            Relation::ContainsAll,
+            &[
+                (left.clone(), left.clone(), Match::Yes),
+                (left, right, Match::No),
             ],
         );
     }

@@ -1,5 +1,7 @@
 //! Reads the operators of a condition and their operands.
 
+use std::rc::Rc;
+
 use serde_json::{Map, Value};
 
 use super::Parser;
@@ -8,7 +10,7 @@ use crate::policy::fields::{Fields, kind_of};
 use crate::policy::glob::Glob;
 use crate::policy::matcher::{
     Comparison, Days, Hours, Networks, OperandError, Operator, Reference, Relation, Requirement,
-    Zone, regex,
+    Zone,
 };
 use crate::policy::operators::sentence;
 use crate::yaml::Path;
@@ -52,7 +54,11 @@ impl Parser<'_, '_> {
                 let globs = texts.iter().map(|text| Glob::new(text)).collect();
                 Some(Operator::Glob(globs))
             }
-            "regex" => self.each(operand, path, regex).map(Operator::Regex),
+            "regex" => {
+                let allowance = Rc::clone(self.report.allowance());
+                let read = |text: &str| allowance.regex(text).map(|compiled| compiled.regex);
+                self.each(operand, path, read).map(Operator::Regex)
+            }
             "prefix" => self.texts(operand, path).map(Operator::Prefix),
             "suffix" => self.texts(operand, path).map(Operator::Suffix),
             "cidr" => self
@@ -104,7 +110,7 @@ impl Parser<'_, '_> {
         &mut self,
         operand: &Value,
         path: &Path,
-        read: fn(&str) -> Result<T, OperandError>,
+        read: impl Fn(&str) -> Result<T, OperandError>,
     ) -> Option<Vec<T>> {
         let place = |index| match operand {
             Value::Array(_) => path.index(index),

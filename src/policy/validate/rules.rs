@@ -131,13 +131,14 @@ fn read_condition(fields: &mut Fields, report: &mut Report<'_>) -> Option<Option
             return None;
         }
     };
-    match condition::compile(&text, report.data()) {
+    match condition::compile(&text, report.data(), report.allowance()) {
         Ok(condition) => Some(Some(condition)),
         Err(problems) => {
             let start = report.spans().value(&path);
             let start = start.unwrap_or_else(|| report.spans().nearest(&path));
+            let places = report.index().places(&start, &text);
             for problem in problems {
-                let place = condition::in_file(report.text(), &start, &text, problem.offset);
+                let place = places.at(problem.offset);
                 report.problem_at(problem.code, place, &path, problem.message, &problem.hint);
             }
             None

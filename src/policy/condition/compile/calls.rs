@@ -7,6 +7,7 @@ use super::{Compiler, Lowered, PATTERN, is_operator, node, paid, paying, plain_c
 use crate::diag::{Code, printable};
 use crate::policy::condition::functions::{Does, HELPERS, Helper, Pattern, Style};
 use crate::policy::condition::kind::Kind;
+use crate::policy::matcher::OperandError;
 
 impl Compiler<'_> {
     pub(super) fn call(&mut self, id: u64, call: CallExpr, depth: usize) -> Option<Lowered> {
@@ -133,17 +134,25 @@ impl Compiler<'_> {
             let hint = "write the pattern in quotes: it is compiled once, when the policy is read";
             return self.refuse(Code::CONDITION_ARGUMENT, pattern.id, message, hint);
         };
-        match Pattern::new(written.inner()) {
+        match self.allowance.regex(written.inner()) {
             Ok(compiled) => {
                 let name = format!("{PATTERN}{}", self.patterns.len());
-                self.patterns.push(compiled);
+                self.patterns.push(Pattern::new(compiled));
                 let pattern = node(pattern.id, Expr::Ident(name));
                 Some(paying(id, &helper.internal(), vec![text, pattern]))
             }
-            Err(message) => {
+            Err(OperandError::Regex { problem }) => {
+                let message = OperandError::Regex { problem }.to_string();
                 let hint =
                     "there is no look-around and no back-reference; `r'…'` keeps backslashes";
                 self.refuse(Code::CONDITION_ARGUMENT, pattern.id, message, hint)
+            }
+            Err(error) => {
+                let code = match error {
+                    OperandError::RegexBudget => error.code(),
+                    _ => Code::CONDITION_ARGUMENT,
+                };
+                self.refuse(code, pattern.id, error.to_string(), error.hint())
             }
         }
     }

@@ -5,10 +5,11 @@ use std::any::Any;
 use cel::ExecutionError;
 use cel::common::types::{CelBool, CelInt, CelList, CelMap, CelString, Kind, Type};
 use cel::common::value::{CowVal, StaticVal, Val};
-use regex::{Regex, RegexBuilder};
+use regex::Regex;
 
 use super::Call;
 use crate::policy::condition::meter::{MAX_MADE, failed, steps_of};
+use crate::policy::matcher::Compiled;
 
 type Answer<'b, 'v> = Result<CowVal<'b, 'v>, ExecutionError>;
 
@@ -143,8 +144,6 @@ fn position<'b, 'v>(text: &str, byte: Option<usize>) -> Answer<'b, 'v> {
 
 static TYPE: Type = Type::simple_type(Kind::Opaque, "pattern");
 
-/// The greatest size of a compiled pattern, in bytes.
-const MAX_PATTERN: usize = 1 << 18;
 /// The size of a compiled pattern up to which it costs the least.
 const SMALL_PATTERN: usize = 1 << 14;
 
@@ -157,21 +156,11 @@ pub(in crate::policy::condition) struct Pattern {
 }
 
 impl Pattern {
-    pub(in crate::policy::condition) fn new(pattern: &str) -> Result<Self, String> {
-        let regex = crate::policy::matcher::regex(pattern).map_err(|error| error.to_string())?;
-        let fits = |size| {
-            let mut builder = RegexBuilder::new(pattern);
-            builder.size_limit(size).build().is_ok()
-        };
-        let (mut size, mut weight) = (SMALL_PATTERN, 4);
-        while !fits(size) {
-            size *= 4;
-            weight *= 4;
-            if size > MAX_PATTERN {
-                return Err("the regular expression is too large".to_owned());
-            }
-        }
-        Ok(Self { regex, weight })
+    pub(in crate::policy::condition) fn new(compiled: Compiled) -> Self {
+        let Compiled { regex, size } = compiled;
+        let larger = u64::try_from(size / SMALL_PATTERN).unwrap_or(u64::MAX);
+        let weight = larger.max(1).saturating_mul(4);
+        Self { regex, weight }
     }
 }
 
