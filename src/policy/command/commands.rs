@@ -1,9 +1,10 @@
 //! One command: its assignments and words, what it runs in turn, and what it changes for those after it.
 
 use brush_parser::ast::{
-    Assignment, AssignmentName, AssignmentValue, CommandPrefixOrSuffixItem, SimpleCommand,
+    Assignment, AssignmentName, AssignmentValue, CommandPrefixOrSuffixItem, SimpleCommand, Word,
 };
 
+use super::languages::commands_in;
 use super::output::output_of;
 use super::reader::{Call, Reader, Stdin};
 use super::runs::{Runs, runs};
@@ -24,6 +25,7 @@ const DECLARING: &[&str] = &["export", "declare", "local", "readonly", "typeset"
 impl Reader {
     pub(super) fn simple(&mut self, simple: &SimpleCommand, stdin: &Stdin) -> Option<String> {
         let start = self.calls.len();
+        let before_redirects = stdin;
         let mut stdin = stdin.clone();
         let (mut writes, mut words, mut assignments) = (Vec::new(), Vec::new(), Vec::new());
         let prefix = simple.prefix.as_ref().map_or(&[][..], |prefix| &prefix.0);
@@ -57,7 +59,8 @@ impl Reader {
                         self.set(&name, values);
                         words.push(name);
                     } else if let AssignmentValue::Array(members) = &assignment.value {
-                        for (_, member) in members {
+                        for (key, member) in members {
+                            self.key(key.as_ref());
                             words.extend(self.expand(&member.value));
                         }
                     } else {
@@ -90,6 +93,15 @@ impl Reader {
                 _ if reads => None,
                 _ => Some(String::new()),
             };
+        }
+        let execs = |word: &String| {
+            ["exec", "command", "builtin"].contains(&word.as_str()) || word.starts_with('-')
+        };
+        if stdin != *before_redirects
+            && words.iter().all(execs)
+            && words.iter().any(|word| word == "exec")
+        {
+            self.reads_from_now_on(stdin.clone());
         }
         // Only the command itself sees them, but for builtins that some shells make an exception of.
         let keeps = words
@@ -159,11 +171,20 @@ impl Reader {
         match value {
             AssignmentValue::Scalar(word) => vec![self.expand_whole(&word.value)],
             AssignmentValue::Array(members) => {
-                let members = members.iter();
-                members
-                    .flat_map(|(_, member)| self.expand(&member.value))
-                    .collect()
+                let mut values = Vec::new();
+                for (key, member) in members {
+                    self.key(key.as_ref());
+                    values.extend(self.expand(&member.value));
+                }
+                values
             }
+        }
+    }
+
+    /// What is substituted in the key of a member runs.
+    fn key(&mut self, key: Option<&Word>) {
+        if let Some(key) = key {
+            self.expand_quoted(&key.value);
         }
     }
 
@@ -215,6 +236,15 @@ impl Reader {
             if name == "tee" {
                 for path in &arguments {
                     self.written(path, printed.clone(), index..index + 1);
+                }
+            }
+            if name == "dd" {
+                for path in arguments.iter().filter_map(|word| word.strip_prefix("of=")) {
+                    let copied = match stdin {
+                        Stdin::Text(text) => Some(text.clone()),
+                        _ => None,
+                    };
+                    self.written(path, copied, index..index + 1);
                 }
             }
             printed
@@ -296,6 +326,14 @@ impl Reader {
                     Stdin::Text(text) if shell => {
                         self.text(&text, &Stdin::None);
                     }
+                    // Code of another language, which the script holds.
+                    Stdin::Text(code) => {
+                        if self.work(code.len()) {
+                            for text in commands_in(&code) {
+                                self.attempt(&text);
+                            }
+                        }
+                    }
                     _ if shell => self.doubt(format!(
                         "`{}` runs a script that is only made at run time",
                         shown(name)
@@ -314,7 +352,7 @@ impl Reader {
 
     /// Walks what may be a script: what is seen in it counts, and that it cannot be read does not.
     pub(super) fn attempt(&mut self, text: &str) {
-        if self.parse(text).is_ok() {
+        if self.work(text.len()) && self.parse(text).is_ok() {
             let doubt = self.doubt.take();
             self.text(text, &Stdin::None);
             self.doubt = doubt;

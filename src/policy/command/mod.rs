@@ -13,6 +13,7 @@ mod commands;
 mod files;
 mod flags;
 mod languages;
+mod launchers;
 mod output;
 mod parameter;
 mod pattern;

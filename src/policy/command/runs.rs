@@ -1,9 +1,10 @@
 //! What a program runs in turn: wrappers, shells, remote and contained commands, interpreters' code.
 
 use super::languages::interpreter;
+use super::launchers::launched;
 use super::programs::{
     CONTAINER, CONTAINER_RUN, CONTAINERS, Flags, HANDLERS, INTERPRETERS, KUBECTL, REMOTES, SHELLS,
-    TAKES_COMMAND,
+    TAKES_COMMAND, without_version, wrapper,
 };
 use super::value::{HOLE, has_hole};
 use super::wrapped::{candidates, wrapped};
@@ -30,6 +31,10 @@ pub(super) enum Runs {
 /// What a program of this name runs with these arguments.
 pub(super) fn runs(name: &str, arguments: &[String]) -> Vec<Runs> {
     let join = |words: &[String]| words.join(" ");
+    let name = without_version(name);
+    if let Some(launched) = launched(name, arguments) {
+        return launched;
+    }
     match name {
         name if SHELLS.contains(&name) => shell(arguments),
         name if INTERPRETERS.contains(&name) => interpreter(name, arguments),
@@ -308,8 +313,19 @@ fn take_command(name: &str, arguments: &[String]) -> Vec<Runs> {
         };
         if let Some(text) = text {
             let text = text.strip_prefix("exec=").unwrap_or(&text).to_owned();
+            // Behind the command that is wrapped, the flag is that command's.
+            let is_own = wrapper(name).is_none_or(|wrapper| {
+                let starts = candidates(&wrapper.flags, arguments, wrapper.skip);
+                starts.first().is_none_or(|start| *start > at)
+            });
+            let mut all = if is_own {
+                Vec::new()
+            } else {
+                wrapped(name, arguments)
+            };
             if name != "env" {
-                return vec![Runs::Text(text, None)];
+                all.push(Runs::Text(text, None));
+                return all;
             }
             let skipped = if attached.is_some() || word.len() > 2 && !word.starts_with("--") {
                 1
@@ -317,7 +333,8 @@ fn take_command(name: &str, arguments: &[String]) -> Vec<Runs> {
                 2
             };
             let rest = from(arguments, at + skipped);
-            return vec![Runs::Text(format!("{text} {}", rest.join(" ")), None)];
+            all.push(Runs::Text(format!("{text} {}", rest.join(" ")), None));
+            return all;
         }
     }
     let mut all = wrapped(name, arguments);
