@@ -327,11 +327,9 @@ impl Reader {
                         self.text(&text, &Stdin::None);
                     }
                     // Code of another language, which the script holds.
-                    Stdin::Text(code) => {
-                        if self.work(code.len()) {
-                            for text in commands_in(&code) {
-                                self.attempt(&text);
-                            }
+                    Stdin::Text(code) if self.work(code.len()) => {
+                        for text in commands_in(&code) {
+                            self.attempt(&text);
                         }
                     }
                     _ if shell => self.doubt(format!(
