@@ -48,7 +48,13 @@ fn files(rules: usize, scopes: usize) -> Files {
 }
 
 fn problems(files: &Files) -> usize {
-    let bundle = LoadedBundle::unsigned("acme".parse().unwrap(), None, files).unwrap();
+    let bundle = LoadedBundle::unsigned(
+        "acme".parse().unwrap(),
+        None,
+        files,
+        &ordain::bundle::Limits::default(),
+    )
+    .unwrap();
     let own = bundle.identity().name.clone();
     check(&[bundle], &own, now()).problems.len()
 }

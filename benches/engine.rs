@@ -45,7 +45,13 @@ fn bundle(rules: usize) -> LoadedBundle {
             (name.parse().unwrap(), text.into_bytes().into())
         })
         .into();
-    LoadedBundle::unsigned("acme".parse().unwrap(), None, &files).unwrap()
+    LoadedBundle::unsigned(
+        "acme".parse().unwrap(),
+        None,
+        &files,
+        &ordain::bundle::Limits::default(),
+    )
+    .unwrap()
 }
 
 fn policy(bundle: &LoadedBundle) -> EffectivePolicy {
@@ -125,7 +131,13 @@ fn condition(bencher: Bencher<'_, '_>) {
         when: context.environment == 'production' && subject.properties.groups.exists(g, g in ['ops', 'dba'])\n";
     let name: BundlePath = "policies/a.yaml".parse().unwrap();
     let files = BTreeMap::from([(name, Arc::from(policy.as_bytes()))]);
-    let bundle = LoadedBundle::unsigned("acme".parse().unwrap(), None, &files).unwrap();
+    let bundle = LoadedBundle::unsigned(
+        "acme".parse().unwrap(),
+        None,
+        &files,
+        &ordain::bundle::Limits::default(),
+    )
+    .unwrap();
     let policy = resolve(&[bundle], &"acme".parse().unwrap(), now(), None).unwrap();
     let engine = Engine::new(policy);
     let text = r#"{"subject":{"type":"user","id":"alice","properties":{"groups":["web","dba"]}},

@@ -297,7 +297,7 @@ pub(crate) fn condition(bytes: &[u8]) -> bool {
         ("data/d/e.yaml", "3".to_owned()),
     ]
     .map(|(name, text)| (name.parse().expect("a path"), Arc::from(text.as_bytes())));
-    match validate(&files.into(), None) {
+    match validate(&files.into(), None, &ordain::bundle::Limits::default()) {
         Ok(layers) => {
             let request =
                 Request::from_json(REQUEST, &RequestLimits::default()).expect("a request");
@@ -328,7 +328,11 @@ pub(crate) fn policy(bytes: &[u8]) -> bool {
         "action":{"name":"read_x","properties":{"operation":"go","args":{"command":"curl x | sh","argv":["a",1]}}},"resource":{"type":"r","id":"y/z"},"context":{"n":2,"a":"pq","b":[]}}"#;
     let name: BundlePath = "policies/fuzz.yaml".parse().expect("a path");
     let file: Arc<[u8]> = bytes.into();
-    match validate(&[(name, file)].into(), None) {
+    match validate(
+        &[(name, file)].into(),
+        None,
+        &ordain::bundle::Limits::default(),
+    ) {
         Ok(layers) => {
             let request =
                 Request::from_json(REQUEST, &RequestLimits::default()).expect("a request");
@@ -355,7 +359,7 @@ pub(crate) fn policy(bytes: &[u8]) -> bool {
 pub(crate) fn policy_test(bytes: &[u8]) -> bool {
     let name: BundlePath = "tests/fuzz.yaml".parse().expect("a path");
     let file: Arc<[u8]> = bytes.into();
-    match read_tests(&[(name, file)].into()) {
+    match read_tests(&[(name, file)].into(), &ordain::bundle::Limits::default()) {
         Ok(tests) => {
             let mut cases = tests.iter().flat_map(|test| &test.cases);
             assert!(cases.all(|case| !case.expected.is_empty()));

@@ -208,6 +208,10 @@ impl From<PipelineError> for Failure {
             PipelineError::Verify { bundle, error } => {
                 Self::from(*error).about(&format!("bundle `{}`", ui::escape(&bundle)))
             }
+            PipelineError::Directory(error) if error.is_no_directory() => {
+                Self::new(error.code(), error.to_string())
+                    .hint("name the bundle's directory, which holds `bundle.yaml`")
+            }
             error => Self::new(error.code(), error.to_string()),
         }
     }

@@ -1,6 +1,7 @@
 //! A problem in a file: what, where, and what to do.
 
 use std::fmt;
+use std::path::Path;
 
 use serde::Serialize;
 
@@ -9,12 +10,21 @@ use super::Code;
 /// A place in a file.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 pub struct Location {
-    /// The file, relative to the bundle's or project's root.
+    /// The file, relative to the bundle's or project's root; of a bundle beside the one that is being written, a whole path.
     pub file: String,
     /// 1-based line.
     pub line: u32,
     /// 1-based column, in characters.
     pub column: u32,
+}
+
+impl Location {
+    /// The same place, its file named from `directory` on.
+    #[must_use]
+    pub fn below(mut self, directory: &Path) -> Self {
+        self.file = directory.join(&self.file).display().to_string();
+        self
+    }
 }
 
 impl fmt::Display for Location {

@@ -8,6 +8,7 @@ use uuid::Uuid;
 
 use super::evaluate::{Engine, Hit, Origin, Pick, Verdict};
 use super::findings::Findings;
+use super::request::Request;
 use crate::bundle::BundleIdentity;
 use crate::digest::Sha256Digest;
 use crate::name::{RuleRef, Scope};
@@ -85,6 +86,20 @@ pub struct Occasion {
     pub freshness: Freshness,
     /// How long it took, in nanoseconds.
     pub duration_ns: u64,
+}
+
+impl Occasion {
+    /// Of a decision that nobody acts on and no log holds: its id is the nil UUID, so that two of the same request are the same.
+    #[must_use]
+    pub fn rehearsal(request: &Request, time: Timestamp) -> Self {
+        Self {
+            decision_id: Uuid::nil(),
+            time,
+            request_fingerprint: request.fingerprint().to_string(),
+            freshness: Freshness::Fresh,
+            duration_ns: 0,
+        }
+    }
 }
 
 /// A rule that matched.

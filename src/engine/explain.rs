@@ -19,6 +19,8 @@ const NEAR: usize = 2;
 /// What every layer said of one request.
 #[derive(Debug, Clone, Serialize)]
 pub struct Explanation<'a> {
+    /// Whether anything is enforced that decides. Where nothing is, `determines` tells what would decide.
+    pub binds: bool,
     /// The layers in evaluation order.
     pub layers: Vec<LayerSaid<'a>>,
 }
@@ -38,7 +40,7 @@ pub struct LayerSaid<'a> {
     pub says: Option<Effect>,
     /// The rule that gives it; none where the default does.
     pub by: Option<&'a RuleRef>,
-    /// Whether the decision is this layer's.
+    /// Whether the decision is this layer's, or would be if anything were enforced.
     pub determines: bool,
     /// The rules that there is something to say of, in the order in which they are looked at.
     pub rules: Vec<RuleTrace<'a>>,
@@ -73,7 +75,7 @@ pub struct RuleTrace<'a> {
     pub mode: Mode,
     /// How it stands.
     pub standing: Standing,
-    /// Whether the decision is its.
+    /// Whether the decision is its, or would be if anything were enforced.
     pub determines: bool,
     /// What each key of its `match` found.
     pub keys: Vec<KeyOutcome>,
@@ -97,6 +99,7 @@ impl Engine {
         let layers = self.policy().layers().iter().enumerate();
         let layers = layers.map(|(position, layer)| say(layer, position, &facts, verdict, pick));
         Explanation {
+            binds: verdict.binding().is_some(),
             layers: layers.collect(),
         }
     }

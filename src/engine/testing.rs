@@ -9,7 +9,6 @@ use std::collections::{BTreeMap, BTreeSet, HashSet};
 use jiff::Timestamp;
 use serde::Serialize;
 use serde_json::Value;
-use uuid::Uuid;
 
 use super::request::{Request, RequestLimits};
 use super::{Decision, Engine, Occasion};
@@ -17,7 +16,6 @@ use crate::diag::{Code, Diagnostic, Location};
 use crate::name::{RuleRef, Scope};
 use crate::policy::{Mode, PolicyTest, TestCase};
 use crate::resolve::{LoadedBundle, resolve};
-use crate::trust::Freshness;
 
 /// What the tests of a bundle found.
 #[derive(Debug)]
@@ -154,13 +152,7 @@ fn run_case(case: &TestCase, engines: &mut Engines<'_>) -> Result<CaseResult, Ve
     let request = read_request(case).map_err(|problem| vec![problem])?;
     let engine = engines.of(case)?;
     let verdict = engine.evaluate(&request, case.now);
-    let occasion = Occasion {
-        decision_id: Uuid::nil(),
-        time: case.now,
-        request_fingerprint: request.fingerprint().to_string(),
-        freshness: Freshness::Fresh,
-        duration_ns: 0,
-    };
+    let occasion = Occasion::rehearsal(&request, case.now);
     let decision = Decision::new(engine, &verdict, occasion);
     // A decision holds texts, booleans, numbers and lists of them.
     let written = serde_json::to_value(&decision).unwrap_or_default();

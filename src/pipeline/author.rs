@@ -24,32 +24,56 @@ pub struct Authored {
     pub files: BTreeMap<BundlePath, Arc<[u8]>>,
 }
 
+/// A bundle whose policies cannot be read, or those that it builds on.
+#[derive(Debug)]
+pub struct Unreadable {
+    /// Every problem of every directory; places in the others than the bundle's own are whole paths.
+    pub problems: Vec<Diagnostic>,
+    /// The bundle's files, which may have problems besides.
+    pub files: BTreeMap<BundlePath, Arc<[u8]>>,
+}
+
 /// Reads the directory `dir`, and the directories `with` whose bundles hold the scopes above it.
 ///
 /// # Errors
-/// [`PipelineError`]; of policies, every problem of every directory.
-pub fn authored(dir: &Path, with: &[&Path], limits: &Limits) -> Result<Authored, PipelineError> {
-    let mut problems = Vec::new();
-    let mut bundles = Vec::with_capacity(1 + with.len());
-    let mut own = None;
-    for dir in [dir].iter().chain(with) {
+/// [`PipelineError`] where a directory cannot be read.
+pub fn authored(
+    dir: &Path,
+    with: &[&Path],
+    limits: &Limits,
+) -> Result<Result<Authored, Unreadable>, PipelineError> {
+    let files = read_directory(dir, limits)?.files;
+    let own = load(dir, &files, limits);
+    let (mut bundles, mut problems) = (Vec::with_capacity(1 + with.len()), Vec::new());
+    let own = match own {
+        Ok(loaded) => {
+            let name = loaded.identity().name.clone();
+            bundles.push(loaded);
+            Some(name)
+        }
+        Err(found) => {
+            problems = found;
+            None
+        }
+    };
+    for dir in with {
         let files = read_directory(dir, limits)?.files;
         match load(dir, &files, limits) {
-            Ok(loaded) => {
-                own.get_or_insert_with(|| (loaded.identity().name.clone(), files));
-                bundles.push(loaded);
-            }
-            Err(found) => problems.extend(found),
+            Ok(loaded) => bundles.push(loaded.told_from(dir.to_path_buf())),
+            Err(found) => problems.extend(found.into_iter().map(|problem| Diagnostic {
+                location: problem.location.map(|location| location.below(dir)),
+                ..problem
+            })),
         }
     }
-    match own {
-        Some((own, files)) if problems.is_empty() => Ok(Authored {
+    Ok(match own {
+        Some(own) if problems.is_empty() => Ok(Authored {
             own,
             bundles,
             files,
         }),
-        _ => Err(PipelineError::Policy(problems)),
-    }
+        _ => Err(Unreadable { problems, files }),
+    })
 }
 
 /// Reads a directory that nobody signed and resolves it; everything decided with it says `unsigned`.
@@ -94,5 +118,5 @@ fn load(
     })?;
     let manifest =
         Manifest::parse(bytes, limits.yaml_bytes).map_err(|diagnostic| vec![diagnostic])?;
-    LoadedBundle::unsigned(manifest.name, Some(&manifest.namespace), files)
+    LoadedBundle::unsigned(manifest.name, Some(&manifest.namespace), files, limits)
 }

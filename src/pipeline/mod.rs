@@ -50,7 +50,7 @@ pub use crate::source::InsecureHttp;
 pub use crate::source::git::{Credentials, Movement, Network, Progress, Transfer, Watch};
 pub use crate::source::state::{Equivocated, Equivocation};
 pub use anchor::Anchored;
-pub use author::{Authored, authored, load_unsigned, unsigned};
+pub use author::{Authored, Unreadable, authored, load_unsigned, unsigned};
 pub use error::PipelineError;
 pub use explain::{Explained, ExplainedBundle, Explanation, Outcome, StepFact, Subject};
 pub use project::project_identity;
@@ -166,12 +166,13 @@ pub fn effective(
     scope: &Scope,
     now: Timestamp,
     cap: Option<Mode>,
+    limits: &Limits,
 ) -> Result<EffectivePolicy, PipelineError> {
     crate::trust::check_requires(bundles)?;
     let mut problems = Vec::new();
     let mut loaded = Vec::with_capacity(bundles.len());
     for bundle in bundles {
-        match LoadedBundle::verified(bundle) {
+        match LoadedBundle::verified(bundle, limits) {
             Ok(bundle) => loaded.push(bundle),
             Err(found) => problems.extend(found),
         }

@@ -179,7 +179,7 @@ impl Pipeline<'_> {
             bundles.push(self.bring(config, source, locked, locking, purpose, &root, &state, now)?);
         }
         let verified: Vec<&VerifiedBundle> = bundles.iter().map(|pulled| &pulled.bundle).collect();
-        let policy = effective(&verified, &config.scope, now, config.mode)?;
+        let policy = effective(&verified, &config.scope, now, config.mode, self.limits)?;
         let pulled = Pulled {
             bundles,
             policy,

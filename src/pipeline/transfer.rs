@@ -208,7 +208,7 @@ impl Pipeline<'_> {
             bundles.push(pulled);
         }
         let verified: Vec<&VerifiedBundle> = bundles.iter().map(|pulled| &pulled.bundle).collect();
-        let policy = effective(&verified, &config.scope, now, config.mode)?;
+        let policy = effective(&verified, &config.scope, now, config.mode, self.limits)?;
         let store = Store::new(&here.directories.cache);
         for bundle in verified
             .iter()

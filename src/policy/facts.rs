@@ -30,6 +30,10 @@ struct Views {
     context: OnceLock<Box<dyn Val>>,
 }
 
+/// A path goes on where no mapping stands, so that nobody knows what it leads to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Blocked;
+
 impl<'a> Facts<'a> {
     /// The facts of one evaluation; `request` is in its canonical form.
     #[must_use]
@@ -76,12 +80,20 @@ impl<'a> Facts<'a> {
 
     /// The value at a path of the request, null being absent. Where the request gives no `context.time`, that is the time of
     /// the evaluation, so that a rule about the hour needs no help from whoever asks.
-    pub(super) fn at(&self, path: &[String]) -> Option<&Value> {
-        let found = path
-            .iter()
-            .try_fold(self.request, |value, key| value.get(key))
-            .filter(|value| !value.is_null());
-        found.or_else(|| path.iter().eq(["context", "time"]).then_some(&self.time))
+    ///
+    /// # Errors
+    /// [`Blocked`]: whoever asks chooses the types, and a mapping in a list must not pass for one that is not there.
+    pub(super) fn at(&self, path: &[String]) -> Result<Option<&Value>, Blocked> {
+        let mut at = self.request;
+        for key in path {
+            at = match at {
+                Value::Object(members) => members.get(key).unwrap_or(&Value::Null),
+                Value::Null => break,
+                _ => return Err(Blocked),
+            };
+        }
+        let found = Some(at).filter(|value| !value.is_null());
+        Ok(found.or_else(|| path.iter().eq(["context", "time"]).then_some(&self.time)))
     }
 
     /// The part of the request with this name, as conditions see it.

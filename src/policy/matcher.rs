@@ -136,7 +136,9 @@ fn all_terms(terms: &[Term], facts: &Facts<'_>) -> Match {
 impl Term {
     pub(super) fn matches(&self, facts: &Facts<'_>) -> Match {
         match self {
-            Self::Path { path, test } => test.matches(facts.at(path), facts),
+            Self::Path { path, test } => facts
+                .at(path)
+                .map_or(Match::Failed, |value| test.matches(value, facts)),
             Self::Any(groups) => Match::any(groups.iter().map(|group| all_terms(group, facts))),
             Self::All(groups) => Match::all(groups.iter().map(|group| all_terms(group, facts))),
             Self::Not(group) => all_terms(group, facts).negated(),

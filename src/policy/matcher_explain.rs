@@ -14,11 +14,14 @@ pub struct KeyOutcome {
     pub key: String,
     /// Whether it matched; failed where the value's type cannot be judged.
     pub answer: Match,
-    /// What is wanted, as written.
+    /// What is wanted, as written; in words where a catalogue asks.
     pub wanted: Value,
     /// The value at the path; none where the request has none, and for groups.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub found: Option<Value>,
+    /// Whether a catalogue asks, so that both are words and no values of the request.
+    #[serde(skip)]
+    pub in_words: bool,
 }
 
 impl Matcher {
@@ -28,14 +31,22 @@ impl Matcher {
         // A term for each entry, in the entries' order: that is how they are read.
         let entries = self.source.as_object().into_iter().flatten();
         let terms = entries.zip(&self.terms);
-        let outcomes = terms.map(|((key, wanted), term)| KeyOutcome {
-            key: key.clone(),
-            answer: term.matches(facts),
-            wanted: wanted.clone(),
-            found: match term {
-                Term::Path { path, .. } => facts.at(path).cloned(),
-                Term::Any(_) | Term::All(_) | Term::Not(_) | Term::Catalog(_) => None,
-            },
+        let outcomes = terms.map(|((key, wanted), term)| {
+            let (wanted, found) = match term {
+                Term::Path { path, .. } => (wanted.clone(), facts.at(path).ok().flatten().cloned()),
+                Term::Any(_) | Term::All(_) | Term::Not(_) => (wanted.clone(), None),
+                Term::Catalog(criterion) => {
+                    let (wanted, found) = criterion.words(facts);
+                    (Value::String(wanted), found.map(Value::String))
+                }
+            };
+            KeyOutcome {
+                key: key.clone(),
+                answer: term.matches(facts),
+                wanted,
+                found,
+                in_words: matches!(term, Term::Catalog(_)),
+            }
         });
         outcomes.collect()
     }
@@ -50,6 +61,7 @@ impl Rule {
             answer: when.holds(facts),
             wanted: Value::String(when.source().to_owned()),
             found: None,
+            in_words: false,
         });
         self.matcher
             .explain(facts)

@@ -115,12 +115,13 @@ const WOULD_FIELDS: &[(&str, Kind)] = &[
 /// Every problem of every file, in the order of files and places.
 pub fn read_tests(
     files: &BTreeMap<BundlePath, Arc<[u8]>>,
+    limits: &Limits,
 ) -> Result<Vec<PolicyTest>, Vec<Diagnostic>> {
     let mut problems = Vec::new();
     let mut tests = Vec::new();
     for (name, bytes) in files.iter().filter(|(name, _)| name.is_below(DIRECTORY)) {
         if name.has_extension(&["yaml"]) {
-            tests.extend(read_file(name.as_str(), bytes, &mut problems));
+            tests.extend(read_file(name.as_str(), bytes, limits, &mut problems));
         } else {
             problems.extend(refuse_spelling(name));
         }
@@ -148,8 +149,13 @@ fn refuse_spelling(name: &BundlePath) -> Option<Diagnostic> {
     })
 }
 
-fn read_file(file: &str, bytes: &[u8], problems: &mut Vec<Diagnostic>) -> Option<PolicyTest> {
-    let document = match yaml::read(file, bytes, Limits::default().policy_bytes) {
+fn read_file(
+    file: &str,
+    bytes: &[u8],
+    limits: &Limits,
+    problems: &mut Vec<Diagnostic>,
+) -> Option<PolicyTest> {
+    let document = match yaml::read(file, bytes, limits.policy_bytes) {
         Ok(document) => document,
         Err(problem) => {
             problems.push(problem);

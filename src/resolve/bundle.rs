@@ -1,12 +1,13 @@
 //! A bundle whose policies were read.
 
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use serde_json::Value;
 
-use crate::bundle::{BundleIdentity, BundlePath};
-use crate::diag::{Code, Diagnostic};
+use crate::bundle::{BundleIdentity, BundlePath, Limits};
+use crate::diag::{Code, Diagnostic, Location};
 use crate::digest::Sha256Digest;
 use crate::name::{BundleName, Namespace};
 use crate::policy::{self, Layer};
@@ -21,29 +22,30 @@ pub struct LoadedBundle {
     layers: Vec<Layer>,
     unsigned: bool,
     validity: Validity,
+    directory: Option<PathBuf>,
 }
 
 impl LoadedBundle {
     /// Reads the policies of a verified bundle, from the bytes that were verified.
     ///
     /// ```
-    /// fn load(bundle: &ordain::trust::VerifiedBundle) {
-    ///     let _ = ordain::resolve::LoadedBundle::verified(bundle);
+    /// fn load(bundle: &ordain::trust::VerifiedBundle, limits: &ordain::bundle::Limits) {
+    ///     let _ = ordain::resolve::LoadedBundle::verified(bundle, limits);
     /// }
     /// ```
     ///
     /// Nothing weaker will do:
     ///
     /// ```compile_fail,E0308
-    /// fn load(bundle: &ordain::bundle::FetchedBundle) {
-    ///     let _ = ordain::resolve::LoadedBundle::verified(bundle);
+    /// fn load(bundle: &ordain::bundle::FetchedBundle, limits: &ordain::bundle::Limits) {
+    ///     let _ = ordain::resolve::LoadedBundle::verified(bundle, limits);
     /// }
     /// ```
     ///
     /// # Errors
     /// Every problem of its policies, among them scopes outside its namespace.
-    pub fn verified(bundle: &VerifiedBundle) -> Result<Self, Vec<Diagnostic>> {
-        let layers = policy::validate(bundle.files(), Some(&bundle.predicate().namespace))?;
+    pub fn verified(bundle: &VerifiedBundle, limits: &Limits) -> Result<Self, Vec<Diagnostic>> {
+        let layers = policy::validate(bundle.files(), Some(&bundle.predicate().namespace), limits)?;
         let problems: Vec<Diagnostic> = layers
             .iter()
             .filter_map(|layer| refuse_delegated(layer, bundle))
@@ -56,6 +58,7 @@ impl LoadedBundle {
             layers,
             unsigned: false,
             validity: bundle.validity(),
+            directory: None,
         })
     }
 
@@ -68,8 +71,9 @@ impl LoadedBundle {
         name: BundleName,
         namespace: Option<&Namespace>,
         files: &BTreeMap<BundlePath, Arc<[u8]>>,
+        limits: &Limits,
     ) -> Result<Self, Vec<Diagnostic>> {
-        let layers = policy::validate(files, namespace)?;
+        let layers = policy::validate(files, namespace, limits)?;
         let digests = files.iter().map(|(name, bytes)| {
             let digest = Sha256Digest::of(bytes).to_string();
             (name.to_string(), Value::String(digest))
@@ -89,7 +93,24 @@ impl LoadedBundle {
             layers,
             unsigned: true,
             validity: Validity::UNLIMITED,
+            directory: None,
         })
+    }
+
+    /// The same bundle, whose problems are told with whole paths, since it is not the one that is being written.
+    #[must_use]
+    pub fn told_from(mut self, directory: PathBuf) -> Self {
+        self.directory = Some(directory);
+        self
+    }
+
+    /// Where a problem at `location` of this bundle is.
+    pub(super) fn place(&self, location: &Location) -> Location {
+        let location = location.clone();
+        match &self.directory {
+            Some(directory) => location.below(directory),
+            None => location,
+        }
     }
 
     /// Which bundle it is.

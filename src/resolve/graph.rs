@@ -78,7 +78,7 @@ fn collect(defined: &Definitions<'_>, chain: &[Scope]) -> Result<BTreeSet<Scope>
                     format!("the scope `{scope}` extends `{pack}`, which no bundle defines");
                 problems.push(
                     Diagnostic::error(Code::RESOLVE_NO_PACK, message)
-                        .at(found.layer.location.clone())
+                        .at(found.place())
                         .under("extends")
                         .hint("add the bundle that defines the pack, or correct its name"),
                 );
@@ -155,7 +155,7 @@ impl Walk<'_> {
         let hint = "a scope extends packs that are neither below it nor extend it";
         let found = Diagnostic::error(Code::RESOLVE_CYCLE, message).hint(hint);
         match self.defined.get(scope) {
-            Some(defined) => found.at(defined.layer.location.clone()).under("extends"),
+            Some(defined) => found.at(defined.place()).under("extends"),
             None => found,
         }
     }

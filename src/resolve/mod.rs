@@ -24,7 +24,7 @@ use std::collections::BTreeMap;
 
 use jiff::Timestamp;
 
-use crate::diag::{Code, Diagnostic};
+use crate::diag::{Code, Diagnostic, Location};
 use crate::name::Scope;
 use crate::policy::{Layer, Mode};
 
@@ -63,7 +63,15 @@ pub fn resolve(
 #[derive(Debug, Clone, Copy)]
 struct Defined<'a> {
     bundle: usize,
+    loaded: &'a LoadedBundle,
     layer: &'a Layer,
+}
+
+impl Defined<'_> {
+    /// Where a problem of the scope is.
+    fn place(&self) -> Location {
+        self.loaded.place(&self.layer.location)
+    }
 }
 
 type Definitions<'a> = BTreeMap<&'a Scope, Defined<'a>>;
@@ -83,7 +91,11 @@ fn index<'a>(bundles: &[&'a LoadedBundle]) -> Result<Definitions<'a>, Vec<Diagno
     let mut defined: Definitions<'a> = BTreeMap::new();
     for (bundle, loaded) in bundles.iter().enumerate() {
         for layer in loaded.layers() {
-            let entry = Defined { bundle, layer };
+            let entry = Defined {
+                bundle,
+                loaded,
+                layer,
+            };
             if let Some(first) = defined.insert(&layer.scope, entry) {
                 let owner = bundles
                     .get(first.bundle)
@@ -96,7 +108,7 @@ fn index<'a>(bundles: &[&'a LoadedBundle]) -> Result<Definitions<'a>, Vec<Diagno
                 );
                 problems.push(
                     Diagnostic::error(Code::RESOLVE_SCOPE_TWICE, message)
-                        .at(layer.location.clone())
+                        .at(entry.place())
                         .hint("let exactly one bundle define each scope"),
                 );
             }

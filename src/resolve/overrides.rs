@@ -72,6 +72,9 @@ impl State {
         } else if next.effect < self.effect {
             // Of a disabled rule too: to bring it back as less than it was is to loosen it twice.
             Some("effect")
+        } else if self.disabled && !next.disabled && !next.refuses() {
+            // What permits again had been taken away.
+            Some("effect")
         } else if next.mode < self.mode {
             Some("mode")
         } else if next.precedence != self.precedence {
@@ -81,21 +84,37 @@ impl State {
         }
     }
 
-    /// The stricter of the two in every part. Later in the order changes the reason only where it is stricter.
+    fn refuses(&self) -> bool {
+        self.effect >= Effect::RequireApproval
+    }
+
+    /// The stricter of the two in every part. Later in the order changes the reason only where it is stricter. A rule that is
+    /// switched off is weaker than one that refuses, and stricter than one that permits.
     fn stricter(self, other: Self) -> Self {
-        let weight = |state: &Self| (!state.disabled, state.effect, state.mode);
+        let rank = |state: &Self| match (state.disabled, state.refuses()) {
+            (false, true) => 2,
+            (true, _) => 1,
+            (false, false) => 0,
+        };
+        let weight = |state: &Self| (rank(state), state.effect, state.mode);
         let (strict, loose) = if weight(&other) > weight(&self) {
             (other, self)
         } else {
             (self, other)
         };
         // Looking earlier at a rule that refuses is stricter, looking later at one that permits.
-        let precedence = if strict.effect >= Effect::RequireApproval {
+        let effect = if strict.disabled {
+            strict.effect.max(loose.effect)
+        } else {
+            strict.effect
+        };
+        let precedence = if effect >= Effect::RequireApproval {
             strict.precedence.max(loose.precedence)
         } else {
             strict.precedence.min(loose.precedence)
         };
         Self {
+            effect,
             mode: strict.mode.max(loose.mode),
             precedence,
             ..strict
@@ -313,15 +332,15 @@ fn noun(part: &'static str) -> &'static str {
 
 /// Adds whose error it is, and where.
 fn blame(problem: Diagnostic, change: Change<'_>, bundles: &[&LoadedBundle]) -> Diagnostic {
-    let bundle = bundles
-        .get(change.bundle)
-        .map(|bundle| &bundle.identity().name);
-    let name = bundle.map_or("", |name| name.as_str());
+    let bundle = bundles.get(change.bundle);
+    let name = bundle.map_or("", |bundle| bundle.identity().name.as_str());
+    let location = &change.written.location;
+    let place = bundle.map_or_else(|| location.clone(), |bundle| bundle.place(location));
     Diagnostic {
         message: format!("bundle `{name}`: {}", problem.message),
         ..problem
     }
-    .at(change.written.location.clone())
+    .at(place)
     .under("overrides")
 }
 

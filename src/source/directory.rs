@@ -47,6 +47,12 @@ impl DirectoryError {
             Self::Io { .. } | Self::Changed { .. } => Code::SOURCE_DIRECTORY,
         }
     }
+
+    /// Whether something else stands where the directory should.
+    #[must_use]
+    pub fn is_no_directory(&self) -> bool {
+        matches!(self, Self::Io { source, .. } if source.kind() == ErrorKind::NotADirectory)
+    }
 }
 
 /// Reads the bundle in `directory`, on all cores.

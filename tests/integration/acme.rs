@@ -62,7 +62,12 @@ fn acme_is_a_valid_bundle() {
         .iter()
         .find(|(name, _)| name.as_str() == MANIFEST_FILE);
     let manifest = Manifest::parse(manifest.unwrap().1, limit).unwrap();
-    let layers = policy::validate(&files, Some(&manifest.namespace)).unwrap();
+    let layers = policy::validate(
+        &files,
+        Some(&manifest.namespace),
+        &ordain::bundle::Limits::default(),
+    )
+    .unwrap();
     let scopes: Vec<_> = layers.iter().map(|layer| layer.scope.as_str()).collect();
     assert_eq!(
         scopes,
@@ -89,7 +94,13 @@ fn the_requests_of_acme_cover_every_form_and_differ() {
 }
 
 fn engine(scope: &str) -> Engine {
-    let bundle = LoadedBundle::unsigned("acme".parse().unwrap(), None, &files(&acme())).unwrap();
+    let bundle = LoadedBundle::unsigned(
+        "acme".parse().unwrap(),
+        None,
+        &files(&acme()),
+        &ordain::bundle::Limits::default(),
+    )
+    .unwrap();
     let now = "2026-12-01T00:00:00Z".parse().unwrap();
     let policy = resolve(&[bundle], &scope.parse().unwrap(), now, None);
     Engine::new(policy.unwrap_or_else(|problems| panic!("{problems:#?}")))

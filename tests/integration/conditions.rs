@@ -25,9 +25,13 @@ fn with_data(policy: &str, data: &[(&str, &str)]) -> Files {
 
 /// The problems of a policy whose rule ends with these lines, the first of which is the ninth.
 fn problems(lines: &str, data: &[(&str, &str)]) -> Vec<Diagnostic> {
-    policy::validate(&with_data(&format!("{HEAD}{lines}"), data), None)
-        .err()
-        .unwrap_or_default()
+    policy::validate(
+        &with_data(&format!("{HEAD}{lines}"), data),
+        None,
+        &ordain::bundle::Limits::default(),
+    )
+    .err()
+    .unwrap_or_default()
 }
 
 #[track_caller]
@@ -252,7 +256,13 @@ fn rule_with(when: &str) -> String {
 fn loaded(name: &str, scope: &str, when: &str, data: &[(&str, &str)]) -> LoadedBundle {
     let text = rule_with(when).replace("scope: acme\n", &format!("scope: {scope}\n"));
     let files = with_data(&text, data);
-    LoadedBundle::unsigned(name.parse().unwrap(), None, &files).unwrap()
+    LoadedBundle::unsigned(
+        name.parse().unwrap(),
+        None,
+        &files,
+        &ordain::bundle::Limits::default(),
+    )
+    .unwrap()
 }
 
 #[test]
@@ -282,7 +292,7 @@ fn a_rule_sees_the_data_of_its_own_bundle_only() {
     assert_eq!(hits("eve"), "NoMatch");
     let alone = with_data(&rule_with("subject.id in data.frozen"), &[]);
     assert_eq!(
-        policy::validate(&alone, None).unwrap_err()[0].code,
+        policy::validate(&alone, None, &ordain::bundle::Limits::default()).unwrap_err()[0].code,
         Code::DATA_MISSING
     );
 }
@@ -307,7 +317,13 @@ fn the_digest_covers_the_condition_and_the_data_that_it_reads() {
     );
     let without = |data| {
         let files = with_data(HEAD, data);
-        let bundle = LoadedBundle::unsigned("b".parse().unwrap(), None, &files).unwrap();
+        let bundle = LoadedBundle::unsigned(
+            "b".parse().unwrap(),
+            None,
+            &files,
+            &ordain::bundle::Limits::default(),
+        )
+        .unwrap();
         resolve(&[bundle], "acme", None).unwrap().digest()
     };
     assert_eq!(without(&[]), without(&[("a.yaml", "[x]")]));

@@ -1,6 +1,12 @@
 //! What a hostile reader of the program found, each tried again.
 
+use ordain::diag::Code;
+use ordain::engine::Engine;
+use ordain::policy::Effect;
+use serde_json::{Value, json};
+
 use super::support::TestEnv;
+use super::support::policies::{NOW, many_bundles, policy, request, resolve};
 
 const READ: &str = r#"{"subject":{"type":"user","id":"dana"},"action":{"name":"read_config"},"resource":{"type":"server","id":"github"}}"#;
 
@@ -127,4 +133,112 @@ fn an_unwritable_log_denies_what_is_enforced_and_nothing_else() {
         assert_eq!(decision["outcome"], outcome, "{root}, {team}: {output}");
         assert_eq!(decision["reason_code"], "LOG_UNWRITABLE");
     }
+}
+
+/// The effect at `scope` of these policies, for a request with this context.
+fn effect(policies: &[(String, Value)], scope: &str, context: &Value) -> Effect {
+    let policies = policies.iter().cloned().collect();
+    let policy = resolve(&many_bundles(&policies), scope, None).unwrap();
+    let asked = request(&json!({
+        "subject": {"type": "user", "id": "sam"},
+        "action": {"name": "go"},
+        "resource": {"type": "stack", "id": "a"},
+        "context": context,
+    }));
+    let now = NOW.parse().unwrap();
+    Engine::new(policy).evaluate(&asked, now).effect()
+}
+
+#[test]
+fn what_is_wrapped_in_a_list_is_not_absent() {
+    let rule = |effect: &str, matcher: Value| {
+        let rule = json!({"id": "r", "effect": effect, "reason": "x", "match": matcher});
+        let other = if effect == "deny" { "allow" } else { "deny" };
+        [policy("acme", json!({"default": other, "rules": [rule]}))]
+    };
+    for (matcher, plain, wrapped) in [
+        (
+            json!({"context.env.name": "prod"}),
+            json!({"env": {"name": "prod"}}),
+            json!({"env": [{"name": "prod"}]}),
+        ),
+        (
+            json!({"context.env.name": {"exists": true}}),
+            json!({"env": {"name": "prod"}}),
+            json!({"env": "name"}),
+        ),
+        (
+            json!({"context.tags": {"contains": "prod"}}),
+            json!({"tags": ["prod"]}),
+            json!({"tags": [["prod"]]}),
+        ),
+        (
+            json!({"context.tags": {"contains_any": ["prod"]}}),
+            json!({"tags": ["prod"]}),
+            json!({"tags": [{"prod": 1}]}),
+        ),
+    ] {
+        let denies = rule("deny", matcher.clone());
+        assert_eq!(effect(&denies, "acme", &json!({})), Effect::Allow);
+        assert_eq!(effect(&denies, "acme", &plain), Effect::Deny);
+        assert_eq!(effect(&denies, "acme", &wrapped), Effect::Deny, "{matcher}");
+        let allows = rule("allow", json!({"not": matcher}));
+        assert_eq!(effect(&allows, "acme", &json!({})), Effect::Allow);
+        assert_eq!(effect(&allows, "acme", &plain), Effect::Deny);
+        assert_eq!(effect(&allows, "acme", &wrapped), Effect::Deny, "{matcher}");
+    }
+}
+
+/// `open` permits unless somebody switches it off; `shut` is behind it.
+fn open_and_shut(scope: &str) -> (String, Value) {
+    policy(
+        scope,
+        json!({"rules": [
+            {"id": "open", "effect": "allow", "reason": "x", "precedence": 100, "override": "any", "match": {}},
+            {"id": "shut", "effect": "deny", "reason": "x", "override": "none", "match": {}},
+        ]}),
+    )
+}
+
+fn changes(scope: &str, extends: &[&str], change: Value) -> (String, Value) {
+    policy(scope, json!({"extends": extends, "overrides": [change]}))
+}
+
+#[test]
+fn what_was_switched_off_permits_again_only_with_a_reason() {
+    let off = json!({"rule": "acme#open", "disable": true, "reason": "it is over"});
+    let back = json!({"rule": "acme#open", "effect": "allow"});
+    let all = |back: Value| {
+        [
+            open_and_shut("acme"),
+            changes("acme/p", &[], off.clone()),
+            changes("acme/p/t", &[], back),
+        ]
+    };
+    let policies = all(back.clone());
+    assert_eq!(effect(&policies, "acme/p", &json!({})), Effect::Deny);
+    let bundles = many_bundles(&policies.into_iter().collect());
+    let problems = resolve(&bundles, "acme/p/t", None).unwrap_err();
+    assert_eq!(problems[0].code, Code::RESOLVE_NO_REASON);
+    let mut reasoned = back;
+    reasoned["reason"] = "agreed".into();
+    let bundles = many_bundles(&all(reasoned).into_iter().collect());
+    let policy = resolve(&bundles, "acme/p/t", None).unwrap();
+    assert_eq!(policy.loosenings().count(), 2);
+}
+
+#[test]
+fn of_two_packs_the_one_that_takes_a_permission_away_is_the_stricter() {
+    let off = json!({"rule": "acme/base#open", "disable": true, "reason": "it is over"});
+    let audit = json!({"rule": "acme/base#open", "effect": "audit", "reason": "watched"});
+    let policies = [
+        policy("acme", json!({})),
+        open_and_shut("acme/base"),
+        changes("acme/p1", &["acme/base"], off),
+        changes("acme/p2", &["acme/base"], audit),
+        policy("acme/one", json!({"extends": ["acme/p1"]})),
+        policy("acme/two", json!({"extends": ["acme/p1", "acme/p2"]})),
+    ];
+    assert_eq!(effect(&policies, "acme/one", &json!({})), Effect::Deny);
+    assert_eq!(effect(&policies, "acme/two", &json!({})), Effect::Deny);
 }

@@ -16,7 +16,12 @@ fn only(condition: &str) -> (Code, String, String, String) {
     let text = format!(
         "apiVersion: ordain/v1\nkind: Policy\nscope: acme\nrules:\n- id: r\n  effect: deny\n  reason: x\n  match: {condition}\n"
     );
-    let problems = policy::validate(&files(&[("a.yaml", &text)]), None).unwrap_err();
+    let problems = policy::validate(
+        &files(&[("a.yaml", &text)]),
+        None,
+        &ordain::bundle::Limits::default(),
+    )
+    .unwrap_err();
     assert_eq!(problems.len(), 1, "{problems:#?}");
     let problem = problems.into_iter().next().unwrap();
     assert_eq!(problem.location.unwrap().line, 8);
@@ -175,7 +180,12 @@ fn groups_nest_as_deep_as_documents_may() {
         let text = format!(
             "apiVersion: ordain/v1\nkind: Policy\nscope: acme\nrules:\n- id: r\n  effect: deny\n  reason: x\n  match: {condition}\n"
         );
-        policy::validate(&files(&[("a.yaml", &text)]), None).map_err(|problems| problems[0].code)
+        policy::validate(
+            &files(&[("a.yaml", &text)]),
+            None,
+            &ordain::bundle::Limits::default(),
+        )
+        .map_err(|problems| problems[0].code)
     };
     assert!(nested(50).is_ok());
     assert_eq!(nested(80).unwrap_err(), Code::YAML_TOO_DEEP);
@@ -192,7 +202,14 @@ fn the_manuals_examples_are_read() {
     let head = "apiVersion: ordain/v1\nkind: Policy\nscope: acme\n";
     let operators = format!("{head}{}", example("### Addresses, versions, hours"));
     let waivers = example("### What waivers need");
-    let read = |text: &str| policy::validate(&files(&[("a.yaml", text)]), None).unwrap();
+    let read = |text: &str| {
+        policy::validate(
+            &files(&[("a.yaml", text)]),
+            None,
+            &ordain::bundle::Limits::default(),
+        )
+        .unwrap()
+    };
     assert_eq!(read(&operators)[0].rules.len(), 4);
     assert!(!read(&waivers)[0].waivers.is_empty());
 }

@@ -17,7 +17,11 @@ use super::support::policies::{NOW, bundle, files, many_bundles, plain_request, 
 const HEAD: &str = "apiVersion: ordain/v1\nkind: Policy\nscope: acme\n";
 
 fn validate(text: &str) -> Result<Vec<policy::Layer>, Vec<Diagnostic>> {
-    policy::validate(&files(&[("a.yaml", text)]), None)
+    policy::validate(
+        &files(&[("a.yaml", text)]),
+        None,
+        &ordain::bundle::Limits::default(),
+    )
 }
 
 /// The code, line and path of the only problem of a policy with these lines below the head.
@@ -257,7 +261,13 @@ fn documents_of_another_kind_are_refused() {
 
 #[test]
 fn files_are_taken_for_what_they_are() {
-    let named = |name: &str| policy::validate(&files(&[(name, HEAD)]), None);
+    let named = |name: &str| {
+        policy::validate(
+            &files(&[(name, HEAD)]),
+            None,
+            &ordain::bundle::Limits::default(),
+        )
+    };
     for name in ["a.yml", "a.YAML", "deep/a.json"] {
         assert_eq!(
             named(name).unwrap_err()[0].code,
@@ -267,7 +277,12 @@ fn files_are_taken_for_what_they_are() {
     }
     assert_eq!(named("README.md").unwrap().len(), 0);
     assert_eq!(named("deep/er/a.yaml").unwrap().len(), 1);
-    let twice = policy::validate(&files(&[("a.yaml", HEAD), ("b.yaml", HEAD)]), None).unwrap_err();
+    let twice = policy::validate(
+        &files(&[("a.yaml", HEAD), ("b.yaml", HEAD)]),
+        None,
+        &ordain::bundle::Limits::default(),
+    )
+    .unwrap_err();
     assert_eq!(twice[0].code, Code::POLICY_SCOPE_TWICE);
 }
 
@@ -275,7 +290,11 @@ fn files_are_taken_for_what_they_are() {
 fn a_scope_outside_the_namespace_is_refused() {
     let check = |namespace: &str| {
         let namespace: Namespace = namespace.parse().unwrap();
-        policy::validate(&files(&[("a.yaml", HEAD)]), Some(&namespace))
+        policy::validate(
+            &files(&[("a.yaml", HEAD)]),
+            Some(&namespace),
+            &ordain::bundle::Limits::default(),
+        )
     };
     assert!(check("acme").is_ok());
     for other in ["acme/team", "acm", "other"] {
@@ -290,8 +309,12 @@ fn a_scope_outside_the_namespace_is_refused() {
 #[test]
 fn every_problem_is_reported_at_once() {
     let broken = "apiVersion: ordain/v1\nkind: Policy\nscope: Acme\nmode: strict\nrules:\n- id: A\n  effect: denied\n  match: {user: x, action: {like: y}}\n  x: 1\n";
-    let problems =
-        policy::validate(&files(&[("a.yaml", broken), ("b.yaml", "a: ~\n")]), None).unwrap_err();
+    let problems = policy::validate(
+        &files(&[("a.yaml", broken), ("b.yaml", "a: ~\n")]),
+        None,
+        &ordain::bundle::Limits::default(),
+    )
+    .unwrap_err();
     let codes: Vec<&str> = problems.iter().map(|problem| problem.code.id).collect();
     assert_eq!(problems.len(), 9, "{codes:?}");
     let lines: BTreeSet<u32> = problems

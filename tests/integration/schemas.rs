@@ -179,7 +179,12 @@ fn quoted(text: &str) -> BTreeSet<String> {
 }
 
 fn problems(document: &Value) -> Vec<Diagnostic> {
-    policy::validate(&files(&[("a.yaml", &document.to_string())]), None).unwrap_err()
+    policy::validate(
+        &files(&[("a.yaml", &document.to_string())]),
+        None,
+        &ordain::bundle::Limits::default(),
+    )
+    .unwrap_err()
 }
 
 /// What the reader says it knows, where it meets a field that it does not.

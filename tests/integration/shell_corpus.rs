@@ -92,6 +92,40 @@ fn no_disguise_is_missed_and_hardly_a_false_alarm_is_raised() {
     );
 }
 
+/// What people start from must not see less than the corpus' own patterns, whichever of its patterns sees it.
+#[test]
+fn the_shipped_catalogue_keeps_up_with_the_corpus() {
+    let file = "bundles/admin-tools/policies/catalog.yaml";
+    let bytes = std::fs::read(Path::new(env!("CARGO_MANIFEST_DIR")).join(file)).unwrap();
+    let catalog = yaml::parse::<serde_json::Value>(file, &bytes, 1 << 20);
+    let mut catalog = catalog.unwrap_or_else(|problem| panic!("{problem}")).value;
+    let all = catalog["patterns"].as_array_mut().unwrap();
+    all.retain(|pattern| pattern.get("command").is_some());
+    let commands = serde_json::json!({"patterns": all}).to_string();
+    let patterns = CommandPatterns::parse(file, commands.as_bytes())
+        .unwrap_or_else(|problems| panic!("{problems:#?}"));
+    let (mut missed, mut alarms, mut harmless) = (Vec::new(), Vec::new(), 0);
+    for group in groups() {
+        for command in &group.commands {
+            let is_dangerous = patterns.try_text(command).is_dangerous();
+            let shown = format!("{command:?} ({})", group.disguise);
+            match (group.expect, is_dangerous) {
+                (Expect::Dangerous, false) => missed.push(shown),
+                (Expect::Harmless, true) => alarms.push(shown),
+                _ => {}
+            }
+            harmless += usize::from(group.expect == Expect::Harmless);
+        }
+    }
+    assert!(missed.is_empty(), "missed:\n{}", missed.join("\n"));
+    assert!(
+        alarms.len() <= harmless * FALSE_ALARMS_PERCENT / 100,
+        "{} false alarms of {harmless}:\n{}",
+        alarms.len(),
+        alarms.join("\n")
+    );
+}
+
 #[test]
 fn every_pattern_of_the_corpus_is_needed() {
     let document =

@@ -126,7 +126,12 @@ fn terms_that_mean_nothing_are_refused() {
     let only = |scope: &str, waivers: &str| {
         let text =
             format!("apiVersion: ordain/v1\nkind: Policy\nscope: {scope}\nwaivers: {waivers}\n");
-        let problems = policy::validate(&files(&[("a.yaml", &text)]), None).unwrap_err();
+        let problems = policy::validate(
+            &files(&[("a.yaml", &text)]),
+            None,
+            &ordain::bundle::Limits::default(),
+        )
+        .unwrap_err();
         assert_eq!(problems.len(), 1, "{problems:#?}");
         assert_eq!(problems[0].location.clone().unwrap().line, 4);
         (problems[0].code, problems[0].path.clone().unwrap())

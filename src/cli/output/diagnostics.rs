@@ -22,15 +22,51 @@ pub(crate) enum Format {
     Github,
 }
 
-/// Writes `problems`; their files are relative to `root`.
+/// Where files are named from.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Roots<'a> {
+    /// The bundle's directory as it was given; files are relative to it, but for those of other bundles.
+    pub(crate) bundle: &'a Path,
+    /// The current directory.
+    pub(crate) current: &'a Path,
+}
+
+impl Roots<'_> {
+    /// A file of another bundle as whoever asks would name it; none for the bundle's own.
+    fn elsewhere(&self, name: &str) -> Option<String> {
+        let file = Path::new(name);
+        let shown = file.strip_prefix(self.current).unwrap_or(file);
+        file.is_absolute().then(|| shown.display().to_string())
+    }
+
+    /// A file as the repository names it.
+    fn file(&self, name: &str) -> String {
+        self.elsewhere(name).unwrap_or_else(|| {
+            let root = self.bundle.strip_prefix(".").unwrap_or(self.bundle);
+            root.join(name).display().to_string()
+        })
+    }
+}
+
+/// Writes `problems`, whose files are named from `roots`.
 pub(crate) fn write(
     out: &mut Output,
     format: Format,
     problems: &[Diagnostic],
-    root: &Path,
+    roots: &Roots<'_>,
 ) -> Result<(), Failure> {
     match format {
-        Format::Text => problems.iter().for_each(print_diagnostic),
+        Format::Text => {
+            for problem in problems {
+                let mut problem = problem.clone();
+                if let Some(location) = &mut problem.location
+                    && let Some(file) = roots.elsewhere(&location.file)
+                {
+                    location.file = file;
+                }
+                print_diagnostic(&problem);
+            }
+        }
         Format::Json => {
             for problem in problems {
                 let text = serde_json::to_string(problem).unwrap_or_default();
@@ -38,26 +74,20 @@ pub(crate) fn write(
             }
         }
         Format::Sarif => {
-            let text = serde_json::to_string_pretty(&sarif(problems, root)).unwrap_or_default();
+            let text = serde_json::to_string_pretty(&sarif(problems, roots)).unwrap_or_default();
             out.line(&printable_json(text))?;
         }
         Format::Github => {
             for problem in problems {
-                out.line(&annotation(problem, root))?;
+                out.line(&annotation(problem, roots))?;
             }
         }
     }
     Ok(())
 }
 
-/// A file as the repository names it.
-fn file(root: &Path, name: &str) -> String {
-    let file = root.strip_prefix(".").unwrap_or(root).join(name);
-    file.display().to_string()
-}
-
 /// SARIF 2.1.0: one run, the rules that it uses, and a result for each problem.
-fn sarif(problems: &[Diagnostic], root: &Path) -> Value {
+fn sarif(problems: &[Diagnostic], roots: &Roots<'_>) -> Value {
     let mut codes: Vec<_> = problems.iter().map(|problem| problem.code).collect();
     codes.sort_by_key(|code| code.id);
     codes.dedup();
@@ -73,7 +103,7 @@ fn sarif(problems: &[Diagnostic], root: &Path) -> Value {
         .collect();
     let results: Vec<Value> = problems
         .iter()
-        .map(|problem| result(problem, root))
+        .map(|problem| result(problem, roots))
         .collect();
     json!({
         "$schema": "https://json.schemastore.org/sarif-2.1.0.json",
@@ -86,14 +116,14 @@ fn sarif(problems: &[Diagnostic], root: &Path) -> Value {
     })
 }
 
-fn result(problem: &Diagnostic, root: &Path) -> Value {
+fn result(problem: &Diagnostic, roots: &Roots<'_>) -> Value {
     let level = match problem.severity {
         Severity::Error => "error",
         Severity::Warning => "warning",
     };
     let locations = problem.location.iter().map(|location| {
         let uri: String =
-            url::form_urlencoded::byte_serialize(file(root, &location.file).as_bytes())
+            url::form_urlencoded::byte_serialize(roots.file(&location.file).as_bytes())
                 .collect::<String>()
                 .replace("%2F", "/")
                 .replace('+', "%20");
@@ -118,7 +148,7 @@ fn sentence(problem: &Diagnostic) -> String {
 }
 
 /// `::error file=…,line=…::…`, escaped as the Actions toolkit does.
-fn annotation(problem: &Diagnostic, root: &Path) -> String {
+fn annotation(problem: &Diagnostic, roots: &Roots<'_>) -> String {
     let command = match problem.severity {
         Severity::Error => "error",
         Severity::Warning => "warning",
@@ -130,7 +160,7 @@ fn annotation(problem: &Diagnostic, root: &Path) -> String {
     };
     let property = |text: &str| data(text).replace(':', "%3A").replace(',', "%2C");
     let place = problem.location.as_ref().map(|location| {
-        let file = property(&file(root, &location.file));
+        let file = property(&roots.file(&location.file));
         format!(
             "file={file},line={},col={},",
             location.line, location.column

@@ -130,8 +130,8 @@ codes! {
         "A catalogue's `table` may only tighten: each answer is at least the standard's, that to a lower risk, and, with dangerous arguments, \
          that to ordinary ones (`allow < audit < require_approval < deny`).";
     LINT_UNKNOWN_ACTION = "E-POLICY-049", Finding, "a rule about an action that a catalogue does not describe",
-        "Where there is a catalogue, an action that it does not describe is most often misspelt, and where the catalogue refuses such actions, an \
-         `allow` of one never permits. Correct the action, describe the operation, or set `unknown_operation: abstain`.";
+        "Where a catalogue refuses the actions that it does not describe, such an action is most often misspelt, and an `allow` of one never \
+         permits. Correct the action, describe the operation, or set `unknown_operation: abstain`.";
     LINT_WEAKER_DANGER = "E-POLICY-054", Finding, "dangerous arguments get a weaker answer than ordinary ones",
         "An override changed the rule about ordinary arguments and not that about dangerous ones, or loosened the latter, so that whoever adds \
          something dangerous is asked for less. Override both.";

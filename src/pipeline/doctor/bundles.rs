@@ -183,7 +183,13 @@ impl Pipeline<'_> {
     /// What decides here.
     fn policy(&self, config: &Config, verified: &[VerifiedBundle]) -> Finding {
         let all: Vec<&VerifiedBundle> = verified.iter().collect();
-        match effective(&all, &config.scope, self.clock.now(), config.mode) {
+        match effective(
+            &all,
+            &config.scope,
+            self.clock.now(),
+            config.mode,
+            self.limits,
+        ) {
             Ok(policy) => {
                 let (mode, digest) = (policy.root_mode().as_str(), policy.digest());
                 let text = format!("of scope {}, mode {mode}: {digest}", config.scope);

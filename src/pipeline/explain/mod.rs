@@ -384,7 +384,13 @@ impl Pipeline<'_> {
             bundles: verified.len(),
         }];
         let all: Vec<&VerifiedBundle> = verified.iter().collect();
-        match effective(&all, &config.scope, self.clock.now(), config.mode) {
+        match effective(
+            &all,
+            &config.scope,
+            self.clock.now(),
+            config.mode,
+            self.limits,
+        ) {
             Ok(policy) => {
                 passed.push(StepFact::Policy {
                     scope: policy.scope().clone(),

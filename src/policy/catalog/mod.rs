@@ -192,6 +192,29 @@ impl Criterion {
         if holds { Match::Yes } else { Match::No }
     }
 
+    /// What is wanted and what the request has, in words.
+    pub(super) fn words(&self, facts: &Facts<'_>) -> (String, Option<String>) {
+        match self {
+            Self::Risk(operation, risk) => {
+                let found = operation.risk(facts).as_str();
+                (risk.as_str().to_owned(), Some(found.to_owned()))
+            }
+            Self::Arguments(patterns, wanted) => {
+                let has = if found(patterns, facts).is_empty() {
+                    Arguments::Ordinary
+                } else {
+                    Arguments::Dangerous
+                };
+                (wanted.as_str().to_owned(), Some(has.as_str().to_owned()))
+            }
+            Self::Undescribed(_) => {
+                let action = facts.request().pointer("/action/name");
+                let action = action.and_then(Value::as_str).map(str::to_owned);
+                ("what the catalogue does not describe".to_owned(), action)
+            }
+        }
+    }
+
     /// Its entry in the `match` that a lowered rule shows. Its key is no path of a request, or what a `match` says too.
     fn source(&self) -> (&'static str, Value) {
         match self {

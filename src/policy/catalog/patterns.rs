@@ -9,17 +9,18 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use regex::{RegexBuilder, RegexSet, RegexSetBuilder};
+use regex::{RegexSet, RegexSetBuilder};
 use serde::Serialize;
 use serde_json::{Map, Value, json};
 use unicode_normalization::UnicodeNormalization as _;
 
-use crate::diag::{Code, printable};
+use crate::diag::Code;
 use crate::digest::Sha256Digest;
 use crate::json;
 use crate::name::RuleId;
 use crate::policy::command::{CommandPattern, Script};
 use crate::policy::fields::{Fields, Report, kind_of};
+use crate::policy::matcher::{self, OperandError};
 use crate::policy::validate::text::text;
 use crate::policy::{Facts, MAX_LIST, MAX_PATTERN_BYTES, matcher_parse};
 use crate::yaml::Path;
@@ -337,26 +338,20 @@ fn read_regex(written: &str, path: &Path, report: &mut Report<'_>) -> Option<Str
         return None;
     }
     let regex: String = written.nfc().collect();
-    let compiled = RegexBuilder::new(&regex)
-        .size_limit(MAX_REGEX_BYTES)
-        .build();
-    let why = match compiled {
-        Ok(compiled) if compiled.is_match("") => "it matches the empty text, so every argument",
-        Ok(_) => return Some(regex),
-        Err(regex::Error::CompiledTooBig(_)) => "it is too large when compiled",
-        Err(error) => {
-            let error = error.to_string();
-            // The last line says what is wrong; those before it draw the place.
-            let line = error.lines().last().unwrap_or_default();
-            let line = line.strip_prefix("error: ").unwrap_or(line);
-            let message = format!("not a regular expression: {}", printable(line));
-            let hint = "see https://docs.rs/regex for the syntax; look-around and back-references are not part of it";
+    match matcher::regex(&regex) {
+        Ok(compiled) if !compiled.is_match("") => return Some(regex),
+        Ok(_) => {
+            let message = "not a pattern: it matches the empty text, so every argument".to_owned();
+            let hint = "name what is dangerous: a program, an option, a path";
             refuse(path, message, hint, report);
-            return None;
         }
-    };
-    let message = format!("not a pattern: {why}");
-    let hint = "name what is dangerous: a program, an option, a path";
-    refuse(path, message, hint, report);
+        Err(error) => {
+            let hint = match error {
+                OperandError::RegexSize => "use smaller counts, or several patterns".to_owned(),
+                _ => error.hint(),
+            };
+            refuse(path, error.to_string(), &hint, report);
+        }
+    }
     None
 }

@@ -1,13 +1,15 @@
 //! One command: its assignments and words, what it runs in turn, and what it changes for those after it.
 
 use brush_parser::ast::{
-    Assignment, AssignmentName, AssignmentValue, CommandPrefixOrSuffixItem, SimpleCommand, Word,
+    Assignment, AssignmentName, AssignmentValue, CommandPrefixOrSuffixItem, IoRedirect,
+    SimpleCommand, Word,
 };
 
 use super::languages::commands_in;
+use super::listed::{jobs, recipes};
 use super::output::output_of;
 use super::reader::{Call, Reader, Stdin};
-use super::runs::{Runs, runs};
+use super::runs::{Language, Runs, runs};
 use super::value::{HOLE, ONE, PARAM, base, has_hole, is_fixed, is_hole, is_invisible, shown};
 
 /// The most definitions of one function.
@@ -25,8 +27,11 @@ const DECLARING: &[&str] = &["export", "declare", "local", "readonly", "typeset"
 impl Reader {
     pub(super) fn simple(&mut self, simple: &SimpleCommand, stdin: &Stdin) -> Option<String> {
         let start = self.calls.len();
-        let before_redirects = stdin;
-        let mut stdin = stdin.clone();
+        let mut stdin = match (stdin, &self.inputs.1) {
+            (Stdin::None, Some(input)) => input.clone(),
+            _ => stdin.clone(),
+        };
+        let before_redirects = stdin.clone();
         let (mut writes, mut words, mut assignments) = (Vec::new(), Vec::new(), Vec::new());
         let prefix = simple.prefix.as_ref().map_or(&[][..], |prefix| &prefix.0);
         let suffix = simple.suffix.as_ref().map_or(&[][..], |suffix| &suffix.0);
@@ -97,7 +102,7 @@ impl Reader {
         let execs = |word: &String| {
             ["exec", "command", "builtin"].contains(&word.as_str()) || word.starts_with('-')
         };
-        if stdin != *before_redirects
+        if stdin != before_redirects
             && words.iter().all(execs)
             && words.iter().any(|word| word == "exec")
         {
@@ -136,7 +141,10 @@ impl Reader {
                 }),
             );
         }
-        printed.filter(|_| redirects.is_empty())
+        let diverted = prefix.iter().chain(suffix).any(|item| {
+            matches!(item, CommandPrefixOrSuffixItem::IoRedirect(redirect) if takes_output(redirect))
+        });
+        printed.filter(|_| redirects.is_empty() || !diverted)
     }
 
     fn restore(&mut self, name: String, values: Option<Vec<String>>) {
@@ -225,7 +233,15 @@ impl Reader {
             }
             if self.files.contains_key(&name) {
                 let path = Some(program.clone());
-                self.follow(index, &name, Runs::Program { path, shell: true }, stdin);
+                self.follow(
+                    index,
+                    &name,
+                    Runs::Program {
+                        path,
+                        language: Language::Shell,
+                    },
+                    stdin,
+                );
             }
             self.builtin(index, &name, &arguments);
             self.own(&name, &arguments, stdin);
@@ -305,7 +321,7 @@ impl Reader {
                     self.attempt(&text);
                 }
             }
-            Runs::Program { path, shell } => {
+            Runs::Program { path, language } => {
                 let (program, by) = match path {
                     Some(path) => {
                         let by = self.files.get(base(&path));
@@ -322,21 +338,31 @@ impl Reader {
                 if let Some(by) = by {
                     self.feed(by, index..index + 1);
                 }
-                match program {
-                    Stdin::Text(text) if shell => {
-                        self.text(&text, &Stdin::None);
-                    }
+                match (program, language) {
                     // Code of another language, which the script holds.
-                    Stdin::Text(code) if self.work(code.len()) => {
+                    (Stdin::Text(code), Language::Other) if self.work(code.len()) => {
                         for text in commands_in(&code) {
                             self.attempt(&text);
                         }
                     }
-                    _ if shell => self.doubt(format!(
+                    (_, Language::Other) => {}
+                    (Stdin::Text(text), Language::Shell) => {
+                        self.text(&text, &Stdin::None);
+                    }
+                    (Stdin::Text(text), Language::Crontab) => {
+                        for (command, input) in jobs(&text) {
+                            self.text(&command, &Stdin::Text(input));
+                        }
+                    }
+                    (Stdin::Text(text), Language::Makefile) => {
+                        for recipe in recipes(&text) {
+                            self.attempt(&recipe);
+                        }
+                    }
+                    (Stdin::None | Stdin::Stream, _) => self.doubt(format!(
                         "`{}` runs a script that is only made at run time",
                         shown(name)
                     )),
-                    _ => {}
                 }
             }
             Runs::Set(name, _) => self.set(&name, vec![HOLE.to_string()]),
@@ -486,6 +512,15 @@ impl Reader {
             }
             self.functions.insert(name.to_owned(), bodies);
         }
+    }
+}
+
+/// Whether what a command prints goes elsewhere: `2>/dev/null` leaves it where it is.
+fn takes_output(redirect: &IoRedirect) -> bool {
+    match redirect {
+        IoRedirect::File(descriptor, ..) => descriptor.is_none_or(|descriptor| descriptor == 1),
+        IoRedirect::OutputAndError(..) => true,
+        IoRedirect::HereDocument(..) | IoRedirect::HereString(..) => false,
     }
 }
 

@@ -1,7 +1,7 @@
 //! Interpreters of other languages: their code is not read, but texts in it that are commands are.
 
 use super::programs::CODE_FLAGS;
-use super::runs::{Runs, program_in};
+use super::runs::{Language, Runs, program_in};
 
 /// The most texts in one piece of code.
 const MAX_LITERALS: usize = 32;
@@ -53,7 +53,7 @@ pub(super) fn interpreter(name: &str, arguments: &[String]) -> Vec<Runs> {
     if code.is_empty() && !is_awk {
         match operand {
             Some("-m") => {}
-            operand => all.push(program_in(operand, false)),
+            operand => all.push(program_in(operand, Language::Other)),
         }
     }
     all

@@ -1,7 +1,7 @@
 //! Programs that start others in ways of their own: containers, clusters, loaders, namespaces.
 
 use super::programs::Flags;
-use super::runs::{Runs, from};
+use super::runs::{Language, Runs, from};
 use super::wrapped::candidates;
 
 /// Flags of `bwrap` by how many words follow them; all others have none.
@@ -219,7 +219,7 @@ fn behind(
     if all.is_empty() {
         all.push(Runs::Program {
             path: None,
-            shell: true,
+            language: Language::Shell,
         });
     }
     Some(all)
@@ -231,7 +231,7 @@ fn texts(flags: &Flags, arguments: &[String], skip: usize) -> Vec<Runs> {
     if starts.is_empty() {
         return vec![Runs::Program {
             path: None,
-            shell: true,
+            language: Language::Shell,
         }];
     }
     let texts = starts

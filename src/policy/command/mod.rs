@@ -4,16 +4,19 @@
 //! [`CommandPattern`] describes one kind of dangerous command (`pattern`).
 //!
 //! INVARIANT: what cannot be followed is never taken for harmless. Text that no shell can read, that passes a cap, or whose
-//! program is only known at run time makes the script *unreadable*, and every pattern matches it.
+//! program is only known at run time makes the script *unreadable*, which decisions count as dangerous under the pattern id
+//! `unreadable`; it makes no other pattern match.
 //!
 //! It runs nothing and looks nothing up: files, environment and the programs' own plug-ins are not seen. Its caps bound time
 //! and stack whatever the text: the parser's own recursion is capped before it is called (`tokens`).
 
 mod commands;
+mod elsewhere;
 mod files;
 mod flags;
 mod languages;
 mod launchers;
+mod listed;
 mod output;
 mod parameter;
 mod pattern;
@@ -21,6 +24,7 @@ mod programs;
 mod reader;
 mod runs;
 mod scan;
+mod texts;
 mod tokens;
 mod tried;
 mod value;

@@ -108,12 +108,6 @@ impl CommandPattern {
         (report.problems.len() == before).then_some(pattern)
     }
 
-    /// Whether a script runs such a command, or cannot be read, so that it may.
-    #[cfg_attr(not(test), allow(dead_code, reason = "catalogues are its only caller"))]
-    pub(in crate::policy) fn matches(&self, script: &Script) -> bool {
-        script.unreadable().is_some() || self.finds(script)
-    }
-
     /// Whether a script is seen to run such a command.
     pub(in crate::policy) fn finds(&self, script: &Script) -> bool {
         script.calls.iter().any(|call| self.fits(call))

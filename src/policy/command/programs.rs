@@ -12,7 +12,22 @@ pub(super) const INTERPRETERS: &[&str] = &[
     "gawk", "mawk", "nawk", "deno", "bun", "pypy", "pypy3", "ipython", "luajit", "jruby",
 ];
 /// What else runs the text that it reads.
-pub(super) const READERS: &[&str] = &["source", ".", "eval", "at", "batch", "ssh", "parallel"];
+pub(super) const READERS: &[&str] = &[
+    "source",
+    ".",
+    "eval",
+    "at",
+    "batch",
+    "ssh",
+    "parallel",
+    "crontab",
+    "make",
+    "gmake",
+    "pwsh",
+    "powershell",
+];
+/// Programs whose recipes are shell text.
+pub(super) const MAKES: &[&str] = &["make", "gmake", "bmake"];
 /// Letters of the interpreters' flags that take code.
 pub(super) const CODE_FLAGS: &[char] = &['c', 'e', 'E', 'r', 'p', 'n'];
 /// Programs with a flag whose value is shell text.
@@ -39,8 +54,17 @@ pub(super) const HANDLERS: &[&str] = &[
     "expect",
 ];
 /// Programs of containers.
-pub(super) const CONTAINERS: &[&str] = &["docker", "podman", "nerdctl", "docker-compose", "crictl"];
-/// Kubernetes' clients: the command stands behind `--`.
+pub(super) const CONTAINERS: &[&str] = &[
+    "docker",
+    "podman",
+    "nerdctl",
+    "docker-compose",
+    "buildah",
+    "crictl",
+];
+/// Programs that hand their words to shells on many machines.
+pub(super) const HOSTS: &[&str] = &["pssh", "parallel-ssh", "pdsh", "clush", "dsh"];
+/// Clients of clusters and machines with an `exec` of their own.
 pub(super) const KUBECTL: &[&str] = &[
     "kubectl",
     "oc",
@@ -114,6 +138,47 @@ pub(super) const CONTAINER_RUN: Flags = Flags {
         "link", "sysctl", "attach",
     ],
     plain: "ditTqP",
+};
+
+/// The flags of `exec` in a client of a cluster.
+pub(super) const POD_EXEC: Flags = Flags {
+    valued: "cnfs",
+    valued_long: &[
+        "container",
+        "namespace",
+        "filename",
+        "context",
+        "kubeconfig",
+        "cluster",
+        "user",
+        "as",
+        "as-group",
+        "token",
+        "server",
+        "shell",
+        "timeout",
+        "request-timeout",
+        "pod-running-timeout",
+        "env",
+        "cwd",
+    ],
+    plain: "itqT",
+};
+/// The flags of what runs a command on many machines.
+pub(super) const HOST_FLAGS: Flags = Flags {
+    valued: "hHlpoetOxXwgfRumM",
+    valued_long: &[
+        "hosts",
+        "host",
+        "user",
+        "par",
+        "outdir",
+        "errdir",
+        "timeout",
+        "options",
+        "extra-args",
+    ],
+    plain: "AivPIbBqSaLNk",
 };
 
 /// A program that runs its operands.

@@ -1,13 +1,28 @@
 //! What a program runs in turn: wrappers, shells, remote and contained commands, interpreters' code.
 
+use super::elsewhere::{container, hosts, pod, remote};
 use super::languages::interpreter;
 use super::launchers::launched;
+use super::listed::{crontab, make};
 use super::programs::{
-    CONTAINER, CONTAINER_RUN, CONTAINERS, Flags, HANDLERS, INTERPRETERS, KUBECTL, REMOTES, SHELLS,
+    CONTAINERS, Flags, HANDLERS, HOSTS, INTERPRETERS, KUBECTL, MAKES, REMOTES, SHELLS,
     TAKES_COMMAND, without_version, wrapper,
 };
+use super::texts::{nix_shell, npx, powershell, sed};
 use super::value::{HOLE, has_hole};
 use super::wrapped::{candidates, wrapped};
+
+/// What a program that is read from a file or the input is written in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Language {
+    Shell,
+    /// Lines of shell text behind the times at which they run.
+    Crontab,
+    /// Shell text in recipes.
+    Makefile,
+    /// One that is not read.
+    Other,
+}
 
 /// Something that a command runs or changes.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -21,7 +36,10 @@ pub(super) enum Runs {
     /// Texts in a program of another language, which may be commands.
     Perhaps(Vec<String>),
     /// The program in a file, or in the input.
-    Program { path: Option<String>, shell: bool },
+    Program {
+        path: Option<String>,
+        language: Language,
+    },
     /// A variable is set for what follows.
     Set(String, String),
     /// Variables are set to what is not known.
@@ -41,7 +59,7 @@ pub(super) fn runs(name: &str, arguments: &[String]) -> Vec<Runs> {
         "eval" => vec![Runs::Text(join(after_dashes(arguments)), None)],
         "source" | "." => {
             let path = arguments.first().cloned();
-            vec![program_in(path.as_deref(), true)]
+            vec![program_in(path.as_deref(), Language::Shell)]
         }
         "trap" => match after_dashes(arguments) {
             [text, _, ..] if !text.starts_with('-') => vec![Runs::Text(text.clone(), None)],
@@ -49,7 +67,7 @@ pub(super) fn runs(name: &str, arguments: &[String]) -> Vec<Runs> {
         },
         "at" | "batch" => vec![Runs::Program {
             path: None,
-            shell: true,
+            language: Language::Shell,
         }],
         "read" | "mapfile" | "readarray" | "getopts" | "unset" | "let" => {
             vec![Runs::Forget(arguments.to_vec())]
@@ -80,15 +98,18 @@ pub(super) fn runs(name: &str, arguments: &[String]) -> Vec<Runs> {
         name if TAKES_COMMAND.contains(&name) => take_command(name, arguments),
         name if REMOTES.contains(&name) => remote(arguments),
         name if CONTAINERS.contains(&name) => container(arguments),
-        name if KUBECTL.contains(&name) => {
-            let runs = arguments
-                .iter()
-                .any(|word| ["exec", "run", "debug"].contains(&word.as_str()));
-            match after_separator(arguments) {
-                Some(words) if runs => vec![Runs::Words(words.to_vec())],
-                _ => Vec::new(),
-            }
-        }
+        name if KUBECTL.contains(&name) => pod(arguments),
+        name if HOSTS.contains(&name) => hosts(arguments),
+        name if MAKES.contains(&name) => make(arguments),
+        "crontab" => crontab(arguments),
+        "nix-shell" => nix_shell(arguments),
+        "npx" => npx(arguments),
+        "npm" | "pnpm" => match arguments {
+            [exec, rest @ ..] if exec == "exec" || exec == "x" => npx(rest),
+            _ => Vec::new(),
+        },
+        "pwsh" | "powershell" => powershell(arguments),
+        "sed" | "gsed" => sed(arguments),
         _ => wrapped(name, arguments),
     }
 }
@@ -100,21 +121,16 @@ fn after_dashes(arguments: &[String]) -> &[String] {
     }
 }
 
-fn after_separator(arguments: &[String]) -> Option<&[String]> {
-    let at = arguments.iter().position(|word| word == "--")?;
-    arguments.get(at + 1..)
-}
-
 pub(super) fn from(arguments: &[String], at: usize) -> Vec<String> {
     arguments.get(at..).unwrap_or_default().to_vec()
 }
 
-pub(super) fn program_in(path: Option<&str>, shell: bool) -> Runs {
+pub(super) fn program_in(path: Option<&str>, language: Language) -> Runs {
     let path =
         path.filter(|path| !matches!(*path, "-" | "/dev/stdin" | "/dev/fd/0" | "/proc/self/fd/0"));
     Runs::Program {
         path: path.map(str::to_owned),
-        shell,
+        language,
     }
 }
 
@@ -157,13 +173,13 @@ fn shell(arguments: &[String]) -> Vec<Runs> {
             // An unknown word may be a flag that makes the next one shell text.
             let texts = rest.iter().take(4).filter(|_| has_hole(path));
             vec![
-                program_in(Some(path), true),
+                program_in(Some(path), Language::Shell),
                 Runs::Perhaps(texts.cloned().collect()),
             ]
         }
         _ => vec![Runs::Program {
             path: None,
-            shell: true,
+            language: Language::Shell,
         }],
     }
 }
@@ -215,7 +231,7 @@ fn parallel(arguments: &[String]) -> Vec<Runs> {
         if separator.is_none() {
             all.push(Runs::Program {
                 path: None,
-                shell: true,
+                language: Language::Shell,
             });
         }
         return all;
@@ -341,7 +357,7 @@ fn take_command(name: &str, arguments: &[String]) -> Vec<Runs> {
     if name == "su" {
         all.push(Runs::Program {
             path: None,
-            shell: true,
+            language: Language::Shell,
         });
     }
     all
@@ -359,69 +375,6 @@ fn handled(arguments: &[String]) -> Vec<Runs> {
     }
     texts.truncate(64);
     vec![Runs::Perhaps(texts)]
-}
-
-/// `ssh HOST COMMAND`: the words are joined and read by a shell over there, which else reads its input.
-fn remote(arguments: &[String]) -> Vec<Runs> {
-    let flags = Flags {
-        valued: "BbcDEeFIiJLlmOoPpQRSWw",
-        plain: "46AaCfGgKkMNnqsTtVvXxYy",
-        ..Flags::default()
-    };
-    let mut all: Vec<Runs> = Vec::new();
-    for word in arguments {
-        let option = word.strip_prefix("-o").unwrap_or(word);
-        for name in ["ProxyCommand=", "LocalCommand="] {
-            all.extend(
-                option
-                    .strip_prefix(name)
-                    .map(|text| Runs::Text(text.to_owned(), None)),
-            );
-        }
-    }
-    let starts = candidates(&flags, arguments, 1);
-    if starts.is_empty() {
-        all.push(Runs::Program {
-            path: None,
-            shell: true,
-        });
-    }
-    let texts = starts
-        .into_iter()
-        .map(|start| from(arguments, start).join(" "));
-    all.extend(texts.map(|text| Runs::Text(text, None)));
-    all
-}
-
-/// `docker exec C COMMAND`, `docker run IMAGE COMMAND`, and the same behind `container` and `compose`.
-fn container(arguments: &[String]) -> Vec<Runs> {
-    let Some(&at) = candidates(&CONTAINER, arguments, 0).first() else {
-        return Vec::new();
-    };
-    let rest = arguments.get(at + 1..).unwrap_or_default();
-    match arguments.get(at).map(String::as_str) {
-        Some("container" | "compose") => container(rest),
-        Some("exec" | "run" | "create") => {
-            let starts = candidates(&CONTAINER_RUN, rest, 1);
-            let mut all: Vec<Runs> = Vec::new();
-            let entry = rest
-                .iter()
-                .enumerate()
-                .find_map(|(at, word)| match word.as_str() {
-                    "--entrypoint" => rest.get(at + 1).cloned(),
-                    word => word.strip_prefix("--entrypoint=").map(str::to_owned),
-                });
-            // Behind the image stand its arguments, which look like flags of the command itself.
-            all.extend(entry.map(|entry| Runs::Words([&[entry], rest].concat())));
-            all.extend(
-                starts
-                    .into_iter()
-                    .map(|start| Runs::Words(from(rest, start))),
-            );
-            all
-        }
-        _ => Vec::new(),
-    }
 }
 
 #[cfg(test)]

@@ -117,10 +117,7 @@ fn what_cannot_be_followed_counts_as_dangerous_and_says_why() {
     ] {
         let script = Script::read(text);
         assert_eq!(script.unreadable(), Some(reason), "{text}");
-        assert!(
-            remove().matches(&script) && !remove().finds(&script),
-            "{text}"
-        );
+        assert!(!remove().finds(&script), "{text}");
     }
     let long = format!("echo {}", "x".repeat(tokens::MAX_SCRIPT_BYTES));
     for script in [Script::read(&long), Script::of_words(&["echo", &long])] {
@@ -201,7 +198,7 @@ fn nesting_that_is_decoded_finds_a_stack_that_holds_it() {
         let encoded = base64::engine::general_purpose::STANDARD.encode(inner);
         let script = Script::read(&format!("echo {encoded} | base64 -d | sh"));
         assert_eq!(script.unreadable().is_none(), readable, "{script:?}");
-        assert!(remove().matches(&script));
+        assert!(!readable || remove().finds(&script));
     }
 }
 
@@ -226,7 +223,8 @@ proptest! {
     #[test]
     fn nothing_hides_what_ran_before_it(text in "[a-z \\\\'\"$(){}`;|&<>\\n#*=/-]{0,40}") {
         let script = Script::read(&format!("rm -rf /\n{text}"));
-        prop_assert!(remove().matches(&script), "{text:?} {script:?}");
+        let dangerous = script.unreadable().is_some() || remove().finds(&script);
+        prop_assert!(dangerous, "{text:?} {script:?}");
     }
 
     /// A word that is quoted in any way is the same word.
@@ -279,6 +277,7 @@ fn what_a_script_may_ask_for_has_an_end() {
     ] {
         let script = Script::read(text);
         // It ends, and what was given up is not harmless.
-        assert!(script.unreadable().is_some(), "{}", &text[..40]);
+        let start: String = text.chars().take(40).collect();
+        assert!(script.unreadable().is_some(), "{start}");
     }
 }

@@ -17,7 +17,8 @@ pub struct CommandPatterns {
 pub struct Found {
     /// The ids of the patterns that the command is seen to match, in their order.
     pub patterns: Vec<String>,
-    /// Why the command cannot be read to its end. If so, every pattern counts as matched.
+    /// Why the command cannot be read to its end. If so, it counts as dangerous whichever patterns are seen: decisions name it
+    /// under the pattern id `unreadable`.
     pub unreadable: Option<String>,
 }
 

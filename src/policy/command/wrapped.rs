@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::programs::{DEFAULT_SHELL, Flags, wrapper};
-use super::runs::{Runs, from, replaced};
+use super::runs::{Language, Runs, from, replaced};
 use super::value::RUN;
 
 /// The most ways to read the flags of one wrapper.
@@ -67,7 +67,7 @@ pub(super) fn wrapped(name: &str, arguments: &[String]) -> Vec<Runs> {
     {
         all.push(Runs::Program {
             path: None,
-            shell: true,
+            language: Language::Shell,
         });
     }
     all

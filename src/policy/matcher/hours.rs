@@ -119,6 +119,11 @@ impl Days {
         Self { days, zone }
     }
 
+    /// The words for single days.
+    pub(in crate::policy) fn words() -> impl Iterator<Item = &'static str> {
+        DAYS.iter().map(|(word, _)| *word)
+    }
+
     /// The days that a word names: `mon`, or `fri-mon`, which may pass the end of the week.
     ///
     /// # Errors

@@ -7,6 +7,7 @@ use serde_json::Value;
 
 use super::Match;
 use super::operator::Comparison;
+use super::value::is_plain;
 use crate::policy::facts::Facts;
 
 /// What the value must be to the one at another path.
@@ -35,8 +36,10 @@ pub(in crate::policy) enum Relation {
 
 impl Reference {
     pub(super) fn matches(&self, value: &Value, facts: &Facts<'_>) -> Match {
-        let Some(other) = facts.at(&self.path) else {
-            return Match::No;
+        let other = match facts.at(&self.path) {
+            Ok(Some(other)) => other,
+            Ok(None) => return Match::No,
+            Err(_) => return Match::Failed,
         };
         match self.relation {
             Relation::Same => same(value, other),
@@ -88,7 +91,6 @@ fn same(left: &Value, right: &Value) -> Match {
 
 /// Whether a list holds a text, number or boolean. A list that does not, but holds what may hide it, fails.
 fn holds(list: &Value, item: &Value) -> Match {
-    let is_plain = |value: &Value| value.is_string() || value.is_boolean() || value.is_number();
     let Some(items) = items(list).filter(|_| is_plain(item)) else {
         return Match::Failed;
     };

@@ -35,10 +35,16 @@ impl Scalar {
     }
 }
 
-/// Whether a list holds the item, or a text the part.
+/// Whether it is a text, number or boolean.
+pub(super) fn is_plain(value: &Value) -> bool {
+    value.is_string() || value.is_boolean() || value.is_number()
+}
+
+/// Whether a list holds the item, or a text the part. A list that does not, but holds what may hide it, fails.
 pub(super) fn contains(value: &Value, scalar: &Scalar) -> Match {
     match (value, scalar) {
-        (Value::Array(items), _) => Match::of(items.iter().any(|item| scalar.equals(item))),
+        (Value::Array(items), _) if items.iter().any(|item| scalar.equals(item)) => Match::Yes,
+        (Value::Array(items), _) if items.iter().all(is_plain) => Match::No,
         (Value::String(text), Scalar::Text(part)) => Match::of(text.contains(part.as_str())),
         _ => Match::Failed,
     }

@@ -2,6 +2,7 @@
 
 use serde_json::{Map, Value, json};
 
+use crate::policy::matcher::Days;
 use crate::policy::operators::{OPERATORS, Operand};
 use crate::policy::{MAX_LIST, MAX_PATTERN_BYTES};
 use crate::schema::Presence::Required;
@@ -132,7 +133,11 @@ fn hours() -> Value {
 }
 
 fn days() -> Value {
-    let days = json!({"anyOf": [text(MAX_PATTERN_BYTES), some(text(MAX_PATTERN_BYTES), MAX_LIST)]});
+    // Words that are listed are completed; ranges of them are a pattern.
+    let words = Days::words().collect::<Vec<_>>();
+    let any = words.join("|");
+    let word = json!({"type": "string", "anyOf": [{"enum": words}, {"pattern": format!("^(?:{any})-(?:{any})$")}]});
+    let days = json!({"anyOf": [word, some(word, MAX_LIST)]});
     mapping(vec![
         (
             "in",

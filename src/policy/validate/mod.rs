@@ -32,17 +32,18 @@ const DIRECTORY: &str = "policies";
 pub fn validate(
     files: &BTreeMap<BundlePath, Arc<[u8]>>,
     namespace: Option<&Namespace>,
+    limits: &Limits,
 ) -> Result<Vec<Layer>, Vec<Diagnostic>> {
     let mut problems = Vec::new();
     let mut layers: BTreeMap<Scope, Layer> = BTreeMap::new();
     let mut catalogs: BTreeMap<Scope, Catalog> = BTreeMap::new();
-    let data = Arc::new(data::read(files, &Limits::default(), &mut problems));
+    let data = Arc::new(data::read(files, limits, &mut problems));
     for (name, bytes) in files.iter().filter(|(name, _)| name.is_below(DIRECTORY)) {
         if !name.has_extension(&["yaml"]) {
             problems.extend(refuse_spelling(name));
             continue;
         }
-        let Some(document) = read_file(name.as_str(), bytes, &data, &mut problems) else {
+        let Some(document) = read_file(name.as_str(), bytes, limits, &data, &mut problems) else {
             continue;
         };
         let (scope, location) = document.place();
@@ -138,10 +139,11 @@ fn refuse_spelling(name: &BundlePath) -> Option<Diagnostic> {
 fn read_file(
     file: &str,
     bytes: &[u8],
+    limits: &Limits,
     data: &Arc<Data>,
     problems: &mut Vec<Diagnostic>,
 ) -> Option<Document> {
-    let document = match yaml::read(file, bytes, Limits::default().policy_bytes) {
+    let document = match yaml::read(file, bytes, limits.policy_bytes) {
         Ok(document) => document,
         Err(problem) => {
             problems.push(problem);

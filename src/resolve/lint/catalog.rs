@@ -122,6 +122,10 @@ impl<'a> Catalogs<'a> {
             );
             return;
         }
+        // Where every catalogue leaves other actions alone, one that none describes is nothing to speak of.
+        if self.closing.is_empty() {
+            return;
+        }
         let unknown = actions
             .iter()
             .filter(|action| !self.known.contains(*action));

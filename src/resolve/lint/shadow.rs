@@ -151,7 +151,13 @@ mod tests {
             "policies/a.yaml".parse().unwrap(),
             policy.to_string().into_bytes().into(),
         );
-        let bundle = LoadedBundle::unsigned("acme".parse().unwrap(), None, &[file].into()).unwrap();
+        let bundle = LoadedBundle::unsigned(
+            "acme".parse().unwrap(),
+            None,
+            &[file].into(),
+            &crate::bundle::Limits::default(),
+        )
+        .unwrap();
         let now = "2026-11-01T00:00:00Z".parse().unwrap();
         let policy = resolve(&[bundle], &"acme".parse().unwrap(), now, None).unwrap();
         policy.layers()[0].clone()

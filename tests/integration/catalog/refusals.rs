@@ -11,7 +11,12 @@ const HEAD: &str = "apiVersion: ordain/v1\nkind: Catalog\nscope: acme\n";
 #[track_caller]
 fn only(lines: &str) -> (Code, u32, String) {
     let text = format!("{HEAD}{lines}");
-    let problems = policy::validate(&files(&[("a.yaml", &text)]), None).unwrap_err();
+    let problems = policy::validate(
+        &files(&[("a.yaml", &text)]),
+        None,
+        &ordain::bundle::Limits::default(),
+    )
+    .unwrap_err();
     assert_eq!(problems.len(), 1, "{problems:#?}");
     let problem = problems.into_iter().next().unwrap();
     assert!(problem.hint.is_some(), "{problem}");
@@ -334,7 +339,12 @@ fn one_defect_each() {
 #[test]
 fn the_ids_of_lowered_rules_are_reserved() {
     let text = "apiVersion: ordain/v1\nkind: Policy\nscope: acme\nrules:\n- {id: catalog.x, effect: deny, reason: x, match: {}}\n";
-    let problems = policy::validate(&files(&[("a.yaml", text)]), None).unwrap_err();
+    let problems = policy::validate(
+        &files(&[("a.yaml", text)]),
+        None,
+        &ordain::bundle::Limits::default(),
+    )
+    .unwrap_err();
     assert_eq!(problems.len(), 1);
     assert_eq!(problems[0].code, Code::POLICY_RESERVED_ID);
     assert_eq!(problems[0].path.as_deref(), Some("rules[0].id"));
@@ -345,6 +355,42 @@ fn all_problems_of_a_catalogue_come_at_once() {
     let text = format!(
         "{HEAD}colour: red\ntable: {{low: deny}}\noperations:\n- {{action: a, risk: dire}}\n- {{risk: low}}\npatterns:\n- {{id: p}}\n"
     );
-    let problems = policy::validate(&files(&[("a.yaml", &text)]), None).unwrap_err();
+    let problems = policy::validate(
+        &files(&[("a.yaml", &text)]),
+        None,
+        &ordain::bundle::Limits::default(),
+    )
+    .unwrap_err();
     assert_eq!(problems.len(), 5, "{problems:#?}");
+}
+
+/// In the words of `regex` in a `match`, and under its caps.
+#[test]
+fn a_broken_expression_is_told_as_in_a_match() {
+    let nested = format!("{}x{}", "(".repeat(65), ")".repeat(65));
+    for (regex, message) in [
+        (
+            "a(x",
+            "the regular expression cannot be read: unclosed group, at its character 2",
+        ),
+        (r"\w{1000}", "the regular expression is too large"),
+        (
+            nested.as_str(),
+            "the regular expression cannot be read: exceed the maximum number of nested parentheses/brackets (64)",
+        ),
+        (
+            "x*",
+            "not a pattern: it matches the empty text, so every argument",
+        ),
+    ] {
+        let text = format!("{HEAD}patterns:\n- {{id: p, regex: '{regex}'}}\n");
+        let problems = policy::validate(
+            &files(&[("a.yaml", &text)]),
+            None,
+            &ordain::bundle::Limits::default(),
+        )
+        .unwrap_err();
+        assert_eq!(problems[0].code, Code::CATALOG_PATTERN, "{problems:?}");
+        assert!(problems[0].message.starts_with(message), "{problems:?}");
+    }
 }

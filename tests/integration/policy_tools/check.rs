@@ -84,7 +84,7 @@ fn a_parent_in_another_bundle_is_given_with_with() {
     ]);
     assert_eq!(
         found.success(),
-        "`team`: 1 scopes, 0 errors, 0 warnings\n",
+        "`team`: 1 scope, 0 errors, 0 warnings\n",
         "{found}"
     );
     env.write(
@@ -153,4 +153,104 @@ fn the_cost_grows_with_the_rules() {
         many < 40.0 * few,
         "{few} s for 1 000 rules, {many} s for 10 000"
     );
+}
+
+#[test]
+fn problems_of_other_bundles_are_told_with_their_own_paths() {
+    let env = two_bundles();
+    let check = |dir: &'static str, more: &[&'static str]| {
+        let fixed = ["policy", "check", dir, "--with", "org"];
+        env.ordain(fixed.into_iter().chain(more.iter().copied()))
+    };
+    // What cannot be read.
+    env.write(
+        "org/policies/acme.yaml",
+        ORG.replace("default: deny", "default: no"),
+    );
+    let found = check("team", &[]);
+    found.code(2);
+    assert!(
+        found.stderr.contains("  at org/policies/acme.yaml:"),
+        "{found}"
+    );
+    let line = check("./team", &["--format", "github"]);
+    assert!(
+        line.code(2)
+            .starts_with("::error file=org/policies/acme.yaml,line=4,"),
+        "{line}"
+    );
+    let sarif = check("team", &["--format", "sarif"]).json();
+    let place = &sarif["runs"][0]["results"][0]["locations"][0]["physicalLocation"];
+    assert_eq!(place["artifactLocation"]["uri"], "org/policies/acme.yaml");
+    let json = check("team", &["--json"]).json();
+    let file = json["location"]["file"].as_str().unwrap();
+    assert_eq!(
+        file,
+        env.work().join("org/policies/acme.yaml").to_str().unwrap()
+    );
+    // What cannot be resolved: one scope in two bundles, and a pack that nobody defines.
+    env.write("org/policies/acme.yaml", ORG);
+    env.write(
+        "org/policies/baseline.yaml",
+        TEAM.replace("acme/baseline", "acme/none"),
+    );
+    for dir in ["team", "org/../team"] {
+        let twice = check(dir, &["--format", "github"]);
+        assert!(
+            twice.code(2).starts_with("::error file=")
+                && twice.stdout.contains("title=E-POLICY-03"),
+            "{twice}"
+        );
+    }
+    env.write(
+        "org/policies/baseline.yaml",
+        "apiVersion: ordain/v1\nkind: Policy\nscope: acme/baseline\nextends: [acme/none]\n",
+    );
+    let line = check("team", &["--format", "github"]);
+    assert!(
+        line.code(2)
+            .starts_with("::error file=org/policies/baseline.yaml,line="),
+        "{line}"
+    );
+}
+
+#[test]
+fn tests_are_read_even_where_policies_cannot_be() {
+    let env = bundle();
+    env.write(
+        "acme/policies/acme.yaml",
+        ORG.replace("default: deny", "default: no"),
+    );
+    env.write("acme/tests/odd.yml", "");
+    let found = env.ordain(["policy", "check", "acme"]);
+    assert_eq!(found.code(2), "`acme`: 2 errors, 0 warnings\n", "{found}");
+    assert!(found.stderr.contains("E-POLICY-070"), "{found}");
+}
+
+#[test]
+fn a_file_is_no_bundle() {
+    let env = bundle();
+    let found = env.ordain(["policy", "check", "acme/policies/acme.yaml"]);
+    found.code(4);
+    assert!(found.stderr.contains("E-SOURCE-038"), "{found}");
+    assert!(
+        found.stderr.contains("hint: name the bundle's directory"),
+        "{found}"
+    );
+}
+
+/// Whoever lets other actions pass may write rules about them.
+#[test]
+fn rules_beside_a_catalogue_that_abstains() {
+    let env = bundle();
+    let catalog = "apiVersion: ordain/v1\nkind: Catalog\nscope: acme\noperations: [{action: apply_stack, risk: low}]\n";
+    env.write("acme/policies/operations.yaml", catalog);
+    let closed = env.ordain(["policy", "check", "acme"]);
+    closed.success();
+    assert!(closed.stderr.contains("E-POLICY-049"), "{closed}");
+    let open = format!("{catalog}unknown_operation: abstain\n");
+    env.write("acme/policies/operations.yaml", open);
+    let open = env.ordain(["policy", "check", "acme"]);
+    open.success();
+    assert!(!open.stderr.contains("E-POLICY-049"), "{open}");
 }

@@ -146,3 +146,73 @@ fn a_parent_in_another_bundle_is_given_with_with() {
         "{lonely}"
     );
 }
+
+#[test]
+fn where_nothing_binds_it_says_what_would() {
+    let env = bundle();
+    let audited = super::ORG.replace("default: deny", "default: deny\nmode: audit-only");
+    env.write("acme/policies/acme.yaml", &audited);
+    let request = apply(json!({"environment": "production", "replicas": 2}));
+    let found = explain(&env, &request, &[]);
+    let text = found.success();
+    assert!(
+        text.contains("by prod-apply, and that would stand\n"),
+        "{found}"
+    );
+    assert!(text.contains("prod-apply  would decide  "), "{found}");
+    assert!(!text.contains("decides"), "{found}");
+    let json = explain(&env, &request, &["--json"]).json();
+    assert_eq!(json["binds"], false);
+}
+
+#[test]
+fn a_rule_with_a_mode_of_its_own_says_so() {
+    let env = bundle();
+    let own = super::ORG.replace(
+        "    reason: Production",
+        "    mode: audit-only\n    reason: Production",
+    );
+    env.write("acme/policies/acme.yaml", own);
+    let request = apply(json!({"environment": "production", "replicas": 2}));
+    let found = explain(&env, &request, &[]);
+    assert!(
+        found.stdout.contains("prod-apply  (mode audit-only)  "),
+        "{found}"
+    );
+    let resolve = [
+        "policy",
+        "resolve",
+        "--unsigned-dir",
+        "acme",
+        "--scope",
+        "acme",
+    ];
+    let listed = env.ordain(resolve);
+    assert!(
+        listed
+            .success()
+            .contains("prod-apply  (mode audit-only)  Production changes"),
+        "{listed}"
+    );
+    assert_eq!(listed.stdout.matches("(mode ").count(), 1, "{listed}");
+}
+
+#[test]
+fn what_a_catalogue_asks_is_told_in_words() {
+    let env = bundle();
+    let catalog = "apiVersion: ordain/v1\nkind: Catalog\nscope: acme\noperations:\n  - action: apply_stack\n    risk: high\n    \
+                   variants: [{match: {context.environment: production}, risk: critical}]\n\
+                   patterns: [{id: force, regex: force}]\n";
+    env.write("acme/policies/operations.yaml", catalog);
+    let found = explain(&env, &apply(json!({"environment": "staging"})), &[]);
+    let text = &found.stdout;
+    assert!(
+        text.contains("risk: wanted critical, found high\n"),
+        "{found}"
+    );
+    assert!(
+        text.contains("arguments: wanted dangerous, found ordinary\n"),
+        "{found}"
+    );
+    assert!(!text.contains("sha256:"), "{found}");
+}

@@ -111,7 +111,7 @@ fn requests_that_cannot_be_read_are_told_with_their_places() {
 fn only(text: &str) -> (Code, u32, String) {
     let path: BundlePath = "tests/a.yaml".parse().unwrap();
     let files: BTreeMap<BundlePath, Arc<[u8]>> = [(path, Arc::from(text.as_bytes()))].into();
-    let problems = read_tests(&files).unwrap_err();
+    let problems = read_tests(&files, &ordain::bundle::Limits::default()).unwrap_err();
     assert_eq!(problems.len(), 1, "{problems:#?}");
     let problem = problems.into_iter().next().unwrap();
     assert!(problem.hint.is_some(), "{problem}");
@@ -215,7 +215,10 @@ fn one_defect_each() {
 fn files_are_taken_for_what_they_are() {
     let read = |name: &str| {
         let path: BundlePath = format!("tests/{name}").parse().unwrap();
-        read_tests(&[(path, Arc::from(TESTS.as_bytes()))].into())
+        read_tests(
+            &[(path, Arc::from(TESTS.as_bytes()))].into(),
+            &ordain::bundle::Limits::default(),
+        )
     };
     for name in ["a.yml", "a.YAML", "deep/a.Yml"] {
         assert_eq!(
@@ -240,7 +243,13 @@ fn outcomes_are_spelled_alike() {
             &format!("outcome: {}", word.as_str().unwrap()),
         );
         let path: BundlePath = "tests/a.yaml".parse().unwrap();
-        assert!(read_tests(&[(path, Arc::from(text.as_bytes()))].into()).is_ok());
+        assert!(
+            read_tests(
+                &[(path, Arc::from(text.as_bytes()))].into(),
+                &ordain::bundle::Limits::default()
+            )
+            .is_ok()
+        );
     }
 }
 
@@ -271,7 +280,11 @@ fn requests_are_merged_as_json_patches() {
         "request: {action: {name: read}}",
         "request: {subject: {id: sam, type: null}, resource: null, action: {name: read}}",
     );
-    let tests = read_tests(&[(path, Arc::from(text.as_bytes()))].into()).unwrap();
+    let tests = read_tests(
+        &[(path, Arc::from(text.as_bytes()))].into(),
+        &ordain::bundle::Limits::default(),
+    )
+    .unwrap();
     assert_eq!(
         tests[0].cases[4].request,
         json!({"subject": {"id": "sam"}, "action": {"name": "read"}})

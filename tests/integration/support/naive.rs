@@ -404,16 +404,19 @@ fn after(before: &State, change: &Value) -> State {
 
 fn is_looser(before: &State, after: &State) -> bool {
     (after.disabled && !before.disabled)
+        || (before.disabled && !after.disabled && after.effect < 2)
         || after.effect < before.effect
         || after.mode < before.mode
         || after.precedence != before.precedence
 }
 
 fn stricter(left: State, right: State) -> State {
+    let strictest = left.effect.max(right.effect);
     let (effect, disabled) = match (left.disabled, right.disabled) {
-        (true, false) => (right.effect, false),
-        (false, true) => (left.effect, false),
-        (both, _) => (left.effect.max(right.effect), both),
+        (true, false) if right.effect >= 2 => (right.effect, false),
+        (false, true) if left.effect >= 2 => (left.effect, false),
+        (false, false) => (strictest, false),
+        _ => (strictest, true),
     };
     let (low, high) = (
         left.precedence.min(right.precedence),

@@ -27,7 +27,12 @@ pub(crate) fn files(texts: &[(&str, &str)]) -> Files {
 }
 
 pub(crate) fn bundle(name: &str, texts: &[(&str, &str)]) -> Result<LoadedBundle, Vec<Diagnostic>> {
-    LoadedBundle::unsigned(name.parse().unwrap(), None, &files(texts))
+    LoadedBundle::unsigned(
+        name.parse().unwrap(),
+        None,
+        &files(texts),
+        &ordain::bundle::Limits::default(),
+    )
 }
 
 /// One bundle of all the policies.

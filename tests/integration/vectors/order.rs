@@ -51,6 +51,7 @@ fn refused_at(world: &World) -> Option<Step> {
             &"acme/base".parse().unwrap(),
             now,
             None,
+            &ordain::bundle::Limits::default(),
         )
         .err()
         .map(|error| error.step()),

@@ -328,7 +328,7 @@ impl World {
             .map_err(|error| refusal("requires", error.code(), &error))?;
         let mut loaded = Vec::new();
         for bundle in &bundles {
-            let layers = LoadedBundle::verified(bundle)
+            let layers = LoadedBundle::verified(bundle, &self.limits)
                 .map_err(|problems| refusal("policy", problems[0].code, &problems[0]))?;
             loaded.push(layers);
         }

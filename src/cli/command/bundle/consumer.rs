@@ -235,6 +235,7 @@ pub(super) fn verify(context: &Context, args: &Verify) -> Result<Exit, Failure> 
                         &config.scope,
                         context.env.clock.now(),
                         config.mode,
+                        &Limits::default(),
                     )?;
                 }
                 warn(&mut out, trusted.confirmation)

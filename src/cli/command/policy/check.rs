@@ -5,13 +5,13 @@ use std::path::PathBuf;
 use clap::Args;
 
 use super::which::With;
+use crate::bundle::Limits;
 use crate::cli::command::Context;
 use crate::cli::exit::Exit;
-use crate::cli::output::diagnostics::{self, Format};
+use crate::cli::output::diagnostics::{self, Format, Roots};
 use crate::cli::report::Failure;
-use crate::cli::ui::{Output, escape};
+use crate::cli::ui::{Output, counted, escape};
 use crate::diag::Severity;
-use crate::pipeline::PipelineError;
 use crate::policy::read_tests;
 use crate::resolve;
 
@@ -36,27 +36,35 @@ pub(crate) struct Check {
 pub(super) fn run(context: &Context, args: &Check) -> Result<Exit, Failure> {
     let now = context.env.clock.now();
     let format = if args.json { Format::Json } else { args.format };
-    let (scopes, problems) = match args.with.read(context, &args.dir) {
-        Err(PipelineError::Policy(found)) => (0, found),
-        Err(error) => return Err(error.into()),
+    let (scopes, mut problems, files) = match args.with.draft(context, &args.dir)? {
+        Err(found) => (None, found.problems, found.files),
         Ok(authored) => {
             let checked = resolve::check(&authored.bundles, &authored.own, now);
-            let tests = read_tests(&authored.files).err().unwrap_or_default();
-            let problems = checked.problems.into_iter().chain(tests).collect();
-            (checked.scopes, problems)
+            (Some(checked.scopes), checked.problems, authored.files)
         }
     };
+    let tests = read_tests(&files, &Limits::default());
+    problems.extend(tests.err().unwrap_or_default());
     let errors = problems
         .iter()
         .filter(|problem| problem.severity == Severity::Error)
         .count();
     let warnings = problems.len() - errors;
     let mut out = Output::stdout();
-    diagnostics::write(&mut out, format, &problems, &args.dir)?;
+    let roots = Roots {
+        bundle: &args.dir,
+        current: &context.env.current,
+    };
+    diagnostics::write(&mut out, format, &problems, &roots)?;
     if format == Format::Text {
+        // Of policies that cannot be read, nobody knows the scopes.
+        let scopes = scopes.map(|scopes| format!("{}, ", counted(scopes, "scope")));
+        let scopes = scopes.unwrap_or_default();
         out.line(&format!(
-            "`{}`: {scopes} scopes, {errors} errors, {warnings} warnings",
+            "`{}`: {scopes}{}, {}",
             escape(&args.dir.display().to_string()),
+            counted(errors, "error"),
+            counted(warnings, "warning"),
         ))?;
     }
     out.flush()?;

@@ -4,9 +4,8 @@ use std::path::PathBuf;
 
 use clap::Args;
 use serde_json::Value;
-use uuid::Uuid;
 
-use super::resolve::{describe, place, span};
+use super::resolve::{describe, own_mode, place, span};
 use super::which::Which;
 use crate::cli::command::Context;
 use crate::cli::exit::Exit;
@@ -18,10 +17,10 @@ use crate::diag::Code;
 use crate::engine::input::RequestReader;
 use crate::engine::request::{Request, RequestLimits};
 use crate::engine::{
-    Decision, Engine, Explanation, Freshness, LayerSaid, Occasion, Outcome, RuleTrace, Standing,
+    Decision, Engine, Explanation, LayerSaid, Occasion, Outcome, RuleTrace, Standing,
 };
 use crate::pipeline::project_identity;
-use crate::policy::{Effect, KeyOutcome, Match};
+use crate::policy::{Effect, KeyOutcome, Match, Mode};
 
 /// The most rules of a layer that came near, and that the text shows.
 const NEAR_SHOWN: usize = 10;
@@ -43,13 +42,7 @@ pub(super) fn run(context: &Context, args: &Explain) -> Result<Exit, Failure> {
     let engine = Engine::new(args.which.policy(context)?);
     let now = context.env.clock.now();
     let verdict = engine.evaluate(&request, now);
-    let occasion = Occasion {
-        decision_id: Uuid::nil(),
-        time: now,
-        request_fingerprint: request.fingerprint().to_string(),
-        freshness: Freshness::Fresh,
-        duration_ns: 0,
-    };
+    let occasion = Occasion::rehearsal(&request, now);
     let decision = Decision::new(&engine, &verdict, occasion);
     let explanation = engine.explain(&request, now, &verdict);
     let mut out = Output::stdout();
@@ -57,6 +50,7 @@ pub(super) fn run(context: &Context, args: &Explain) -> Result<Exit, Failure> {
         let document = serde_json::json!({
             "format_version": 1,
             "decision": decision,
+            "binds": explanation.binds,
             "layers": explanation.layers,
         });
         let text = serde_json::to_string_pretty(&document).unwrap_or_default();
@@ -95,12 +89,12 @@ fn read_request(context: &Context, args: &Explain) -> Result<Request, Failure> {
 
 fn text(out: &mut Output, explanation: &Explanation<'_>) -> Result<(), Failure> {
     for layer in &explanation.layers {
-        layer_text(out, layer)?;
+        layer_text(out, layer, explanation.binds)?;
     }
     Ok(())
 }
 
-fn layer_text(out: &mut Output, layer: &LayerSaid<'_>) -> Result<(), Failure> {
+fn layer_text(out: &mut Output, layer: &LayerSaid<'_>, binds: bool) -> Result<(), Failure> {
     let default = layer.default.map_or("abstain", Effect::as_str);
     let says = layer
         .says
@@ -110,10 +104,10 @@ fn layer_text(out: &mut Output, layer: &LayerSaid<'_>) -> Result<(), Failure> {
         (Some(_), None) => " by default".to_owned(),
         (None, _) => String::new(),
     };
-    let mark = if layer.determines {
-        ", and that stands"
-    } else {
-        ""
+    let mark = match (layer.determines, binds) {
+        (true, true) => ", and that stands",
+        (true, false) => ", and that would stand",
+        (false, _) => "",
     };
     out.line(&format!(
         "\n{}  mode {}, default {default}: says {says}{by}{mark}",
@@ -128,7 +122,7 @@ fn layer_text(out: &mut Output, layer: &LayerSaid<'_>) -> Result<(), Failure> {
                 continue;
             }
         }
-        rule_text(out, rule)?;
+        rule_text(out, rule, layer.mode, binds)?;
     }
     if near > NEAR_SHOWN {
         let more = near - NEAR_SHOWN;
@@ -139,9 +133,15 @@ fn layer_text(out: &mut Output, layer: &LayerSaid<'_>) -> Result<(), Failure> {
     Ok(())
 }
 
-fn rule_text(out: &mut Output, rule: &RuleTrace<'_>) -> Result<(), Failure> {
+fn rule_text(
+    out: &mut Output,
+    rule: &RuleTrace<'_>,
+    around: Mode,
+    binds: bool,
+) -> Result<(), Failure> {
     let standing = match rule.standing {
-        Standing::Matched if rule.determines => "decides",
+        Standing::Matched if rule.determines && binds => "decides",
+        Standing::Matched if rule.determines => "would decide",
         Standing::Matched => "matched",
         Standing::Failed => "counts, since a condition cannot be judged",
         Standing::NotJudged => "does not count, since a condition cannot be judged",
@@ -151,9 +151,10 @@ fn rule_text(out: &mut Output, rule: &RuleTrace<'_>) -> Result<(), Failure> {
     };
     let source = rule.source.map(place).unwrap_or_default();
     out.line(&format!(
-        "  {:16} {}  {standing}  {source}",
+        "  {:16} {}{}  {standing}  {source}",
         rule.effect.as_str(),
-        rule.rule.rule
+        rule.rule.rule,
+        own_mode(rule.mode, around)
     ))?;
     if let Some(valid) = rule.valid {
         out.line(&format!("    valid  {}", span(valid)))?;
@@ -179,7 +180,10 @@ fn key_text(key: &KeyOutcome) -> String {
         Match::No => "no",
         Match::Failed => "??",
     };
-    let json = |value: &Value| printable_json(value.to_string());
+    let json = |value: &Value| match value {
+        Value::String(words) if key.in_words => escape(words),
+        value => printable_json(value.to_string()),
+    };
     let found = match &key.found {
         Some(value) => format!(", found {}", json(value)),
         None if is_path(&key.key) => ", found nothing".to_owned(),

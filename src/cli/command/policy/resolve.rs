@@ -10,7 +10,7 @@ use crate::cli::exit::Exit;
 use crate::cli::report::Failure;
 use crate::cli::ui::{Output, escape, note, printable_json};
 use crate::engine::Freshness;
-use crate::policy::{Effect, WaiverTerms, Window};
+use crate::policy::{Effect, Mode, WaiverTerms, Window};
 use crate::resolve::{EffectivePolicy, LayerView, OverrideView, RuleView, Source};
 use crate::trust::whole_second;
 
@@ -115,12 +115,17 @@ fn print_layer(out: &mut Output, layer: &LayerView<'_>, explain: bool) -> Result
         layer.mode.as_str()
     ))?;
     for rule in &layer.rules {
-        print_rule(out, rule, explain)?;
+        print_rule(out, rule, layer.mode, explain)?;
     }
     Ok(())
 }
 
-fn print_rule(out: &mut Output, rule: &RuleView<'_>, explain: bool) -> Result<(), Failure> {
+fn print_rule(
+    out: &mut Output,
+    rule: &RuleView<'_>,
+    around: Mode,
+    explain: bool,
+) -> Result<(), Failure> {
     let mut line = format!("  {:16} {}", rule.effect.as_str(), rule.rule.rule);
     if rule.disabled {
         line.push_str("  (disabled)");
@@ -128,6 +133,7 @@ fn print_rule(out: &mut Output, rule: &RuleView<'_>, explain: bool) -> Result<()
     if let Some(written) = rule.written_effect {
         let _ = write!(line, "  (written as {})", written.as_str());
     }
+    line.push_str(&own_mode(rule.mode, around));
     let _ = write!(line, "  {}", escape(rule.reason));
     out.line(&line)?;
     if explain {
@@ -155,6 +161,14 @@ fn print_rule(out: &mut Output, rule: &RuleView<'_>, explain: bool) -> Result<()
         }
     }
     Ok(())
+}
+
+/// A rule's mode where it is another than that of its layer, `around`.
+pub(super) fn own_mode(mode: Mode, around: Mode) -> String {
+    if mode == around {
+        return String::new();
+    }
+    format!("  (mode {})", mode.as_str())
 }
 
 fn demands(terms: &WaiverTerms) -> String {

@@ -42,7 +42,7 @@ enum Format {
 
 pub(super) fn run(context: &Context, args: &Test) -> Result<Exit, Failure> {
     let authored = args.with.read(context, &args.dir)?;
-    let tests = read_tests(&authored.files)?;
+    let tests = read_tests(&authored.files, &crate::bundle::Limits::default())?;
     if tests.is_empty() {
         let dir = escape(&args.dir.display().to_string());
         let message = format!("`{dir}` has no file `tests/**/*.yaml`");

@@ -11,7 +11,7 @@ use crate::cli::report::Failure;
 use crate::cli::session::{FetchFlags, tell_policy, with_pipeline};
 use crate::diag::Code;
 use crate::name::Scope;
-use crate::pipeline::{self, Authored, Locking, PipelineError};
+use crate::pipeline::{self, Authored, Locking, PipelineError, Unreadable};
 use crate::resolve::{self, EffectivePolicy, LoadedBundle};
 
 /// The bundles that a bundle builds on.
@@ -25,6 +25,16 @@ pub(crate) struct With {
 impl With {
     /// Reads the bundle in `dir`, which nobody needs to have signed, and those.
     pub(super) fn read(&self, context: &Context, dir: &Path) -> Result<Authored, PipelineError> {
+        let read = self.draft(context, dir)?;
+        read.map_err(|found| PipelineError::Policy(found.problems))
+    }
+
+    /// The same, with the bundle's files where its policies cannot be read.
+    pub(super) fn draft(
+        &self,
+        context: &Context,
+        dir: &Path,
+    ) -> Result<Result<Authored, Unreadable>, PipelineError> {
         let dirs: Vec<PathBuf> = self
             .dirs
             .iter()
@@ -93,7 +103,7 @@ pub(super) fn configured(
         tell_policy(context, &pulled);
         let bundles = pulled.bundles.iter().map(|pulled| &pulled.bundle);
         Ok(bundles
-            .map(LoadedBundle::verified)
+            .map(|bundle| LoadedBundle::verified(bundle, pipeline.limits))
             .collect::<Result<_, _>>()?)
     })
 }

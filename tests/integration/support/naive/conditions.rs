@@ -11,19 +11,23 @@ pub(super) struct Asked<'a> {
 }
 
 impl Asked<'_> {
-    /// What stands at a path. Null is absent, and the time is known where nobody gave one.
-    fn at(&self, path: &str) -> Option<Value> {
+    /// What stands at a path; none where something stands in its way. Null is absent, and the time is known where nobody
+    /// gave one.
+    fn at(&self, path: &str) -> Option<Option<Value>> {
         let pointer = match path {
             "subject" | "resource" => format!("/{path}/id"),
             "action" => "/action/name".to_owned(),
             _ => format!("/{}", path.replace('.', "/")),
         };
-        let found = self
-            .request
-            .pointer(&pointer)
-            .filter(|value| !value.is_null());
+        for (end, _) in pointer.match_indices('/').skip(1) {
+            let above = self.request.pointer(&pointer[..end]);
+            if above.is_some_and(|above| !above.is_object() && !above.is_null()) {
+                return None;
+            }
+        }
+        let found = self.request.pointer(&pointer).cloned();
         let time = || (path == "context.time").then(|| self.now.into());
-        found.cloned().or_else(time)
+        Some(found.filter(|value| !value.is_null()).or_else(time))
     }
 }
 
@@ -38,7 +42,7 @@ pub(super) fn matches(group: &Value, asked: &Asked) -> Option<bool> {
         "any" => any(groups(wanted).into_iter()),
         "all" => all(groups(wanted).into_iter()),
         "not" => matches(wanted, asked).map(|yes| !yes),
-        path => test(wanted, asked.at(path).as_ref(), asked),
+        path => test(wanted, asked.at(path)?.as_ref(), asked),
     }))
 }
 
@@ -68,6 +72,10 @@ fn test(wanted: &Value, found: Option<&Value>, asked: &Asked) -> Option<bool> {
         (Value::Array(items), Some(found)) => any(items.iter().map(|item| bare(item, found))),
         (wanted, Some(found)) => bare(wanted, found),
     }
+}
+
+fn is_plain(value: &Value) -> bool {
+    !value.is_array() && !value.is_object() && !value.is_null()
 }
 
 fn same(left: &Value, right: &Value) -> bool {
@@ -100,7 +108,8 @@ fn operator(name: &str, operand: &Value, found: Option<&Value>, asked: &Asked) -
         one => vec![one.clone()],
     };
     let holds = |item: &Value| match (found, item) {
-        (Value::Array(values), _) => Some(values.iter().any(|value| same(item, value))),
+        (Value::Array(values), _) if values.iter().any(|value| same(item, value)) => Some(true),
+        (Value::Array(values), _) => values.iter().all(is_plain).then_some(false),
         (Value::String(text), Value::String(part)) => Some(text.contains(part.as_str())),
         _ => None,
     };
@@ -113,7 +122,7 @@ fn operator(name: &str, operand: &Value, found: Option<&Value>, asked: &Asked) -
     match name {
         "not" => test(operand, Some(found), asked).map(|yes| !yes),
         "exists" => Some(operand == true),
-        _ if name == "ref" || operand["ref"].is_string() => refer(name, found, other()),
+        _ if name == "ref" || operand["ref"].is_string() => refer(name, found, other()?),
         "equals" | "in" => any(items.iter().map(|item| same_kind(item, found))),
         "contains" | "contains_any" => any(items.iter().map(holds)),
         "contains_all" => all(items.iter().map(holds)),
@@ -139,7 +148,6 @@ fn refer(name: &str, found: &Value, other: Option<Value>) -> Option<bool> {
     let Some(other) = other else {
         return Some(false);
     };
-    let is_plain = |value: &Value| !value.is_array() && !value.is_object() && !value.is_null();
     let holds = |list: &Value, item: &Value| {
         let items = list.as_array().filter(|_| is_plain(item))?;
         any(items.iter().map(|found| match is_plain(found) {

@@ -380,13 +380,19 @@ pub(crate) fn requests() -> BoxedStrategy<Value> {
     );
     (names, perhaps(n), perhaps(caps), context)
         .prop_map(|((action, subject, resource), n, caps, (k, ip, version, time))| {
+            // A list or a text may stand where a path goes on.
+            let deep = match &k {
+                Some(Value::Array(_)) => json!([{"er": k}]),
+                Some(Value::Bool(true)) => json!("er"),
+                _ => object(vec![("er", k.clone())]),
+            };
             json!({
                 "subject": {"type": "user", "id": subject, "properties": object(vec![("n", n), ("caps", caps)])},
                 "action": {"name": action},
                 "resource": {"type": "stack", "id": resource},
                 "context": object(vec![
-                    ("k", k.clone()),
-                    ("deep", Some(object(vec![("er", k)]))),
+                    ("k", k),
+                    ("deep", Some(deep)),
                     ("ip", ip),
                     ("version", version),
                     ("time", time),
