@@ -136,7 +136,15 @@ impl Patterns {
                 let script = match place.look(facts.request()) {
                     Ok(None) => continue,
                     Ok(Some(Shell::Text(text))) => Ok(Script::read(text)),
-                    Ok(Some(Shell::Words(words))) => Ok(Script::of_words(&words)),
+                    Ok(Some(Shell::Words(words))) => {
+                        // A shell elsewhere gets them as one text: what is seen in that counts, and that it cannot be read
+                        // does not.
+                        let joined = Script::read(&words.join(" "));
+                        let commands = self.commands.iter();
+                        let found = commands.filter(|(_, command)| command.finds(&joined));
+                        found.for_each(|(position, _)| hit(*position));
+                        Ok(Script::of_words(&words))
+                    }
                     Err(why) => Err(why),
                 };
                 let problem = match &script {

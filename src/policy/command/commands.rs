@@ -2,9 +2,10 @@
 
 use brush_parser::ast::{
     Assignment, AssignmentName, AssignmentValue, CommandPrefixOrSuffixItem, IoRedirect,
-    SimpleCommand,
+    SimpleCommand, Word,
 };
 
+use super::languages::commands_in;
 use super::listed::{jobs, recipes};
 use super::output::output_of;
 use super::reader::{Call, Reader, Stdin};
@@ -26,11 +27,11 @@ const DECLARING: &[&str] = &["export", "declare", "local", "readonly", "typeset"
 impl Reader {
     pub(super) fn simple(&mut self, simple: &SimpleCommand, stdin: &Stdin) -> Option<String> {
         let start = self.calls.len();
-        let mut stdin = match (stdin, &self.input) {
+        let mut stdin = match (stdin, &self.inputs.1) {
             (Stdin::None, Some(input)) => input.clone(),
             _ => stdin.clone(),
         };
-        let given = stdin.clone();
+        let before_redirects = stdin.clone();
         let (mut writes, mut words, mut assignments) = (Vec::new(), Vec::new(), Vec::new());
         let prefix = simple.prefix.as_ref().map_or(&[][..], |prefix| &prefix.0);
         let suffix = simple.suffix.as_ref().map_or(&[][..], |suffix| &suffix.0);
@@ -63,7 +64,8 @@ impl Reader {
                         self.set(&name, values);
                         words.push(name);
                     } else if let AssignmentValue::Array(members) = &assignment.value {
-                        for (_, member) in members {
+                        for (key, member) in members {
+                            self.key(key.as_ref());
                             words.extend(self.expand(&member.value));
                         }
                     } else {
@@ -97,14 +99,19 @@ impl Reader {
                 _ => Some(String::new()),
             };
         }
+        let execs = |word: &String| {
+            ["exec", "command", "builtin"].contains(&word.as_str()) || word.starts_with('-')
+        };
+        if stdin != before_redirects
+            && words.iter().all(execs)
+            && words.iter().any(|word| word == "exec")
+        {
+            self.reads_from_now_on(stdin.clone());
+        }
         // Only the command itself sees them, but for builtins that some shells make an exception of.
         let keeps = words
             .first()
             .is_some_and(|program| KEEPING.contains(&program.as_str()));
-        // `exec < x` is what all that follows reads.
-        if words == ["exec"] && stdin != given && stdin != Stdin::None {
-            self.input = Some(stdin.clone());
-        }
         let unusual = self.unusual_separators;
         let mut before = Vec::new();
         for (name, values) in assignments {
@@ -172,11 +179,20 @@ impl Reader {
         match value {
             AssignmentValue::Scalar(word) => vec![self.expand_whole(&word.value)],
             AssignmentValue::Array(members) => {
-                let members = members.iter();
-                members
-                    .flat_map(|(_, member)| self.expand(&member.value))
-                    .collect()
+                let mut values = Vec::new();
+                for (key, member) in members {
+                    self.key(key.as_ref());
+                    values.extend(self.expand(&member.value));
+                }
+                values
             }
+        }
+    }
+
+    /// What is substituted in the key of a member runs.
+    fn key(&mut self, key: Option<&Word>) {
+        if let Some(key) = key {
+            self.expand_quoted(&key.value);
         }
     }
 
@@ -236,6 +252,15 @@ impl Reader {
             if name == "tee" {
                 for path in &arguments {
                     self.written(path, printed.clone(), index..index + 1);
+                }
+            }
+            if name == "dd" {
+                for path in arguments.iter().filter_map(|word| word.strip_prefix("of=")) {
+                    let copied = match stdin {
+                        Stdin::Text(text) => Some(text.clone()),
+                        _ => None,
+                    };
+                    self.written(path, copied, index..index + 1);
                 }
             }
             printed
@@ -314,6 +339,12 @@ impl Reader {
                     self.feed(by, index..index + 1);
                 }
                 match (program, language) {
+                    // Code of another language, which the script holds.
+                    (Stdin::Text(code), Language::Other) if self.work(code.len()) => {
+                        for text in commands_in(&code) {
+                            self.attempt(&text);
+                        }
+                    }
                     (_, Language::Other) => {}
                     (Stdin::Text(text), Language::Shell) => {
                         self.text(&text, &Stdin::None);
@@ -345,7 +376,7 @@ impl Reader {
 
     /// Walks what may be a script: what is seen in it counts, and that it cannot be read does not.
     pub(super) fn attempt(&mut self, text: &str) {
-        if self.parse(text).is_ok() {
+        if self.work(text.len()) && self.parse(text).is_ok() {
             let doubt = self.doubt.take();
             self.text(text, &Stdin::None);
             self.doubt = doubt;

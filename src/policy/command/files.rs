@@ -57,14 +57,26 @@ impl Reader {
                         let text = self.expand_whole(&word.value);
                         (text.trim_start_matches('&').to_owned(), None)
                     }
-                    IoFileRedirectTarget::Fd(_) => return,
+                    IoFileRedirectTarget::Fd(from) => (from.to_string(), None),
                     IoFileRedirectTarget::ProcessSubstitution(kind, script) => {
                         (String::new(), Some(self.process(kind, script)))
                     }
                 };
+                let duplicates = matches!(
+                    target,
+                    IoFileRedirectTarget::Fd(_) | IoFileRedirectTarget::Duplicate(_)
+                );
                 if !reads {
-                    if !text.is_empty() {
+                    if !text.is_empty() && !matches!(target, IoFileRedirectTarget::Fd(_)) {
                         writes.push(text);
+                    }
+                } else if duplicates {
+                    // What another descriptor reads is not followed.
+                    match text.as_str() {
+                        "0" => {}
+                        _ if descriptor.is_some_and(|descriptor| descriptor != 0) => {}
+                        "-" => *stdin = Stdin::None,
+                        _ => *stdin = Stdin::Stream,
                     }
                 } else if descriptor.is_none_or(|descriptor| descriptor == 0) {
                     *stdin = match printed {
@@ -74,22 +86,39 @@ impl Reader {
                     };
                 }
             }
-            IoRedirect::HereDocument(_, document) => {
+            IoRedirect::HereDocument(descriptor, document) => {
                 let text = &document.doc.value;
-                *stdin = Stdin::Text(if document.requires_expansion {
+                let text = if document.requires_expansion {
                     self.expand_quoted(text)
                 } else {
                     text.clone()
-                });
+                };
+                if descriptor.is_none_or(|descriptor| descriptor == 0) {
+                    *stdin = Stdin::Text(text);
+                }
             }
-            IoRedirect::HereString(_, word) => {
-                *stdin = Stdin::Text(self.expand_whole(&word.value));
+            IoRedirect::HereString(descriptor, word) => {
+                let text = self.expand_whole(&word.value);
+                if descriptor.is_none_or(|descriptor| descriptor == 0) {
+                    *stdin = Stdin::Text(text);
+                }
             }
             IoRedirect::OutputAndError(word, _) => {
                 let text = self.expand_whole(&word.value);
                 writes.push(text);
             }
         }
+    }
+
+    /// Notes what `exec <…` opens. Where it may not run, and another stood before it, it is not known which is read.
+    pub(super) fn reads_from_now_on(&mut self, stdin: Stdin) {
+        let (times, known) = &self.inputs;
+        let unsure = self.conditional > 0
+            && known
+                .as_ref()
+                .is_some_and(|known| *known != Stdin::None && *known != stdin);
+        let stdin = if unsure { Stdin::Stream } else { stdin };
+        self.inputs = (times + 1, Some(stdin));
     }
 
     pub(super) fn process(

@@ -3,6 +3,9 @@
 use super::programs::CODE_FLAGS;
 use super::runs::{Language, Runs, program_in};
 
+/// The most texts in one piece of code.
+const MAX_LITERALS: usize = 32;
+
 /// Another language: texts in its code that it may hand to a shell, or a program that it reads from its input.
 pub(super) fn interpreter(name: &str, arguments: &[String]) -> Vec<Runs> {
     let is_awk = name.ends_with("awk");
@@ -22,14 +25,19 @@ pub(super) fn interpreter(name: &str, arguments: &[String]) -> Vec<Runs> {
                     words.next();
                 }
             } else if flags.starts_with('m') {
+                // A module, which may take code: `timeit`.
                 operand = Some("-m");
+                code.extend(words.cloned());
                 break;
             } else if let Some((at, _)) = flags.char_indices().find(|(_, c)| CODE_FLAGS.contains(c))
             {
                 let attached: String = flags.chars().skip(at + 1).collect();
-                match attached.as_str() {
-                    "" => code.extend(words.next().cloned()),
-                    _ => code.push(attached),
+                // `-ne` is two flags; `-e1` is one with its code.
+                if attached.len() < 5 && attached.chars().all(|c| c.is_ascii_alphanumeric()) {
+                    code.extend(words.next().cloned());
+                }
+                if !attached.is_empty() {
+                    code.push(attached);
                 }
             }
         } else {
@@ -40,26 +48,7 @@ pub(super) fn interpreter(name: &str, arguments: &[String]) -> Vec<Runs> {
     if is_awk {
         code.extend(operand.map(str::to_owned));
     }
-    let runs_commands = |code: &String| {
-        [
-            "system",
-            "exec",
-            "popen",
-            "subprocess",
-            "spawn",
-            "`",
-            "qx",
-            "| getline",
-            "|\"",
-        ]
-        .iter()
-        .any(|word| code.contains(word))
-    };
-    let texts: Vec<String> = code
-        .iter()
-        .filter(|code| runs_commands(code))
-        .flat_map(|code| literals(code))
-        .collect();
+    let texts: Vec<String> = code.iter().flat_map(|code| commands_in(code)).collect();
     let mut all = vec![Runs::Perhaps(texts)];
     if code.is_empty() && !is_awk {
         match operand {
@@ -70,30 +59,96 @@ pub(super) fn interpreter(name: &str, arguments: &[String]) -> Vec<Runs> {
     all
 }
 
+/// Texts in code that may be commands: none where nothing in it runs any.
+pub(super) fn commands_in(code: &str) -> Vec<String> {
+    const RUNNING: &[&str] = &[
+        "system",
+        "exec",
+        "popen",
+        "subprocess",
+        "spawn",
+        "`",
+        "qx",
+        "%x",
+        "|getline",
+        "|\"",
+        "open",
+        "shell",
+        "pty",
+    ];
+    let dense: String = code.chars().filter(|c| !c.is_whitespace()).collect();
+    if RUNNING.iter().any(|word| dense.contains(word)) {
+        literals(code)
+    } else {
+        Vec::new()
+    }
+}
+
 /// The quoted texts in code, each by itself, and all of them as the words of one command.
 fn literals(code: &str) -> Vec<String> {
+    let chars: Vec<char> = code.chars().collect();
     let mut found: Vec<String> = Vec::new();
-    let mut chars = code.chars();
-    while let Some(c) = chars.next() {
-        if !matches!(c, '\'' | '"' | '`') {
-            continue;
-        }
+    let mut at = 0;
+    while let Some((end, from)) = opened(&chars, at) {
         let mut text = String::new();
-        loop {
-            match chars.next() {
-                Some('\\') => text.extend(chars.next()),
-                Some(end) if end == c => break,
-                Some(other) => text.push(other),
-                None => break,
+        at = from;
+        while let Some(&c) = chars.get(at) {
+            at += 1;
+            match c {
+                '\\' => {
+                    text.extend(chars.get(at));
+                    at += 1;
+                }
+                c if c == end => break,
+                c => text.push(c),
             }
         }
-        if !text.is_empty() {
+        if !text.is_empty() && found.len() < MAX_LITERALS {
             found.push(text);
         }
     }
-    found.truncate(32);
     if found.len() > 1 {
         found.push(found.join(" "));
     }
     found
+}
+
+/// The next quoted text at or after `at`: what ends it, and where it begins. `q{…}`, `qw(…)` and `%x[…]` are quotes, too.
+fn opened(chars: &[char], at: usize) -> Option<(char, usize)> {
+    let mut at = at;
+    loop {
+        let c = *chars.get(at)?;
+        if matches!(c, '\'' | '"' | '`') {
+            return Some((c, at + 1));
+        }
+        let in_word = at
+            .checked_sub(1)
+            .and_then(|before| chars.get(before))
+            .is_some_and(|before| before.is_alphanumeric() || *before == '_');
+        let letter = chars.get(at + 1).copied();
+        let mut behind = match (c, letter) {
+            ('q', Some('q' | 'x' | 'w')) if !in_word => at + 2,
+            ('q', _) if !in_word => at + 1,
+            ('%', Some('x' | 'q' | 'Q' | 'w' | 'W')) => at + 2,
+            _ => {
+                at += 1;
+                continue;
+            }
+        };
+        while chars.get(behind) == Some(&' ') {
+            behind += 1;
+        }
+        let end = match chars.get(behind)? {
+            '(' => ')',
+            '[' => ']',
+            '{' => '}',
+            '<' => '>',
+            other if "/|!#~^:;,.@-+".contains(*other) => *other,
+            _ => {
+                at += 1;
+                continue;
+            }
+        };
+        return Some((end, behind + 1));
+    }
 }

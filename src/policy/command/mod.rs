@@ -15,6 +15,7 @@ mod elsewhere;
 mod files;
 mod flags;
 mod languages;
+mod launchers;
 mod listed;
 mod output;
 mod parameter;

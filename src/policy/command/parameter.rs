@@ -1,5 +1,6 @@
 //! Names of variables in expansions, and what `${name#…}` and its like make of a value.
 
+use super::scan::{matching, position};
 use super::value::{RUN, is_fixed};
 use crate::policy::glob::Glob;
 
@@ -67,7 +68,7 @@ impl Parameter {
             return Some((Self::Name(name), length));
         }
         let rest = chars.get(length + 1..)?;
-        let end = rest.iter().position(|c| *c == ']')?;
+        let end = matching(rest, 0, ']').or_else(|| position(rest, 0, ']'))?;
         let index: String = rest.get(..end)?.iter().collect();
         let parameter = match index.as_str() {
             "@" => Self::All {

@@ -3,12 +3,13 @@
 /// Shells: `-c` takes shell text, a file is a script, and without either they read their input.
 pub(super) const SHELLS: &[&str] = &[
     "sh", "bash", "zsh", "dash", "ash", "ksh", "ksh93", "mksh", "rbash", "fish", "csh", "tcsh",
-    "yash", "posh",
+    "yash", "posh", "lksh", "bosh", "osh", "ysh", "pdksh", "oksh", "loksh", "rksh", "rzsh",
+    "pbosh",
 ];
 /// Interpreters of other languages.
 pub(super) const INTERPRETERS: &[&str] = &[
     "python", "python2", "python3", "perl", "ruby", "node", "nodejs", "php", "lua", "tclsh", "awk",
-    "gawk", "mawk", "nawk", "deno", "bun",
+    "gawk", "mawk", "nawk", "deno", "bun", "pypy", "pypy3", "ipython", "luajit", "jruby",
 ];
 /// What else runs the text that it reads.
 pub(super) const READERS: &[&str] = &[
@@ -53,8 +54,14 @@ pub(super) const HANDLERS: &[&str] = &[
     "expect",
 ];
 /// Programs of containers.
-pub(super) const CONTAINERS: &[&str] =
-    &["docker", "podman", "nerdctl", "docker-compose", "buildah"];
+pub(super) const CONTAINERS: &[&str] = &[
+    "docker",
+    "podman",
+    "nerdctl",
+    "docker-compose",
+    "buildah",
+    "crictl",
+];
 /// Programs that hand their words to shells on many machines.
 pub(super) const HOSTS: &[&str] = &["pssh", "parallel-ssh", "pdsh", "clush", "dsh"];
 /// Clients of clusters and machines with an `exec` of their own.
@@ -69,6 +76,31 @@ pub(super) const KUBECTL: &[&str] = &[
     "pct",
     "nomad",
 ];
+
+/// Programs that start a shell where no command is given, and that shell reads their input.
+pub(super) const DEFAULT_SHELL: &[&str] = &[
+    "unshare",
+    "nsenter",
+    "chroot",
+    "script",
+    "run0",
+    "lxc-attach",
+    "systemd-nspawn",
+    "chpst",
+    "proot",
+    "fakeroot",
+];
+
+/// A shell's or interpreter's name without the version behind it: `bash5.2`, `python3.11`.
+pub(super) fn without_version(name: &str) -> &str {
+    let plain = name.trim_end_matches(|c: char| c.is_ascii_digit() || c == '.' || c == '-');
+    let is_known = |name: &str| SHELLS.contains(&name) || INTERPRETERS.contains(&name);
+    if !is_known(name) && is_known(plain) {
+        plain
+    } else {
+        name
+    }
+}
 
 /// Which flags of a program take the next word as their value.
 #[derive(Debug, Clone, Copy, Default)]
@@ -170,7 +202,7 @@ type Row = (
 const WRAPPERS: &[Row] = &[
     (&["sudo", "sudoedit"], "ugpCTRhrtDU", &["user", "group", "prompt", "close-from", "host", "role", "type", "chdir", "chroot", "command-timeout", "other-user"], "AbEeHiKklnPSsvVN", 0),
     (&["doas"], "uCa", &[], "Lns", 0),
-    (&["env"], "uCSa", &["unset", "chdir", "split-string", "argv0"], "i0v", 0),
+    (&["env"], "uCSa", &["unset", "chdir", "split-string", "argv0"], "i0v-", 0),
     (&["nohup", "builtin", "busybox", "toybox", "fakeroot", "unbuffer", "dumb-init", "tini", "noglob", "nocorrect", "rlwrap", "torsocks", "proxychains", "proxychains4", "dbus-run-session", "linux32", "linux64", "ssh-agent", "winpty", "catchsegv", "firejail", "caffeinate", "eatmydata"], "", &[], "", 0),
     (&["time"], "fo", &["format", "output"], "pvaqV", 0),
     (&["command"], "", &[], "p", 0),
@@ -189,7 +221,19 @@ const WRAPPERS: &[Row] = &[
     (&["strace", "ltrace"], "eopsuaEbIOPSX", &[], "fqvydtTrcCiknxwzZF", 0),
     (&["pkexec"], "u", &["user"], "", 0),
     (&["runuser"], "ugGs", &["user", "group", "shell"], "lpm", 0),
-    (&["gosu", "su-exec", "setarch", "cgexec"], "g", &[], "R", 1),
+    (&["gosu", "su-exec", "setarch", "setuidgid"], "", &[], "R", 1),
+    (&["cgexec"], "g", &[], "", 0),
+    (&["sshpass"], "pfdP", &[], "evhV", 0),
+    (&["run0"], "ugDM", &["unit", "property", "user", "group", "nice", "chdir", "setenv", "slice", "machine", "background", "description"], "", 0),
+    (&["systemd-cat"], "tp", &["identifier", "priority", "stderr-priority", "level-prefix", "namespace"], "", 0),
+    (&["systemd-nspawn"], "DiMubEPxSLpUZnjlt", &["directory", "image", "machine", "user", "bind", "bind-ro", "chdir", "setenv", "uuid", "slice", "property", "hostname", "capability", "template"], "qabxn", 0),
+    (&["lxc-attach"], "nsfPuogvl", &["name", "namespaces", "rcfile", "lxcpath", "set-var", "keep-var", "logfile", "logpriority"], "eqR", 0),
+    (&["cpulimit"], "lpePm", &["limit", "pid", "exe", "path"], "zbfviks", 0),
+    (&["choom"], "np", &["adjust", "pid"], "", 0),
+    (&["uclampset"], "mMp", &["pid"], "aRsv", 0),
+    (&["softlimit"], "mdsltaofpcr", &[], "", 0),
+    (&["faketime"], "p", &["date-prog"], "fm", 1),
+    (&["chronic", "ifne", "flatpak-spawn"], "", &["env", "directory", "sandbox-expose"], "evn", 0),
     (&["setpriv"], "", &["reuid", "regid", "groups", "inh-caps", "ambient-caps", "bounding-set", "securebits"], "d", 0),
     (&["prlimit"], "p", &["pid"], "", 0),
     (&["numactl"], "imNpC", &["interleave", "membind", "cpunodebind", "physcpubind", "preferred"], "l", 0),
@@ -203,7 +247,6 @@ const WRAPPERS: &[Row] = &[
     (&["sem"], "jn", &["id", "jobs"], "u", 0),
     (&["chpst"], "uUbemdofcrtPnl", &[], "PvV012", 0),
     (&["start-stop-daemon"], "pxnusgcdrNPIkmRv", &["pidfile", "user", "chuid", "chdir"], "SKTHVtoqbBmv", 0),
-    (&["bwrap"], "", &["bind", "ro-bind", "dev-bind", "setenv"], "", 0),
     (&["proot"], "rbwqkR", &["rootfs", "bind", "cwd"], "0", 0),
     (&["perf"], "eop", &[], "agv", 1),
     (&["valgrind", "gdb", "lldb"], "", &[], "q", 0),

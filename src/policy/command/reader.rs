@@ -11,10 +11,11 @@ use std::collections::BTreeMap;
 use std::ops::Range;
 
 use brush_parser::ast::{
-    AndOr, Command, CompoundCommand, CompoundList, ExtendedTestExpr, FunctionBody, Pipeline,
-    Program, SeparatorOperator,
+    AndOr, Command, CommandPrefixOrSuffixItem, CompoundCommand, CompoundList, ExtendedTestExpr,
+    FunctionBody, Pipeline, Program, SeparatorOperator, SimpleCommand, Word,
 };
 
+use super::programs::without_version;
 use super::tokens::{openings, parse};
 use super::value::{HOLE, PARAM, base, is_fixed, shown};
 
@@ -73,7 +74,11 @@ pub(super) struct Reader {
     pub(super) streams: Vec<Option<String>>,
     /// What the script writes to files, and the commands that do.
     pub(super) files: BTreeMap<String, (Option<String>, Range<usize>)>,
+    /// How often `exec <…` has set what all later commands read, and what that is.
+    pub(super) inputs: (usize, Option<Stdin>),
     pub(super) unusual_separators: bool,
+    /// Whether `${ …; }` stands somewhere, where the parser drops the blank.
+    pub(super) spaced_braces: bool,
     pub(super) depth: usize,
     pub(super) walked: usize,
     /// The work done so far.
@@ -83,8 +88,6 @@ pub(super) struct Reader {
     /// Above 0 where a function is only defined.
     pub(super) defining: usize,
     pub(super) turning: usize,
-    /// What commands read that are given nothing else.
-    pub(super) input: Option<Stdin>,
     /// Texts that run when the script ends.
     pub(super) late: Vec<String>,
     has_stack: bool,
@@ -183,6 +186,9 @@ impl Reader {
         if !self.work(text.len()) || !self.descend() {
             return None;
         }
+        self.spaced_braces |= ["${ ", "${\t", "${\n"]
+            .iter()
+            .any(|open| text.contains(open));
         let printed = match self.parse(text) {
             Err(reason) => {
                 self.doubt(reason);
@@ -192,9 +198,10 @@ impl Reader {
                 // What it sets may be another shell's: it makes a value of this one unknown at most.
                 let nested = usize::from(self.depth > 1);
                 self.conditional += nested;
-                let mut printed = Vec::new();
+                let (mut printed, since) = (Vec::new(), self.inputs.0);
                 for list in &program.complete_commands {
-                    printed.push(self.list(list, stdin));
+                    let input = self.input_since(since);
+                    printed.push(self.list(list, input.as_ref().unwrap_or(stdin)));
                 }
                 self.conditional -= nested;
                 only(printed)
@@ -216,17 +223,28 @@ impl Reader {
         true
     }
 
+    /// What `exec <…` has made the input of what follows, if one has stood since.
+    fn input_since(&mut self, since: usize) -> Option<Stdin> {
+        let input = self.inputs.1.clone().filter(|_| self.inputs.0 > since)?;
+        if let Stdin::Text(text) = &input {
+            self.work(text.len());
+        }
+        Some(input)
+    }
+
     pub(super) fn list(&mut self, list: &CompoundList, stdin: &Stdin) -> Option<String> {
-        let mut printed = Vec::new();
+        let (mut printed, since) = (Vec::new(), self.inputs.0);
         for item in &list.0 {
             let background = usize::from(matches!(item.1, SeparatorOperator::Async));
             self.conditional += background;
-            printed.push(self.pipeline(&item.0.first, stdin));
+            let input = self.input_since(since);
+            printed.push(self.pipeline(&item.0.first, input.as_ref().unwrap_or(stdin)));
             self.conditional -= background;
             for next in &item.0.additional {
                 let (AndOr::And(pipeline) | AndOr::Or(pipeline)) = next;
                 self.conditional += 1;
-                self.pipeline(pipeline, stdin);
+                let input = self.input_since(since);
+                self.pipeline(pipeline, input.as_ref().unwrap_or(stdin));
                 self.conditional -= 1;
                 printed.push(None);
             }
@@ -240,9 +258,15 @@ impl Reader {
         let mut printed = None;
         let piped = usize::from(pipeline.seq.len() > 1);
         self.conditional += piped;
-        for command in &pipeline.seq {
+        for (index, command) in pipeline.seq.iter().enumerate() {
             let start = self.calls.len();
-            printed = self.command(command, &input);
+            let timed = match command {
+                Command::Simple(simple) if index == 0 && pipeline.timed.is_some() => {
+                    timed_by_program(simple)
+                }
+                _ => None,
+            };
+            printed = self.command(timed.as_ref().unwrap_or(command), &input);
             self.feed(first..start, start..self.calls.len());
             input = printed.clone().map_or(Stdin::Stream, Stdin::Text);
         }
@@ -258,7 +282,12 @@ impl Reader {
             .unwrap_or_default()
             .iter()
             .filter(|call| call.reads_program)
-            .map(|call| base(&call.program).to_owned())
+            .flat_map(|call| {
+                let name = base(&call.program);
+                let plain = without_version(name);
+                let plain = Some(plain).filter(|plain| *plain != name);
+                std::iter::once(name).chain(plain).map(str::to_owned)
+            })
             .collect();
         if !self.work(readers.len() * writers.len() * STEP) {
             return;
@@ -466,6 +495,25 @@ impl Reader {
             }
         }
     }
+}
+
+/// `time -v …`: the parser takes every `time` for the keyword, and a flag of the program's for the command.
+fn timed_by_program(simple: &SimpleCommand) -> Option<Command> {
+    let flag = simple.word_or_name.as_ref()?;
+    if !flag
+        .value
+        .trim_start_matches(['\'', '"', '\\'])
+        .starts_with('-')
+    {
+        return None;
+    }
+    let mut simple = simple.clone();
+    let words = simple.suffix.get_or_insert_default();
+    words
+        .0
+        .insert(0, CommandPrefixOrSuffixItem::Word(flag.clone()));
+    simple.word_or_name = Some(Word::new("time"));
+    Some(Command::Simple(simple))
 }
 
 /// The bytes of words.

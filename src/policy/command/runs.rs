@@ -2,10 +2,11 @@
 
 use super::elsewhere::{container, hosts, pod, remote};
 use super::languages::interpreter;
+use super::launchers::launched;
 use super::listed::{crontab, make};
 use super::programs::{
     CONTAINERS, Flags, HANDLERS, HOSTS, INTERPRETERS, KUBECTL, MAKES, REMOTES, SHELLS,
-    TAKES_COMMAND,
+    TAKES_COMMAND, without_version, wrapper,
 };
 use super::texts::{nix_shell, npx, powershell, sed};
 use super::value::{HOLE, has_hole};
@@ -48,6 +49,10 @@ pub(super) enum Runs {
 /// What a program of this name runs with these arguments.
 pub(super) fn runs(name: &str, arguments: &[String]) -> Vec<Runs> {
     let join = |words: &[String]| words.join(" ");
+    let name = without_version(name);
+    if let Some(launched) = launched(name, arguments) {
+        return launched;
+    }
     match name {
         name if SHELLS.contains(&name) => shell(arguments),
         name if INTERPRETERS.contains(&name) => interpreter(name, arguments),
@@ -324,8 +329,19 @@ fn take_command(name: &str, arguments: &[String]) -> Vec<Runs> {
         };
         if let Some(text) = text {
             let text = text.strip_prefix("exec=").unwrap_or(&text).to_owned();
+            // Behind the command that is wrapped, the flag is that command's.
+            let is_own = wrapper(name).is_none_or(|wrapper| {
+                let starts = candidates(&wrapper.flags, arguments, wrapper.skip);
+                starts.first().is_none_or(|start| *start > at)
+            });
+            let mut all = if is_own {
+                Vec::new()
+            } else {
+                wrapped(name, arguments)
+            };
             if name != "env" {
-                return vec![Runs::Text(text, None)];
+                all.push(Runs::Text(text, None));
+                return all;
             }
             let skipped = if attached.is_some() || word.len() > 2 && !word.starts_with("--") {
                 1
@@ -333,7 +349,8 @@ fn take_command(name: &str, arguments: &[String]) -> Vec<Runs> {
                 2
             };
             let rest = from(arguments, at + skipped);
-            return vec![Runs::Text(format!("{text} {}", rest.join(" ")), None)];
+            all.push(Runs::Text(format!("{text} {}", rest.join(" ")), None));
+            return all;
         }
     }
     let mut all = wrapped(name, arguments);

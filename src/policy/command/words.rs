@@ -143,6 +143,7 @@ impl Reader {
                 }
                 ('(', _) if plain => match matching(chars, at + 1, ')') {
                     Some(end) => {
+                        self.read(part(at + 1, end), Quotes::None, &mut Fields::default());
                         out.current = out.current.trim_end_matches(['@', '+', '!']).to_owned();
                         out.push(RUN);
                         end + 1
@@ -152,8 +153,9 @@ impl Reader {
                         at + 1
                     }
                 },
-                ('[', _) if plain => match position(chars, at + 1, ']') {
+                ('[', _) if plain => match bracket_end(chars, at + 1) {
                     Some(end) => {
+                        self.read(part(at + 1, end), Quotes::Double, &mut Fields::default());
                         out.push(ONE);
                         end + 1
                     }
@@ -203,7 +205,7 @@ impl Reader {
                 end + 1
             }
             '[' => {
-                let end = position(chars, at, ']').unwrap_or(chars.len());
+                let end = bracket_end(chars, at + 2).unwrap_or(chars.len());
                 self.read(part(at + 2, end), Quotes::Double, &mut Fields::default());
                 out.push(HOLE);
                 end + 1
@@ -239,6 +241,15 @@ impl Reader {
 
     /// `${…}`.
     fn parameter(&mut self, inner: &[char], quotes: Quotes, out: &mut Fields) {
+        let runs = inner.first().is_some_and(|c| "| \t\n".contains(*c))
+            || self.spaced_braces && inner.iter().any(|c| " \t\n;|".contains(*c));
+        if runs {
+            // Some shells run it, others stop here.
+            self.doubt("a substitution `${ …; }` that not every shell knows");
+            let script: String = inner.iter().collect();
+            self.substitute(script.trim_start_matches('|'), quotes, out);
+            return;
+        }
         let Some((name, length)) = Parameter::braced(inner) else {
             // A length, a name in a variable, or nothing that a shell knows: text of the machine's.
             let mut unread = Fields::default();
@@ -246,6 +257,9 @@ impl Reader {
             out.push(HOLE);
             return;
         };
+        if let Some(index) = inner.get(..length).filter(|named| named.contains(&'[')) {
+            self.read(index, Quotes::Double, &mut Fields::default());
+        }
         let rest = inner.get(length..).unwrap_or_default();
         let values = self.values(&name);
         let known = !values.iter().any(|value| has_hole(value));
@@ -283,8 +297,10 @@ impl Reader {
                 };
                 let changed = match values.as_slice() {
                     // Each cut of the value is held against the pattern, or each part of it replaced.
+                    // What `~` stands for has other characters.
                     [value]
                         if is_fixed(value)
+                            && !value.starts_with('~')
                             && is_fixed(&pattern)
                             && self.work(value.len() * value.len().max(pattern.len()) / 16) =>
                     {
@@ -354,6 +370,11 @@ impl Reader {
             _ => out.push(HOLE),
         }
     }
+}
+
+/// The index of the `]` that ends a glob's bracket, or an index, past what is substituted in it.
+fn bracket_end(chars: &[char], from: usize) -> Option<usize> {
+    matching(chars, from, ']').or_else(|| position(chars, from, ']'))
 }
 
 /// The script between backquotes, where a backslash quotes a backquote, `$` or itself.

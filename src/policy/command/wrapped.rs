@@ -1,8 +1,15 @@
 //! Programs that run their operands: where the command begins behind their own flags.
 
-use super::programs::{Flags, wrapper};
+use std::collections::BTreeSet;
+
+use super::programs::{DEFAULT_SHELL, Flags, wrapper};
 use super::runs::{Language, Runs, from, replaced};
 use super::value::RUN;
+
+/// The most ways to read the flags of one wrapper.
+const MAX_READINGS: usize = 256;
+/// The most places where its command may begin.
+const MAX_STARTS: usize = 8;
 
 pub(super) fn wrapped(name: &str, arguments: &[String]) -> Vec<Runs> {
     let Some(wrapper) = wrapper(name) else {
@@ -22,13 +29,16 @@ pub(super) fn wrapped(name: &str, arguments: &[String]) -> Vec<Runs> {
             !name.is_empty() && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_')
         })
     };
-    if let Some(first) = starts.first_mut() {
-        while let Some(word) = arguments.get(*first).filter(|word| is_assignment(word)) {
+    for (index, start) in starts.iter_mut().enumerate() {
+        while let Some(word) = arguments.get(*start).filter(|word| is_assignment(word)) {
             let (name, value) = word.split_once('=').unwrap_or_default();
-            all.push(Runs::Set(name.to_owned(), value.to_owned()));
-            *first += 1;
+            if index == 0 {
+                all.push(Runs::Set(name.to_owned(), value.to_owned()));
+            }
+            *start += 1;
         }
     }
+    starts.dedup();
     let placeholder = if name == "xargs" {
         xargs_placeholder(arguments)
     } else {
@@ -48,11 +58,12 @@ pub(super) fn wrapped(name: &str, arguments: &[String]) -> Vec<Runs> {
             _ => Runs::Words(words),
         });
     }
-    if ["sudo", "doas"].contains(&name)
-        && all.is_empty()
-        && arguments
-            .iter()
-            .any(|word| ["-s", "-i", "--shell", "--login"].contains(&word.as_str()))
+    if DEFAULT_SHELL.contains(&name) && all.is_empty()
+        || ["sudo", "doas"].contains(&name)
+            && all.is_empty()
+            && arguments
+                .iter()
+                .any(|word| ["-s", "-i", "--shell", "--login"].contains(&word.as_str()))
     {
         all.push(Runs::Program {
             path: None,
@@ -80,46 +91,60 @@ fn xargs_placeholder(arguments: &[String]) -> Option<String> {
 }
 
 /// Where the command may begin behind the flags and `skip` operands of a wrapper. A flag that is not known may take the word
-/// after it as its value or not, so that each such flag makes one more place.
+/// after it as its value or not, so that each such flag makes one more way to read what follows it.
 pub(super) fn candidates(flags: &Flags, arguments: &[String], skip: usize) -> Vec<usize> {
-    let (mut at, mut skip, mut unsure) = (0, skip, 0);
-    while let Some(word) = arguments.get(at) {
-        if word == "--" {
-            at += 1 + skip;
-            break;
-        }
-        if word.len() < 2 || !word.starts_with(['-', '+']) || word.starts_with(RUN) {
-            if skip == 0 {
-                break;
-            }
-            skip -= 1;
-            at += 1;
+    let mut starts = BTreeSet::new();
+    let mut seen = BTreeSet::new();
+    let mut open = vec![(0, skip)];
+    while let Some((at, skip)) = open.pop() {
+        if seen.len() >= MAX_READINGS || !seen.insert((at, skip)) {
             continue;
         }
+        let Some(word) = arguments.get(at) else {
+            continue;
+        };
         let next_is_operand = arguments
             .get(at + 1)
             .is_some_and(|next| !next.starts_with('-'));
-        if let Some(long) = word.strip_prefix("--") {
-            if long.contains('=') {
-            } else if flags.valued_long.contains(&long) {
-                at += 1;
-            } else if next_is_operand {
-                unsure += 1;
+        if word == "--" {
+            starts.insert(at + 1 + skip);
+        } else if word == "-" && flags.plain.contains('-') {
+            open.push((at + 1, skip));
+        } else if word.len() < 2 || !word.starts_with(['-', '+']) || word.starts_with(RUN) {
+            match skip.checked_sub(1) {
+                Some(left) => open.push((at + 1, left)),
+                None => {
+                    starts.insert(at);
+                }
             }
         } else {
-            let letters: Vec<char> = word.chars().skip(1).collect();
-            let valued = letters.iter().position(|c| flags.valued.contains(*c));
-            let known = |c: &char| c.is_ascii_digit() || flags.plain.contains(*c);
-            match valued {
-                Some(place) if place + 1 == letters.len() => at += 1,
-                Some(_) => {}
-                None if letters.iter().all(known) => {}
-                None if next_is_operand => unsure += 1,
-                None => {}
+            let takes = takes_value(flags, word);
+            if takes != Some(true) {
+                open.push((at + 1, skip));
+            }
+            if takes == Some(true) || takes.is_none() && next_is_operand {
+                open.push((at + 2, skip));
             }
         }
-        at += 1;
     }
-    let last = (at + unsure.min(3)).min(arguments.len().saturating_sub(1));
-    (at..=last).filter(|at| *at < arguments.len()).collect()
+    starts.retain(|at| *at < arguments.len());
+    starts.into_iter().take(MAX_STARTS).collect()
+}
+
+/// Whether the word behind a flag is its value; none where the flag is not known.
+fn takes_value(flags: &Flags, word: &str) -> Option<bool> {
+    if let Some(long) = word.strip_prefix("--") {
+        if long.contains('=') {
+            return Some(false);
+        }
+        return flags.valued_long.contains(&long).then_some(true);
+    }
+    let letters: Vec<char> = word.chars().skip(1).collect();
+    let valued = letters.iter().position(|c| flags.valued.contains(*c));
+    let known = |c: &char| c.is_ascii_digit() || flags.plain.contains(*c);
+    match valued {
+        Some(place) => Some(place + 1 == letters.len()),
+        None if letters.iter().all(known) => Some(false),
+        None => None,
+    }
 }

@@ -40,6 +40,8 @@ fn commands_are_read_as_a_shell_reads_them() {
         json!("cd / && rm -rf *"),
         json!(["rm", "-rf", "/"]),
         json!(["sh", "-c", "rm -rf /"]),
+        json!(["rm -rf", "/"]),
+        json!(["rm", "-rf /; ls"]),
     ] {
         for place in ["command", "cmd", "script", "argv"] {
             let ids = found(&policy, json!({"args": {place: command}}));
@@ -51,6 +53,7 @@ fn commands_are_read_as_a_shell_reads_them() {
         json!("echo \"rm -rf\""),
         json!("rm x"),
         json!(["echo", "rm -rf /"]),
+        json!(["echo", "it's", "(rm -rf"]),
         json!(""),
         json!([]),
         Value::Null,
