@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use ordain::bundle::Limits;
 use ordain::diag::{Code, Diagnostic};
 use ordain::engine::Engine;
 use ordain::policy::{self, Effect};
@@ -99,7 +100,7 @@ fn ten_times_the_problems_take_about_ten_times_as_long() {
         );
         let all = files(&[("a.yaml", &text)]);
         let started = std::time::Instant::now();
-        let problems = policy::validate(&all, None).unwrap_err();
+        let problems = policy::validate(&all, None, &Limits::default()).unwrap_err();
         assert_eq!(problems.len(), count * names.len());
         let last = problems.last().unwrap().location.as_ref().unwrap();
         assert!(last.line as usize == 4 || last.column < 200, "{last}");
@@ -347,6 +348,7 @@ fn the_regular_expressions_of_a_bundle_share_a_limit() {
                 ("c.yaml", &conditions.to_string()),
             ]),
             None,
+            &Limits::default(),
         )
         .err()
         .unwrap_or_default()

@@ -12,7 +12,7 @@ use crate::diag::{Code, printable};
 /// The sizes to which the compiled form of a regular expression is rounded up, in bytes; none is larger than the last.
 const SIZES: [usize; 6] = [1 << 10, 1 << 12, 1 << 14, 1 << 16, 1 << 18, 1 << 20];
 /// The greatest size of all regular expressions of a bundle together, compiled, in bytes.
-const MAX_BUNDLE_BYTES: usize = 64 << 20;
+const MAX_BUNDLE_BYTES: usize = 32 << 20;
 /// What a search may keep of the states that it met, in bytes.
 const MAX_CACHE_BYTES: usize = 1 << 20;
 /// How deep the groups of a regular expression may nest.
@@ -234,8 +234,8 @@ mod tests {
                 .count()
         };
         assert_eq!(compiled("^rm -rf", 2_000), 2_000);
-        assert_eq!(compiled(r"\w{3}", 1_000), 256);
-        assert_eq!(compiled(r"\w{300}", 1_000), 64, "refusals cost, too");
+        assert_eq!(compiled(r"\w{3}", 1_000), 128);
+        assert_eq!(compiled(r"\w{300}", 1_000), 32, "refusals cost, too");
         assert_eq!(OperandError::RegexBudget.code(), Code::POLICY_LIMIT);
         assert!(!OperandError::RegexBudget.hint().is_empty());
     }
