@@ -48,7 +48,7 @@ pub(super) use values::view;
 
 /// The greatest length of a condition, in bytes.
 pub const MAX_CONDITION_BYTES: usize = 1_024;
-/// The stack that an evaluation may need, in bytes: [`compile::MAX_DEPTH`] frames of the interpreter.
+/// The stack that an evaluation may need, in bytes: one frame of the interpreter for each level of it.
 pub const STACK: usize = 5 << 18;
 
 /// A rule's `when`, compiled.
