@@ -5,6 +5,7 @@
 //! Evaluation is pure and total: every request gets an answer, the same on every machine, and where something cannot be
 //! judged the answer is the stricter one. Identifiers, time and durations come from the caller.
 
+mod batch;
 mod compiled;
 mod decision;
 mod evaluate;

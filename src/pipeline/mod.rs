@@ -56,7 +56,7 @@ pub use error::PipelineError;
 pub use explain::{Explained, ExplainedBundle, Explanation, Outcome, StepFact, Subject};
 pub use project::project_identity;
 pub use pull::{Locking, Pulled, PulledBundle};
-pub use ready::{Decider, Ready};
+pub use ready::{Ready, Served};
 pub use roots::{Confirmation, Trusted, root_files, trust_root};
 pub use step::{Part, Step};
 pub use transfer::{Exported, Imported, Provenance, TransferError};

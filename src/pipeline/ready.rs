@@ -106,7 +106,7 @@ fn program() -> Option<String> {
 
 /// What decides requests: an engine, or a kept policy for the first few.
 #[derive(Debug)]
-pub struct Decider {
+pub struct Served {
     engine: OnceLock<Arc<Engine>>,
     kept: Option<Kept>,
     root_mode: Mode,
@@ -122,7 +122,7 @@ struct Kept {
     limits: Limits,
 }
 
-impl Decider {
+impl Served {
     /// Decides with `engine`.
     #[must_use]
     pub fn whole(engine: Engine) -> Self {

@@ -14,7 +14,8 @@ use super::env::NOW;
 
 /// A verified bundle `acme` of these files besides its manifest.
 pub(crate) fn verified(files: &[(&str, &str)]) -> VerifiedBundle {
-    let manifest = "apiVersion: ordain/v1\nkind: Bundle\nname: acme\nversion: 1.0.0\nnamespace: acme\n";
+    let manifest =
+        "apiVersion: ordain/v1\nkind: Bundle\nname: acme\nversion: 1.0.0\nnamespace: acme\n";
     let files = [(MANIFEST_FILE, manifest)]
         .into_iter()
         .chain(files.iter().copied());
