@@ -71,7 +71,12 @@ pub(crate) fn run(name: &str, task: &Task) -> Result<Outcome> {
         "rvm-rules" => measure::system::<Rvm<AsRules>>(&workload, budget),
         "rvm-data" => measure::system::<Rvm<AsData>>(&workload, budget),
         "opa-rules" => opa(&workload, rego::rules(&workload), None, task),
-        "opa-data" => opa(&workload, rego::walker(), Some(rego::data(&workload).to_string()), task),
+        "opa-data" => opa(
+            &workload,
+            rego::walker(),
+            Some(rego::data(&workload).to_string()),
+            task,
+        ),
         "cel" => measure::system::<cel::Cel>(&workload, budget),
         _ => bail!("no system is named `{}`", name.escape_debug()),
     }
@@ -103,14 +108,19 @@ fn opa(workload: &Workload, policy: String, data: Option<String>, task: &Task) -
     std::fs::write(&asked, document.to_string())?;
     let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("opa.py");
     let mut python = Command::new(&task.python);
-    let ran = python.arg(script).arg(&asked).stderr(Stdio::piped()).output();
+    let ran = python
+        .arg(script)
+        .arg(&asked)
+        .stderr(Stdio::piped())
+        .output();
     let output = ran.with_context(|| format!("cannot run {}", task.python.display()))?;
     if !output.status.success() {
         let text = String::from_utf8_lossy(&output.stderr);
         let last = text.lines().last().unwrap_or("it says nothing");
         return Ok(Outcome::LeftOut(format!("{last} ({})", output.status)));
     }
-    let mut opa: Opa = serde_json::from_slice(&output.stdout).context("what OPA's process wrote")?;
+    let mut opa: Opa =
+        serde_json::from_slice(&output.stdout).context("what OPA's process wrote")?;
     let expected = reference(workload);
     for (request, ((effect, rule), expected)) in opa.answers.iter().zip(&expected).enumerate() {
         let found: Answer = match (effect.as_str(), usize::try_from(*rule)) {
@@ -157,13 +167,17 @@ pub(crate) fn spawn(name: &str, task: &Task, patience: Duration) -> Result<Outco
         if started.elapsed() > patience {
             child.kill()?;
             child.wait()?;
-            return Ok(Outcome::LeftOut(format!("not ready within {} s", patience.as_secs())));
+            return Ok(Outcome::LeftOut(format!(
+                "not ready within {} s",
+                patience.as_secs()
+            )));
         }
         std::thread::sleep(Duration::from_millis(20));
     };
     let output = child.wait_with_output()?;
     if status.success() {
-        return serde_json::from_slice(&output.stdout).with_context(|| format!("what `{name}` reported"));
+        return serde_json::from_slice(&output.stdout)
+            .with_context(|| format!("what `{name}` reported"));
     }
     let text = String::from_utf8_lossy(&output.stderr);
     let last = text.lines().last().unwrap_or("it says nothing");

@@ -14,12 +14,29 @@ use crate::model::{Effect, Person, Request, Rule, Server, When, Workload};
 const CLIENTS: [&str; 6] = ["cursor", "claude", "vscode", "zed", "ci", "cli"];
 const ENVIRONMENTS: [&str; 4] = ["production", "staging", "development", "test"];
 const CAPABILITIES: [&str; 12] = [
-    "read", "write", "deploy", "restore", "remote-exec", "ssh-linux", "local-sudo", "service-control", "database", "network",
-    "secrets", "billing",
+    "read",
+    "write",
+    "deploy",
+    "restore",
+    "remote-exec",
+    "ssh-linux",
+    "local-sudo",
+    "service-control",
+    "database",
+    "network",
+    "secrets",
+    "billing",
 ];
 const KINDS: [&str; 4] = ["api", "db", "queue", "worker"];
 const VERBS: [&str; 8] = [
-    "configure", "remove", "restore", "apply", "restart", "read", "exec", "migrate",
+    "configure",
+    "remove",
+    "restore",
+    "apply",
+    "restart",
+    "read",
+    "exec",
+    "migrate",
 ];
 
 /// A stream of numbers from a seed (`SplitMix64`): its sequence is fixed for ever, which no random number crate promises.
@@ -88,7 +105,13 @@ impl Organisation {
             })
             .collect();
         let actions = (0..actions)
-            .map(|number| format!("{}-{:03}", VERBS[number % VERBS.len()], number / VERBS.len()))
+            .map(|number| {
+                format!(
+                    "{}-{:03}",
+                    VERBS[number % VERBS.len()],
+                    number / VERBS.len()
+                )
+            })
             .collect();
         Self {
             actions,
@@ -218,7 +241,9 @@ impl Organisation {
         let server = kept(dice).and_then(|rule| match rule.server.as_ref()? {
             Server::Exactly(name) => Some(name.clone()),
             Server::Between { prefix, suffix } => {
-                let kind = KINDS.iter().find(|kind| prefix.ends_with(&format!("-{kind}-")));
+                let kind = KINDS
+                    .iter()
+                    .find(|kind| prefix.ends_with(&format!("-{kind}-")));
                 Some(match (kind, suffix.is_empty()) {
                     (Some(_), _) => format!("{prefix}{}", dice.below(2)),
                     (None, _) if prefix == "team-" => format!("{team}{suffix}"),
@@ -295,8 +320,14 @@ mod tests {
         assert!(has(|rule| rule.capability.is_some()));
         assert!(has(|rule| rule.above.is_some()));
         assert!(has(|rule| matches!(rule.server, Some(Server::Exactly(_)))));
-        assert!(has(|rule| matches!(rule.server, Some(Server::Between { .. }))));
-        assert!(has(|rule| matches!(rule.when, Some(When::Unexempted { .. }))));
+        assert!(has(|rule| matches!(
+            rule.server,
+            Some(Server::Between { .. })
+        )));
+        assert!(has(|rule| matches!(
+            rule.when,
+            Some(When::Unexempted { .. })
+        )));
         assert!(has(|rule| matches!(rule.when, Some(When::Outside { .. }))));
     }
 
@@ -314,11 +345,17 @@ mod tests {
             assert!((0.3..8.0).contains(&mean), "{rules} rules: {mean}");
             let answers = reference(&workload);
             let share = |wanted: Option<Effect>| {
-                let alike = answers.iter().filter(|answer| answer.map(|(effect, _)| effect) == wanted);
+                let alike = answers
+                    .iter()
+                    .filter(|answer| answer.map(|(effect, _)| effect) == wanted);
                 alike.count()
             };
             for wanted in [Some(Effect::Allow), Some(Effect::Deny), None] {
-                assert!(share(wanted) > 50, "{rules} rules: {wanted:?}, {}", share(wanted));
+                assert!(
+                    share(wanted) > 50,
+                    "{rules} rules: {wanted:?}, {}",
+                    share(wanted)
+                );
             }
         }
     }

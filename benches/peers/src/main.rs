@@ -86,7 +86,10 @@ fn main() -> Result<()> {
                 },
                 python: child.python,
             };
-            println!("{}", serde_json::to_string(&child::run(&child.name, &task)?)?);
+            println!(
+                "{}",
+                serde_json::to_string(&child::run(&child.name, &task)?)?
+            );
             Ok(())
         }
     }

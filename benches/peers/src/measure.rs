@@ -73,11 +73,15 @@ pub(crate) fn system<S: System>(workload: &Workload, budget: &Budget) -> Result<
     };
     let requests = workload.requests.len();
     let mut samples = latency(&system, &inputs, requests, budget.latency)?;
-    let two = [1, 2].map(|threads| throughput(&system, &inputs, requests, threads, budget.throughput));
+    let two =
+        [1, 2].map(|threads| throughput(&system, &inputs, requests, threads, budget.throughput));
     let [one, two] = two;
     Ok(Outcome::Measured(Measured {
         load_ns: nanoseconds(load),
-        heap: after.heap.zip(before.heap).map(|(after, before)| after.saturating_sub(before)),
+        heap: after
+            .heap
+            .zip(before.heap)
+            .map(|(after, before)| after.saturating_sub(before)),
         resident: after.resident.saturating_sub(before.resident),
         checked,
         median_ns: quantile(&mut samples, 0.5),
@@ -91,7 +95,12 @@ enum Checked {
     Differs(String),
 }
 
-fn check<S: System>(system: &S, inputs: &S::Inputs, workload: &Workload, time: Duration) -> Result<Checked> {
+fn check<S: System>(
+    system: &S,
+    inputs: &S::Inputs,
+    workload: &Workload,
+    time: Duration,
+) -> Result<Checked> {
     let mut worker = system.worker()?;
     let started = Instant::now();
     let expected = reference(workload);
@@ -109,14 +118,24 @@ fn check<S: System>(system: &S, inputs: &S::Inputs, workload: &Workload, time: D
 }
 
 /// How an answer differs from what was expected, with the request.
-pub(crate) fn difference(workload: &Workload, request: usize, expected: &Answer, found: &Answer) -> Option<String> {
+pub(crate) fn difference(
+    workload: &Workload,
+    request: usize,
+    expected: &Answer,
+    found: &Answer,
+) -> Option<String> {
     (expected != found).then(|| {
         let asked = workload.requests.get(request);
         format!("request {request} has the answer {found:?} and not {expected:?}: {asked:?}")
     })
 }
 
-fn latency<S: System>(system: &S, inputs: &S::Inputs, requests: usize, time: Duration) -> Result<Vec<u64>> {
+fn latency<S: System>(
+    system: &S,
+    inputs: &S::Inputs,
+    requests: usize,
+    time: Duration,
+) -> Result<Vec<u64>> {
     let mut worker = system.worker()?;
     let clock = clock_cost();
     let mut samples = Vec::with_capacity(1 << 20);
@@ -138,7 +157,11 @@ fn latency<S: System>(system: &S, inputs: &S::Inputs, requests: usize, time: Dur
             break;
         }
         let asked = Instant::now();
-        drop(black_box(system.decide(&mut worker, black_box(inputs), request)));
+        drop(black_box(system.decide(
+            &mut worker,
+            black_box(inputs),
+            request,
+        )));
         samples.push(nanoseconds(asked.elapsed().saturating_sub(clock)));
     }
     Ok(samples)
@@ -146,7 +169,9 @@ fn latency<S: System>(system: &S, inputs: &S::Inputs, requests: usize, time: Dur
 
 /// What it takes to read the clock twice: the median.
 fn clock_cost() -> Duration {
-    let mut costs: Vec<u64> = (0..10_001).map(|_| nanoseconds(Instant::now().elapsed())).collect();
+    let mut costs: Vec<u64> = (0..10_001)
+        .map(|_| nanoseconds(Instant::now().elapsed()))
+        .collect();
     Duration::from_nanos(quantile(&mut costs, 0.5))
 }
 
@@ -232,7 +257,10 @@ fn heap() -> Option<u64> {
         let sizes = info.total.iter().filter(|total| total.r#type == wanted);
         sizes.map(|total| total.size).sum::<usize>()
     };
-    let arenas = info.system.iter().filter(|system| system.r#type == SystemType::Current);
+    let arenas = info
+        .system
+        .iter()
+        .filter(|system| system.r#type == SystemType::Current);
     let arenas: usize = arenas.map(|system| system.size).sum();
     let free = total(TotalType::Fast) + total(TotalType::Rest);
     u64::try_from((arenas + total(TotalType::Mmap)).saturating_sub(free)).ok()

@@ -141,7 +141,11 @@ impl Workload {
     pub(crate) fn winning_order(&self) -> Vec<usize> {
         let mut order: Vec<usize> = (0..self.rules.len()).collect();
         // Stable: numbers stay ascending within an effect.
-        order.sort_by_key(|&rule| self.rules.get(rule).map(|rule| rule.effect == Effect::Allow));
+        order.sort_by_key(|&rule| {
+            self.rules
+                .get(rule)
+                .map(|rule| rule.effect == Effect::Allow)
+        });
         order
     }
 

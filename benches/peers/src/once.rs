@@ -67,7 +67,11 @@ pub(crate) fn one_shot(ordain: &Path, rules: usize, rounds: usize) -> Result<Pai
     let consumer = Consumer::new(ordain, rules)?;
     let (mut ours, mut theirs) = (Vec::new(), Vec::new());
     for round in 0..=rounds {
-        let one = timed(consumer.ordain().args(["eval", "--exit-zero", "request.json"]))?;
+        let one = timed(
+            consumer
+                .ordain()
+                .args(["eval", "--exit-zero", "request.json"]),
+        )?;
         let other = timed(Command::new("git").arg("--version"))?;
         // The first is for caches.
         if round > 0 {
@@ -94,13 +98,18 @@ impl Consumer {
         let parent = here.parent().context("the directory of this program")?;
         let consumer = Self {
             directory: tempfile::tempdir_in(parent)?,
-            ordain: ordain.canonicalize().with_context(|| format!("there is no {}", ordain.display()))?,
+            ordain: ordain
+                .canonicalize()
+                .with_context(|| format!("there is no {}", ordain.display()))?,
         };
         consumer.publish(rules)?;
         let config = format!(
             "apiVersion: ordain/v1\nkind: Config\nscope: acme\ntrust: {{dir: trust, fingerprint: \"{}\"}}\n\
              bundles:\n  - {{name: acme, git: \"file://{}\", ref: refs/heads/main}}\nlog: {{path: log}}\n",
-            run(consumer.ordain().args(["trust", "show", "--fingerprint", "--dir", "trust"]))?.trim(),
+            run(consumer
+                .ordain()
+                .args(["trust", "show", "--fingerprint", "--dir", "trust"]))?
+            .trim(),
             consumer.path().join("bundle").display(),
         );
         fs::write(consumer.path().join("ordain.yaml"), config)?;
@@ -117,11 +126,33 @@ impl Consumer {
         run(self.ordain().args(["key", "generate", "key"]))?;
         run(self
             .ordain()
-            .args(["trust", "init", "--threshold", "1", "--expires", "1y", "--namespace", "acme"])
-            .args(["--principal", "alice=key.pub", "--key", "key", "--dir", "trust"]))?;
-        run(self
-            .ordain()
-            .args(["bundle", "new", "--name", "acme", "--namespace", "acme", "bundle"]))?;
+            .args([
+                "trust",
+                "init",
+                "--threshold",
+                "1",
+                "--expires",
+                "1y",
+                "--namespace",
+                "acme",
+            ])
+            .args([
+                "--principal",
+                "alice=key.pub",
+                "--key",
+                "key",
+                "--dir",
+                "trust",
+            ]))?;
+        run(self.ordain().args([
+            "bundle",
+            "new",
+            "--name",
+            "acme",
+            "--namespace",
+            "acme",
+            "bundle",
+        ]))?;
         let bundle = self.path().join("bundle");
         let policies = bundle.join("policies");
         if policies.exists() {
@@ -136,9 +167,15 @@ impl Consumer {
             let text = print::ordain::request(request).to_string();
             fs::write(self.path().join("request.json"), text)?;
         }
-        run(self
-            .ordain()
-            .args(["bundle", "sign", "--expires", "90d", "--key", "key", "bundle"]))?;
+        run(self.ordain().args([
+            "bundle",
+            "sign",
+            "--expires",
+            "90d",
+            "--key",
+            "key",
+            "bundle",
+        ]))?;
         for arguments in [
             &["init", "--quiet", "--initial-branch=main"][..],
             &["add", "--all"],
@@ -165,7 +202,9 @@ impl Consumer {
 /// Git without anybody's configuration.
 fn git() -> Command {
     let mut command = Command::new("git");
-    command.env("GIT_CONFIG_GLOBAL", "/dev/null").env("GIT_CONFIG_NOSYSTEM", "1");
+    command
+        .env("GIT_CONFIG_GLOBAL", "/dev/null")
+        .env("GIT_CONFIG_NOSYSTEM", "1");
     for role in ["AUTHOR", "COMMITTER"] {
         command.env(format!("GIT_{role}_NAME"), "bench");
         command.env(format!("GIT_{role}_EMAIL"), "bench@localhost");
@@ -174,7 +213,9 @@ fn git() -> Command {
 }
 
 fn run(command: &mut Command) -> Result<String> {
-    let output = command.output().with_context(|| format!("cannot run {command:?}"))?;
+    let output = command
+        .output()
+        .with_context(|| format!("cannot run {command:?}"))?;
     let said = String::from_utf8_lossy(&output.stderr);
     ensure!(output.status.success(), "{command:?}: {said}");
     Ok(String::from_utf8(output.stdout)?)
@@ -182,7 +223,9 @@ fn run(command: &mut Command) -> Result<String> {
 
 fn timed(command: &mut Command) -> Result<Duration> {
     let started = Instant::now();
-    let output = command.output().with_context(|| format!("cannot run {command:?}"))?;
+    let output = command
+        .output()
+        .with_context(|| format!("cannot run {command:?}"))?;
     let took = started.elapsed();
     let said = String::from_utf8_lossy(&output.stderr);
     ensure!(output.status.success(), "{command:?}: {said}");

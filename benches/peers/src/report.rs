@@ -73,7 +73,10 @@ impl Render {
 /// The directory of this program.
 fn beside() -> Result<PathBuf> {
     let this = std::env::current_exe()?;
-    Ok(this.parent().context("the directory of this program")?.to_owned())
+    Ok(this
+        .parent()
+        .context("the directory of this program")?
+        .to_owned())
 }
 
 /// What the requests of one size are like.
@@ -93,7 +96,10 @@ impl Shape {
         let workload = generate::workload(rules, requests);
         let answers = reference(&workload);
         let share = |wanted: Effect| {
-            let alike = answers.iter().flatten().filter(|(effect, _)| *effect == wanted);
+            let alike = answers
+                .iter()
+                .flatten()
+                .filter(|(effect, _)| *effect == wanted);
             alike.count() as f64 / requests as f64
         };
         let distinct = |mut names: Vec<&str>| {
@@ -108,7 +114,13 @@ impl Shape {
         let actions = workload.rules.iter().flat_map(|rule| &rule.actions);
         Self {
             rules,
-            teams: distinct(workload.people.iter().map(|person| person.team.as_str()).collect()),
+            teams: distinct(
+                workload
+                    .people
+                    .iter()
+                    .map(|person| person.team.as_str())
+                    .collect(),
+            ),
             actions: distinct(actions.map(String::as_str).collect()),
             matching: matching as f64 / some as f64,
             allowed: share(Effect::Allow),
@@ -156,11 +168,18 @@ pub(crate) fn measure(options: &Options) -> Result<()> {
     let entrants: Vec<Entrant> = ENTRANTS.iter().filter(wanted).copied().collect();
     ensure!(!entrants.is_empty(), "no system has such a name");
     let mut figures = Figures {
-        shapes: rules.iter().map(|&rules| Shape::new(rules, requests)).collect(),
+        shapes: rules
+            .iter()
+            .map(|&rules| Shape::new(rules, requests))
+            .collect(),
         outcomes: BTreeMap::new(),
         bytes: once::bytes_to_decision(if options.quick { 1_000 } else { USUAL }, requests)?,
         one_shot: match &ordain {
-            Some(ordain) => Some(once::one_shot(ordain, USUAL, if options.quick { 5 } else { 31 })?),
+            Some(ordain) => Some(once::one_shot(
+                ordain,
+                USUAL,
+                if options.quick { 5 } else { 31 },
+            )?),
             None => None,
         },
         rules,
@@ -168,13 +187,22 @@ pub(crate) fn measure(options: &Options) -> Result<()> {
         passes,
     };
     for &rules in &figures.rules {
-        size(options, &entrants, rules, (requests, passes), &mut figures.outcomes)?;
+        size(
+            options,
+            &entrants,
+            rules,
+            (requests, passes),
+            &mut figures.outcomes,
+        )?;
     }
     if options.quick || !options.only.is_empty() {
         println!("{}", tables::all(&figures));
         return Ok(());
     }
-    std::fs::write(options.render.figures()?, serde_json::to_string_pretty(&figures)?)?;
+    std::fs::write(
+        options.render.figures()?,
+        serde_json::to_string_pretty(&figures)?,
+    )?;
     render(&options.render)
 }
 
@@ -186,7 +214,11 @@ fn size(
     (requests, passes): (usize, usize),
     outcomes: &mut BTreeMap<String, BTreeMap<usize, Outcome>>,
 ) -> Result<()> {
-    let (latency, throughput) = if options.quick { (0.3, 0.2) } else { (3.0, 1.5) };
+    let (latency, throughput) = if options.quick {
+        (0.3, 0.2)
+    } else {
+        (3.0, 1.5)
+    };
     let mut turns: BTreeMap<&str, Vec<Measured>> = BTreeMap::new();
     for pass in 0..passes {
         // Every answer is compared once.
@@ -204,26 +236,42 @@ fn size(
         for entrant in entrants {
             let earlier = turns.get(entrant.name);
             // One that takes minutes to load gets one turn, and one that fails no other.
-            let is_slow = |turns: &Vec<Measured>| turns.iter().any(|turn| turn.load_ns > 30_000_000_000);
+            let is_slow =
+                |turns: &Vec<Measured>| turns.iter().any(|turn| turn.load_ns > 30_000_000_000);
             if pass > 0 && earlier.is_none_or(is_slow) {
                 continue;
             }
             let started = Instant::now();
             let outcome = child::spawn(entrant.name, &task, check + Duration::from_secs(300))?;
             let took = started.elapsed().as_secs_f64();
-            eprintln!("{rules:>7} rules, turn {}: {:<14} {took:>6.1} s  {outcome:?}", pass + 1, entrant.name);
+            eprintln!(
+                "{rules:>7} rules, turn {}: {:<14} {took:>6.1} s  {outcome:?}",
+                pass + 1,
+                entrant.name
+            );
             match outcome {
-                Outcome::Measured(measured) => turns.entry(entrant.name).or_default().push(measured),
-                Outcome::Differs(how) => bail!("{} answers otherwise with {rules} rules: {how}", entrant.title),
+                Outcome::Measured(measured) => {
+                    turns.entry(entrant.name).or_default().push(measured)
+                }
+                Outcome::Differs(how) => bail!(
+                    "{} answers otherwise with {rules} rules: {how}",
+                    entrant.title
+                ),
                 left_out @ Outcome::LeftOut(_) => {
-                    outcomes.entry(entrant.name.to_owned()).or_default().insert(rules, left_out);
+                    outcomes
+                        .entry(entrant.name.to_owned())
+                        .or_default()
+                        .insert(rules, left_out);
                 }
             }
         }
     }
     for (name, turns) in turns {
         let outcome = Outcome::Measured(median(&turns));
-        outcomes.entry(name.to_owned()).or_default().insert(rules, outcome);
+        outcomes
+            .entry(name.to_owned())
+            .or_default()
+            .insert(rules, outcome);
     }
     Ok(())
 }
@@ -257,9 +305,20 @@ fn program(options: &Options) -> Result<Option<PathBuf>> {
         return Ok(options.ordain.clone());
     }
     let manifest = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../Cargo.toml");
-    let target = beside()?.parent().context("the build directory")?.to_owned();
+    let target = beside()?
+        .parent()
+        .context("the build directory")?
+        .to_owned();
     let mut cargo = Command::new(env!("CARGO"));
-    cargo.args(["build", "--release", "--package", "ordain", "--bin", "ordain", "--manifest-path"]);
+    cargo.args([
+        "build",
+        "--release",
+        "--package",
+        "ordain",
+        "--bin",
+        "ordain",
+        "--manifest-path",
+    ]);
     cargo.arg(manifest).arg("--target-dir").arg(&target);
     ensure!(cargo.status()?.success(), "the program cannot be built");
     Ok(Some(target.join("release/ordain")))

@@ -32,7 +32,12 @@ pub(crate) trait System: Sized + Sync {
 
     fn worker(&self) -> Result<Self::Worker>;
 
-    fn decide(&self, worker: &mut Self::Worker, inputs: &Self::Inputs, request: usize) -> Self::Output;
+    fn decide(
+        &self,
+        worker: &mut Self::Worker,
+        inputs: &Self::Inputs,
+        request: usize,
+    ) -> Self::Output;
 
     fn answer(&self, output: Self::Output) -> Result<Answer>;
 }
@@ -41,7 +46,9 @@ pub(crate) trait System: Sized + Sync {
 pub(crate) fn reference(workload: &Workload) -> Vec<Answer> {
     let order = workload.winning_order();
     let answers = workload.requests.iter().map(|request| {
-        let won = order.iter().find(|&&rule| workload.rules[rule].matches(request))?;
+        let won = order
+            .iter()
+            .find(|&&rule| workload.rules[rule].matches(request))?;
         Some((workload.rules[*won].effect, *won))
     });
     answers.collect()

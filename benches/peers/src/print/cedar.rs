@@ -7,7 +7,9 @@ use crate::model::{Effect, Rule, Server, When, Workload, rule_id};
 /// The text of every policy, by rule id.
 pub(crate) fn policies(workload: &Workload) -> Vec<(String, String)> {
     let rules = workload.rules.iter().enumerate();
-    rules.map(|(number, rule)| (rule_id(number), policy(rule))).collect()
+    rules
+        .map(|(number, rule)| (rule_id(number), policy(rule)))
+        .collect()
 }
 
 fn policy(rule: &Rule) -> String {
@@ -70,6 +72,9 @@ fn tests(rule: &Rule) -> Vec<String> {
 }
 
 fn entities(kind: &str, names: &[String]) -> String {
-    let all: Vec<String> = names.iter().map(|name| format!("{kind}::\"{name}\"")).collect();
+    let all: Vec<String> = names
+        .iter()
+        .map(|name| format!("{kind}::\"{name}\""))
+        .collect();
     all.join(", ")
 }

@@ -32,10 +32,15 @@ pub(crate) fn expression(rule: &Rule) -> String {
     }
     match &rule.when {
         Some(When::Unexempted { above, users }) => {
-            tests.push(format!("replicas > {above} && !(user in [{}])", quoted_list(users)));
+            tests.push(format!(
+                "replicas > {above} && !(user in [{}])",
+                quoted_list(users)
+            ));
         }
         Some(When::Outside { root, client }) => {
-            tests.push(format!("!path.startsWith(\"{root}\") && client != \"{client}\""));
+            tests.push(format!(
+                "!path.startsWith(\"{root}\") && client != \"{client}\""
+            ));
         }
         None => {}
     }

@@ -7,7 +7,7 @@ use std::fmt::Write as _;
 use serde_json::{Value, json};
 
 use super::quoted_list;
-use crate::model::{Request, Rule, Server, Workload, When, rule_id};
+use crate::model::{Request, Rule, Server, When, Workload, rule_id};
 
 const RULES_A_FILE: usize = 20_000;
 
@@ -21,7 +21,8 @@ pub(crate) fn policy(workload: &Workload) -> (Vec<(String, String)>, String) {
             0 => scope.push_str("acme"),
             _ => scope.push_str("/part"),
         }
-        let mut text = format!("apiVersion: ordain/v1\nkind: Policy\nscope: {scope}\nmode: enforce\nrules:\n");
+        let mut text =
+            format!("apiVersion: ordain/v1\nkind: Policy\nscope: {scope}\nmode: enforce\nrules:\n");
         for rule in rules {
             line(&mut text, number, rule);
             number += 1;
@@ -59,7 +60,10 @@ fn line(text: &mut String, number: usize, rule: &Rule) {
         None => {}
     }
     if let Some(capability) = &rule.capability {
-        let _ = write!(text, ", subject.properties.capabilities: {{contains: {capability}}}");
+        let _ = write!(
+            text,
+            ", subject.properties.capabilities: {{contains: {capability}}}"
+        );
     }
     if let Some(above) = rule.above {
         let _ = write!(text, ", context.replicas: {{gt: {above}}}");
@@ -83,7 +87,10 @@ fn any_of(text: &mut String, items: &[String]) {
 fn condition(when: &When) -> String {
     match when {
         When::Unexempted { above, users } => {
-            format!("context.replicas > {above} && !(subject.id in [{}])", quoted_list(users))
+            format!(
+                "context.replicas > {above} && !(subject.id in [{}])",
+                quoted_list(users)
+            )
         }
         When::Outside { root, client } => {
             format!("!context.path.startsWith(\"{root}\") && context.client != \"{client}\"")

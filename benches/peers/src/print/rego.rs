@@ -33,7 +33,10 @@ pub(crate) fn rules(workload: &Workload) -> String {
         let tests = tests(rule);
         for action in &rule.actions {
             let effect = rule.effect.as_str();
-            let _ = write!(text, "{effect} contains {number} if {{\n\tinput.action == \"{action}\"\n");
+            let _ = write!(
+                text,
+                "{effect} contains {number} if {{\n\tinput.action == \"{action}\"\n"
+            );
             for test in &tests {
                 let _ = writeln!(text, "\t{test}");
             }
@@ -132,7 +135,10 @@ pub(crate) fn data(workload: &Workload) -> Value {
         let entry = entry(number, rule);
         for action in &rule.actions {
             let effects = actions.entry(action).or_default();
-            effects.entry(rule.effect.as_str()).or_default().push(entry.clone());
+            effects
+                .entry(rule.effect.as_str())
+                .or_default()
+                .push(entry.clone());
         }
     }
     json!({"rules": actions})
@@ -161,7 +167,10 @@ fn entry(number: usize, rule: &Rule) -> Value {
         None => {}
     }
     // Absence is told apart here, not for every request: a rule that asks for no capability asks for one that everybody has.
-    set("capability", json!(rule.capability.as_deref().unwrap_or("read")));
+    set(
+        "capability",
+        json!(rule.capability.as_deref().unwrap_or("read")),
+    );
     let mut above = rule.above;
     match &rule.when {
         Some(When::Unexempted { above: more, users }) => {

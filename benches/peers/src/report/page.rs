@@ -7,9 +7,16 @@ const END: &str = "<!-- peers: end -->";
 
 /// `page` with other text between the marks.
 pub(crate) fn replace(page: &str, text: &str) -> Result<String> {
-    let (before, rest) = page.split_once(BEGIN).with_context(|| format!("the page has no `{BEGIN}`"))?;
-    let (_, after) = rest.split_once(END).with_context(|| format!("the page has no `{END}`"))?;
-    Ok(format!("{before}{BEGIN}\n\n{}\n\n{END}{after}", text.trim()))
+    let (before, rest) = page
+        .split_once(BEGIN)
+        .with_context(|| format!("the page has no `{BEGIN}`"))?;
+    let (_, after) = rest
+        .split_once(END)
+        .with_context(|| format!("the page has no `{END}`"))?;
+    Ok(format!(
+        "{before}{BEGIN}\n\n{}\n\n{END}{after}",
+        text.trim()
+    ))
 }
 
 #[cfg(test)]

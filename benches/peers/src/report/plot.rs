@@ -24,7 +24,8 @@ const COLOURS: [RGBColor; 11] = [
 ];
 
 /// Text as the reader's system prefers it.
-const STYLE: &str = "<style>text{fill:#24292f}@media(prefers-color-scheme:dark){text{fill:#d0d7de}}</style>";
+const STYLE: &str =
+    "<style>text{fill:#24292f}@media(prefers-color-scheme:dark){text{fill:#d0d7de}}</style>";
 
 struct Series {
     title: &'static str,
@@ -60,7 +61,11 @@ fn series(figures: &Figures) -> Vec<Series> {
 }
 
 fn draw(figures: &Figures, series: &[Series], drawn: &mut String) -> Result<()> {
-    let values = || series.iter().flat_map(|series| series.points.iter().map(|(_, value)| *value));
+    let values = || {
+        series
+            .iter()
+            .flat_map(|series| series.points.iter().map(|(_, value)| *value))
+    };
     let least = values().fold(f64::INFINITY, f64::min);
     let most = values().fold(0.0, f64::max);
     // Whole decades.
@@ -94,7 +99,10 @@ fn draw(figures: &Figures, series: &[Series], drawn: &mut String) -> Result<()> 
     for one in series {
         let style = one.colour.stroke_width(one.width);
         chart.draw_series(LineSeries::new(one.points.iter().copied(), style))?;
-        let dots = one.points.iter().map(|point| Circle::new(*point, one.width + 1, one.colour.filled()));
+        let dots = one
+            .points
+            .iter()
+            .map(|point| Circle::new(*point, one.width + 1, one.colour.filled()));
         chart.draw_series(dots)?;
         if let Some(end) = one.points.last() {
             let (_, y) = chart.backend_coord(end);
@@ -108,7 +116,10 @@ fn draw(figures: &Figures, series: &[Series], drawn: &mut String) -> Result<()> 
     for (y, one) in labels {
         let y = (y - 7).max(free);
         free = y + 17;
-        root.draw(&Rectangle::new([(right + 14, y + 4), (right + 24, y + 11)], one.colour.filled()))?;
+        root.draw(&Rectangle::new(
+            [(right + 14, y + 4), (right + 24, y + 11)],
+            one.colour.filled(),
+        ))?;
         root.draw(&Text::new(one.title, (right + 30, y), ("sans-serif", 13)))?;
     }
     root.present()?;

@@ -13,12 +13,27 @@ pub(super) fn all(figures: &Figures) -> String {
     heading(&mut text, "Latency of one evaluation");
     text.push_str("![Median latency against the number of rules, both axes logarithmic](performance-peers.svg)\n\n");
     text.push_str("The median on one thread.\n\n");
-    multiples(&mut text, figures, |measured| measured.median_ns as f64, duration);
+    multiples(
+        &mut text,
+        figures,
+        |measured| measured.median_ns as f64,
+        duration,
+    );
     text.push_str("\nThe 99th percentile.\n\n");
-    multiples(&mut text, figures, |measured| measured.p99_ns as f64, duration);
+    multiples(
+        &mut text,
+        figures,
+        |measured| measured.p99_ns as f64,
+        duration,
+    );
     heading(&mut text, "Load and compile");
     text.push_str("From the text of the policy to readiness.\n\n");
-    multiples(&mut text, figures, |measured| measured.load_ns as f64, duration);
+    multiples(
+        &mut text,
+        figures,
+        |measured| measured.load_ns as f64,
+        duration,
+    );
     heading(&mut text, "Throughput");
     throughput(&mut text, figures);
     heading(&mut text, "Memory");
@@ -27,7 +42,12 @@ pub(super) fn all(figures: &Figures) -> String {
     );
     multiples(&mut text, figures, memory, bytes);
     text.push_str("\nWhat it adds to the resident set, with all that loading left behind.\n\n");
-    multiples(&mut text, figures, |measured| measured.resident as f64, bytes);
+    multiples(
+        &mut text,
+        figures,
+        |measured| measured.resident as f64,
+        bytes,
+    );
     heading(&mut text, "What was compared");
     shapes(&mut text, figures);
     text.push('\n');
@@ -48,8 +68,19 @@ pub(super) fn memory(measured: &Measured) -> f64 {
 }
 
 /// One row a system, one column a number of rules: our own figure, and how many times as much each other takes.
-fn multiples(text: &mut String, figures: &Figures, figure: impl Fn(&Measured) -> f64, shown: impl Fn(f64) -> String) {
-    head(text, figures.rules.iter().map(|rules| format!("{} rules", grouped(*rules as f64))));
+fn multiples(
+    text: &mut String,
+    figures: &Figures,
+    figure: impl Fn(&Measured) -> f64,
+    shown: impl Fn(f64) -> String,
+) {
+    head(
+        text,
+        figures
+            .rules
+            .iter()
+            .map(|rules| format!("{} rules", grouped(*rules as f64))),
+    );
     for entrant in present(figures) {
         let _ = write!(text, "| {} |", entrant.title);
         for &rules in &figures.rules {
@@ -57,7 +88,9 @@ fn multiples(text: &mut String, figures: &Figures, figure: impl Fn(&Measured) ->
             let ours = figures.measured("ordain", rules).map(&figure);
             let cell = match (measured, ours) {
                 (Some(measured), _) if entrant.role == Role::Ours => shown(measured),
-                (Some(measured), Some(ours)) if ours > 0.0 => format!("× {}", ratio(measured / ours)),
+                (Some(measured), Some(ours)) if ours > 0.0 => {
+                    format!("× {}", ratio(measured / ours))
+                }
                 (Some(measured), _) => shown(measured),
                 (None, _) => "–".to_owned(),
             };
@@ -69,12 +102,21 @@ fn multiples(text: &mut String, figures: &Figures, figure: impl Fn(&Measured) ->
 
 fn throughput(text: &mut String, figures: &Figures) {
     text.push_str("Evaluations a second: ours, and what part of ours the others reach; then what the second thread adds to each.\n\n");
-    let sizes: Vec<usize> = figures.rules.iter().copied().filter(|rules| [10, 10_000].contains(rules)).collect();
+    let sizes: Vec<usize> = figures
+        .rules
+        .iter()
+        .copied()
+        .filter(|rules| [10, 10_000].contains(rules))
+        .collect();
     head(
         text,
         sizes.iter().flat_map(|rules| {
             let rules = grouped(*rules as f64);
-            [format!("{rules} rules, 1 thread"), format!("{rules} rules, 2 threads"), "2 / 1".to_owned()]
+            [
+                format!("{rules} rules, 1 thread"),
+                format!("{rules} rules, 2 threads"),
+                "2 / 1".to_owned(),
+            ]
         }),
     );
     for entrant in present(figures) {
@@ -88,7 +130,9 @@ fn throughput(text: &mut String, figures: &Figures) {
             for thread in 0..2 {
                 let rate = measured.throughput[thread];
                 let cell = match ours {
-                    Some(ours) if entrant.role != Role::Ours => share(rate / ours.throughput[thread]),
+                    Some(ours) if entrant.role != Role::Ours => {
+                        share(rate / ours.throughput[thread])
+                    }
                     _ => format!("{} k", grouped((rate / 1e3).round())),
                 };
                 let _ = write!(text, " {cell} |");
@@ -101,8 +145,20 @@ fn throughput(text: &mut String, figures: &Figures) {
 }
 
 fn shapes(text: &mut String, figures: &Figures) {
-    let titles = ["teams", "actions", "rules that match a request", "allowed", "denied by a rule", "denied, no match"];
-    let _ = write!(text, "| rules | {} |\n|{}\n", titles.join(" | "), " --- |".repeat(titles.len() + 1));
+    let titles = [
+        "teams",
+        "actions",
+        "rules that match a request",
+        "allowed",
+        "denied by a rule",
+        "denied, no match",
+    ];
+    let _ = write!(
+        text,
+        "| rules | {} |\n|{}\n",
+        titles.join(" | "),
+        " --- |".repeat(titles.len() + 1)
+    );
     for shape in &figures.shapes {
         let _ = writeln!(
             text,
@@ -132,11 +188,23 @@ fn notes(text: &mut String, figures: &Figures) {
             match figures.outcome(entrant.name, rules) {
                 Some(Outcome::Measured(measured)) if measured.checked < figures.requests => {
                     let checked = grouped(measured.checked as f64);
-                    let _ = writeln!(text, "- {}, {size} rules: {checked} answers compared", entrant.title);
+                    let _ = writeln!(
+                        text,
+                        "- {}, {size} rules: {checked} answers compared",
+                        entrant.title
+                    );
                 }
                 Some(Outcome::LeftOut(why) | Outcome::Differs(why)) => {
-                    let why = why.split_whitespace().collect::<Vec<_>>().join(" ").replace('`', "'");
-                    let _ = writeln!(text, "- {}, {size} rules: left out. It says: `{why}`", entrant.title);
+                    let why = why
+                        .split_whitespace()
+                        .collect::<Vec<_>>()
+                        .join(" ")
+                        .replace('`', "'");
+                    let _ = writeln!(
+                        text,
+                        "- {}, {size} rules: left out. It says: `{why}`",
+                        entrant.title
+                    );
                 }
                 Some(Outcome::Measured(_)) => {}
                 None => {
@@ -148,7 +216,9 @@ fn notes(text: &mut String, figures: &Figures) {
 }
 
 fn present(figures: &Figures) -> impl Iterator<Item = &'static Entrant> {
-    ENTRANTS.iter().filter(|entrant| figures.outcomes.contains_key(entrant.name))
+    ENTRANTS
+        .iter()
+        .filter(|entrant| figures.outcomes.contains_key(entrant.name))
 }
 
 fn head(text: &mut String, titles: impl Iterator<Item = String>) {
@@ -218,7 +288,14 @@ mod tests {
 
     #[test]
     fn figures_are_shown_with_the_digits_that_count() {
-        for (value, shown) in [(0.0123, "0.012"), (0.5, "0.50"), (3.456, "3.46"), (42.4, "42"), (314.159, "314"), (29_876.0, "29 900")] {
+        for (value, shown) in [
+            (0.0123, "0.012"),
+            (0.5, "0.50"),
+            (3.456, "3.46"),
+            (42.4, "42"),
+            (314.159, "314"),
+            (29_876.0, "29 900"),
+        ] {
             assert_eq!(ratio(value), shown);
         }
         assert_eq!(duration(870.0), "870 ns");

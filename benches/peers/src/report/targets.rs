@@ -41,19 +41,31 @@ impl Goal {
 pub(super) fn table(figures: &Figures) -> String {
     let mut text = "| what | ratio | goal | |\n| --- | ---: | ---: | --- |\n".to_owned();
     for target in targets(figures) {
-        let against = target.against.map(|against| format!(" ({against})")).unwrap_or_default();
+        let against = target
+            .against
+            .map(|against| format!(" ({against})"))
+            .unwrap_or_default();
         let (found, verdict) = match target.found {
             Some(found) if target.goal.is_met(found) => (ratio(found), "met"),
             Some(found) => (ratio(found), "**missed**"),
             None => ("–".to_owned(), "not measured"),
         };
-        let _ = writeln!(text, "| {}{against} | {found} | {} | {verdict} |", target.what, target.goal.shown());
+        let _ = writeln!(
+            text,
+            "| {}{against} | {found} | {} | {verdict} |",
+            target.what,
+            target.goal.shown()
+        );
     }
     text
 }
 
 fn targets(figures: &Figures) -> Vec<Target> {
-    let latency = |name: &str, rules: usize| figures.measured(name, rules).map(|measured| measured.median_ns as f64);
+    let latency = |name: &str, rules: usize| {
+        figures
+            .measured(name, rules)
+            .map(|measured| measured.median_ns as f64)
+    };
     let compare = |ours: Option<f64>, theirs: Option<f64>| Some(ours? / theirs?);
     let at = |name: &str, figure: fn(&Measured) -> f64| figures.measured(name, USUAL).map(figure);
     let load: fn(&Measured) -> f64 = |measured| measured.load_ns as f64;

@@ -4,8 +4,8 @@ use std::collections::{BTreeSet, HashMap, HashSet};
 
 use anyhow::{Result, bail};
 use cedar_policy::{
-    Authorizer, Context, Decision, Entities, Entity, EntityId, EntityTypeName, EntityUid, Policy, PolicyId, PolicySet,
-    Request, Response, RestrictedExpression,
+    Authorizer, Context, Decision, Entities, Entity, EntityId, EntityTypeName, EntityUid, Policy,
+    PolicyId, PolicySet, Request, Response, RestrictedExpression,
 };
 
 use super::{System, lowest};
@@ -45,21 +45,35 @@ impl System for Cedar {
 
     fn inputs(&self, workload: &Workload) -> Result<Inputs> {
         let types = Types::new()?;
-        let teams: BTreeSet<&str> = workload.people.iter().map(|person| person.team.as_str()).collect();
+        let teams: BTreeSet<&str> = workload
+            .people
+            .iter()
+            .map(|person| person.team.as_str())
+            .collect();
         let mut entities: Vec<Entity> = teams
             .into_iter()
             .map(|team| Entity::new_no_attrs(uid(&types.team, team), HashSet::new()))
             .collect();
         for person in &workload.people {
-            let capabilities = person.capabilities.iter().cloned().map(RestrictedExpression::new_string);
-            let attributes = [("capabilities".to_owned(), RestrictedExpression::new_set(capabilities))];
+            let capabilities = person
+                .capabilities
+                .iter()
+                .cloned()
+                .map(RestrictedExpression::new_string);
+            let attributes = [(
+                "capabilities".to_owned(),
+                RestrictedExpression::new_set(capabilities),
+            )];
             entities.push(Entity::new(
                 uid(&types.user, &person.name),
                 HashMap::from(attributes),
                 HashSet::from([uid(&types.team, &person.team)]),
             )?);
         }
-        let requests = workload.requests.iter().map(|request| types.request(request));
+        let requests = workload
+            .requests
+            .iter()
+            .map(|request| types.request(request));
         Ok(Inputs {
             entities: Entities::from_entities(entities, None)?,
             requests: requests.collect::<Result<_>>()?,
@@ -107,14 +121,22 @@ impl Types {
     }
 
     fn request(&self, request: &model::Request) -> Result<Request> {
-        let text = |name: &str, value: &str| (name.to_owned(), RestrictedExpression::new_string(value.to_owned()));
+        let text = |name: &str, value: &str| {
+            (
+                name.to_owned(),
+                RestrictedExpression::new_string(value.to_owned()),
+            )
+        };
         let context = Context::from_pairs([
             text("client", &request.client),
             text("environment", &request.environment),
             text("path", &request.path),
             // A name of an entity is no text that `like` could look at.
             text("server", &request.server),
-            ("replicas".to_owned(), RestrictedExpression::new_long(request.replicas)),
+            (
+                "replicas".to_owned(),
+                RestrictedExpression::new_long(request.replicas),
+            ),
         ])?;
         Ok(Request::new(
             uid(&self.user, &request.user),

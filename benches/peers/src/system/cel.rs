@@ -31,7 +31,8 @@ impl System for Cel {
 
     fn load(source: &Self::Source) -> Result<Self> {
         let programs = source.iter().map(|(number, effect, text)| {
-            let program = Program::compile(text).map_err(|errors| Error::msg(errors.to_string()))?;
+            let program =
+                Program::compile(text).map_err(|errors| Error::msg(errors.to_string()))?;
             Ok((*number, *effect, program))
         });
         Ok(Self {

@@ -15,7 +15,9 @@ impl System for Linear {
 
     fn print(workload: &Workload) -> Result<Self::Source> {
         let order = workload.winning_order().into_iter();
-        Ok(order.map(|number| (number, workload.rules[number].clone())).collect())
+        Ok(order
+            .map(|number| (number, workload.rules[number].clone()))
+            .collect())
     }
 
     fn load(source: &Self::Source) -> Result<Self> {

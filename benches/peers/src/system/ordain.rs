@@ -57,7 +57,8 @@ impl System for Ordain {
             Some(first) => anyhow!("{:?}: {}", first.code, first.message),
             None => anyhow!("refused"),
         };
-        let bundle = LoadedBundle::unsigned("acme".parse()?, None, &source.files, &limits).map_err(told)?;
+        let bundle =
+            LoadedBundle::unsigned("acme".parse()?, None, &source.files, &limits).map_err(told)?;
         let now = now()?;
         let policy = resolve(&[bundle], &source.scope, now, None).map_err(told)?;
         Ok(Self {
@@ -86,7 +87,8 @@ impl System for Ordain {
 
     fn answer(&self, decision: Decision) -> Result<Answer> {
         let Some(rule) = decision.rule else {
-            let is_unmatched = decision.reason_code == "NO_MATCH" && decision.effect == policy::Effect::Deny;
+            let is_unmatched =
+                decision.reason_code == "NO_MATCH" && decision.effect == policy::Effect::Deny;
             ensure!(is_unmatched, "decided by no rule: {}", decision.reason);
             return Ok(None);
         };
@@ -95,7 +97,8 @@ impl System for Ordain {
             policy::Effect::Deny => Effect::Deny,
             other => bail!("answered {other:?}"),
         };
-        let number = rule_number(rule.rule.as_str()).with_context(|| format!("decided by {rule}"))?;
+        let number =
+            rule_number(rule.rule.as_str()).with_context(|| format!("decided by {rule}"))?;
         Ok(Some((effect, number)))
     }
 }

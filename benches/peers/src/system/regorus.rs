@@ -69,7 +69,8 @@ impl Source {
 
 fn values(workload: &Workload) -> Result<Vec<Value>> {
     let requests = workload.requests.iter();
-    let values = requests.map(|request| Ok(Value::from_json_str(&rego::request(request).to_string())?));
+    let values =
+        requests.map(|request| Ok(Value::from_json_str(&rego::request(request).to_string())?));
     values.collect()
 }
 
@@ -120,7 +121,11 @@ impl<F: Form> System for Interpreter<F> {
     }
 
     fn worker(&self) -> Result<Engine> {
-        Ok(self.engine.lock().unwrap_or_else(PoisonError::into_inner).clone())
+        Ok(self
+            .engine
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone())
     }
 
     fn decide(&self, engine: &mut Engine, inputs: &Vec<Value>, request: usize) -> Result<Value> {
