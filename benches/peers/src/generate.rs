@@ -296,7 +296,7 @@ pub(crate) fn workload(rules: usize, requests: usize) -> Workload {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::system::reference;
+    use crate::system::Reference;
 
     #[test]
     fn the_same_seed_gives_the_same_policy_and_requests() {
@@ -343,7 +343,7 @@ mod tests {
                 .collect();
             let mean = matching.iter().sum::<usize>() as f64 / 1_000.0;
             assert!((0.3..8.0).contains(&mean), "{rules} rules: {mean}");
-            let answers = reference(&workload);
+            let answers: Vec<_> = Reference::new(&workload).answers().collect();
             let share = |wanted: Option<Effect>| {
                 let alike = answers
                     .iter()

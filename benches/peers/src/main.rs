@@ -19,6 +19,7 @@ mod model;
 mod once;
 mod print;
 mod report;
+mod stream;
 mod system;
 
 use std::path::PathBuf;

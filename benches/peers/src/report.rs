@@ -19,7 +19,8 @@ use crate::generate;
 use crate::measure::{Budget, Measured, Outcome};
 use crate::model::Effect;
 use crate::once::{self, Pair};
-use crate::system::reference;
+use crate::stream::{Streamed, stream};
+use crate::system::Reference;
 
 /// The size that most targets speak of.
 const USUAL: usize = 10_000;
@@ -47,6 +48,9 @@ pub(crate) struct Options {
     /// Seconds for comparing the answers of one system at one size.
     #[arg(long, default_value_t = 300)]
     check: u64,
+    /// Requests of the stream.
+    #[arg(long, default_value_t = 1_000_000)]
+    stream: usize,
     #[command(flatten)]
     render: Render,
 }
@@ -94,7 +98,7 @@ struct Shape {
 impl Shape {
     fn new(rules: usize, requests: usize) -> Self {
         let workload = generate::workload(rules, requests);
-        let answers = reference(&workload);
+        let answers: Vec<_> = Reference::new(&workload).answers().collect();
         let share = |wanted: Effect| {
             let alike = answers
                 .iter()
@@ -140,6 +144,7 @@ struct Figures {
     outcomes: BTreeMap<String, BTreeMap<usize, Outcome>>,
     bytes: Pair,
     one_shot: Option<Pair>,
+    stream: Option<Streamed>,
 }
 
 impl Figures {
@@ -161,6 +166,7 @@ pub(crate) fn measure(options: &Options) -> Result<()> {
     } else {
         (options.rules.clone(), 10_000, options.passes.max(1))
     };
+    let is_quick = options.quick;
     let ordain = program(options)?;
     let wanted = |entrant: &&Entrant| {
         options.only.is_empty() || options.only.iter().any(|name| name == entrant.name)
@@ -173,12 +179,20 @@ pub(crate) fn measure(options: &Options) -> Result<()> {
             .map(|&rules| Shape::new(rules, requests))
             .collect(),
         outcomes: BTreeMap::new(),
-        bytes: once::bytes_to_decision(if options.quick { 1_000 } else { USUAL }, requests)?,
+        bytes: once::bytes_to_decision(if is_quick { 1_000 } else { USUAL }, requests)?,
         one_shot: match &ordain {
             Some(ordain) => Some(once::one_shot(
                 ordain,
                 USUAL,
-                if options.quick { 5 } else { 31 },
+                if is_quick { 5 } else { 31 },
+            )?),
+            None => None,
+        },
+        stream: match &ordain {
+            Some(ordain) => Some(stream(
+                ordain,
+                USUAL,
+                if is_quick { 5_000 } else { options.stream },
             )?),
             None => None,
         },

@@ -12,7 +12,7 @@ pub(crate) mod regorus;
 
 use anyhow::Result;
 
-use crate::model::{Answer, Effect, Workload};
+use crate::model::{Answer, Effect, Request, Workload};
 
 pub(crate) trait System: Sized + Sync {
     /// The policy in the system's language.
@@ -42,16 +42,37 @@ pub(crate) trait System: Sized + Sync {
     fn answer(&self, output: Self::Output) -> Result<Answer>;
 }
 
-/// The answers to all requests, by the meaning of rules alone.
-pub(crate) fn reference(workload: &Workload) -> Vec<Answer> {
-    let order = workload.winning_order();
-    let answers = workload.requests.iter().map(|request| {
-        let won = order
+/// What the rules mean, by looking at every one of them in the order in which they win.
+pub(crate) struct Reference<'a> {
+    workload: &'a Workload,
+    order: Vec<usize>,
+}
+
+impl<'a> Reference<'a> {
+    pub(crate) fn new(workload: &'a Workload) -> Self {
+        Self {
+            workload,
+            order: workload.winning_order(),
+        }
+    }
+
+    pub(crate) fn answer(&self, request: usize) -> Answer {
+        let request = &self.workload.requests[request];
+        let rules = &self.workload.rules;
+        let won = self
+            .order
             .iter()
-            .find(|&&rule| workload.rules[rule].matches(request))?;
-        Some((workload.rules[*won].effect, *won))
-    });
-    answers.collect()
+            .find(|&&rule| rules[rule].matches(request))?;
+        Some((rules[*won].effect, *won))
+    }
+
+    pub(crate) fn request(&self, request: usize) -> &Request {
+        &self.workload.requests[request]
+    }
+
+    pub(crate) fn answers(&self) -> impl Iterator<Item = Answer> {
+        (0..self.workload.requests.len()).map(|request| self.answer(request))
+    }
 }
 
 /// The answer of a system that tells every rule that had a say.

@@ -9,10 +9,11 @@ use crate::child::{ENTRANTS, Role};
 const SIZE: (u32, u32) = (860, 520);
 
 /// Colours that differ for most kinds of eyes and show on either ground; a system keeps its own.
-const COLOURS: [RGBColor; 11] = [
+const COLOURS: [RGBColor; 12] = [
     RGBColor(0xD5, 0x5E, 0x00),
     RGBColor(0x80, 0x80, 0x80),
-    RGBColor(0xA8, 0xA8, 0xA8),
+    RGBColor(0x96, 0x96, 0x96),
+    RGBColor(0xB0, 0xB0, 0xB0),
     RGBColor(0x00, 0x8A, 0x6A),
     RGBColor(0x2A, 0x7F, 0xC8),
     RGBColor(0x56, 0xA6, 0xE0),

@@ -88,7 +88,7 @@ impl System for Ordain {
     fn answer(&self, decision: Decision) -> Result<Answer> {
         let Some(rule) = decision.rule else {
             let is_unmatched =
-                decision.reason_code == "NO_MATCH" && decision.effect == policy::Effect::Deny;
+                &*decision.reason_code == "NO_MATCH" && decision.effect == policy::Effect::Deny;
             ensure!(is_unmatched, "decided by no rule: {}", decision.reason);
             return Ok(None);
         };
