@@ -209,14 +209,17 @@ pub(crate) fn measure(options: &Options) -> Result<()> {
             &mut figures.outcomes,
         )?;
     }
-    if options.quick || !options.only.is_empty() {
+    let is_part = is_quick || !options.only.is_empty();
+    if !is_part || options.render.figures.is_some() {
+        std::fs::write(
+            options.render.figures()?,
+            serde_json::to_string_pretty(&figures)?,
+        )?;
+    }
+    if is_part {
         println!("{}", tables::all(&figures));
         return Ok(());
     }
-    std::fs::write(
-        options.render.figures()?,
-        serde_json::to_string_pretty(&figures)?,
-    )?;
     render(&options.render)
 }
 

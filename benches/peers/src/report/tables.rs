@@ -176,42 +176,39 @@ fn shapes(text: &mut String, figures: &Figures) {
 
 /// Who was not asked, or not everything.
 fn notes(text: &mut String, figures: &Figures) {
-    let _ = writeln!(
-        text,
-        "Every system gave the same answer, with the same determining rule, to each of the {} requests of every size, except \
-         that time was too short for some, and some are left out:\n",
-        grouped(figures.requests as f64)
-    );
+    let mut notes = String::new();
     for entrant in present(figures) {
         for &rules in &figures.rules {
-            let size = grouped(rules as f64);
+            let who = format!("{}, {} rules", entrant.title, grouped(rules as f64));
             match figures.outcome(entrant.name, rules) {
                 Some(Outcome::Measured(measured)) if measured.checked < figures.requests => {
                     let checked = grouped(measured.checked as f64);
                     let _ = writeln!(
-                        text,
-                        "- {}, {size} rules: {checked} answers compared",
-                        entrant.title
+                        notes,
+                        "- {who}: {checked} answers compared, for want of time"
                     );
                 }
                 Some(Outcome::LeftOut(why) | Outcome::Differs(why)) => {
-                    let why = why
-                        .split_whitespace()
-                        .collect::<Vec<_>>()
-                        .join(" ")
-                        .replace('`', "'");
-                    let _ = writeln!(
-                        text,
-                        "- {}, {size} rules: left out. It says: `{why}`",
-                        entrant.title
-                    );
+                    let why = why.split_whitespace().collect::<Vec<_>>().join(" ");
+                    let why = why.replace('`', "'");
+                    let _ = writeln!(notes, "- {who}: left out. It says: `{why}`");
                 }
                 Some(Outcome::Measured(_)) => {}
                 None => {
-                    let _ = writeln!(text, "- {}, {size} rules: left out", entrant.title);
+                    let _ = writeln!(notes, "- {who}: left out");
                 }
             }
         }
+    }
+    let _ = write!(
+        text,
+        "Every answer, with its determining rule, was the same in all systems, for {} requests of every size",
+        grouped(figures.requests as f64)
+    );
+    if notes.is_empty() {
+        text.push_str(".\n");
+    } else {
+        let _ = write!(text, ", but for these:\n\n{notes}");
     }
 }
 
