@@ -319,14 +319,14 @@ fn memory_has_a_ceiling_whatever_the_requests_are() {
         .unwrap();
     let mut stdin = child.stdin.take().unwrap();
     let writer = std::thread::spawn(move || {
-        for number in 0..5_000 {
+        for number in 0..2_000 {
             writeln!(stdin, "{}", large(number)).unwrap();
         }
         stdin
     });
     let mut answers =
         std::io::BufRead::lines(std::io::BufReader::new(child.stdout.take().unwrap()));
-    for _ in 0..5_000 {
+    for _ in 0..2_000 {
         let answer: Value = serde_json::from_str(&answers.next().unwrap().unwrap()).unwrap();
         assert_eq!(answer["outcome"], "allowed");
     }
@@ -338,8 +338,8 @@ fn memory_has_a_ceiling_whatever_the_requests_are() {
     let peak: u64 = peak.trim().trim_end_matches(" kB").parse().unwrap();
     drop(writer.join().unwrap());
     assert_eq!(child.wait().unwrap().code(), Some(0));
-    // 320 MB went through it.
-    assert!(peak < 128 << 10, "{peak} KiB");
+    // 128 MB went through it.
+    assert!(peak < 80 << 10, "{peak} KiB");
 }
 
 #[test]
