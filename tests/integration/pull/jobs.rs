@@ -278,10 +278,12 @@ fn a_reader_that_waits_holds_back_the_input() {
             count.fetch_add(length, Ordering::Relaxed);
         }
     });
-    // Nothing is read, so after a while nothing more is taken.
+    // Nothing is read, so after a while nothing more is taken. A block is more than a pipe holds: the first one shows that it runs.
     let started = Instant::now();
     let mut last = (written.load(Ordering::Relaxed), Instant::now());
-    while last.1.elapsed() < Duration::from_secs(2) && started.elapsed() < Duration::from_secs(60) {
+    let is_moving =
+        |(taken, since): (u64, Instant)| taken == 0 || since.elapsed() < Duration::from_secs(3);
+    while is_moving(last) && started.elapsed() < Duration::from_secs(120) {
         std::thread::sleep(Duration::from_millis(50));
         let now = written.load(Ordering::Relaxed);
         if now != last.0 {
