@@ -6,6 +6,7 @@
 //! judged the answer is the stricter one. Identifiers, time and durations come from the caller.
 
 mod batch;
+mod compiled;
 mod decision;
 mod evaluate;
 mod explain;
@@ -17,6 +18,7 @@ pub mod request;
 pub mod testing;
 
 pub use crate::trust::Freshness;
+pub use compiled::Compiled;
 pub use decision::{Cause, Decision, MatchedRule, Occasion, Outcome, Would};
 pub use evaluate::{Engine, Origin, Pick, Verdict};
 pub use explain::{Explanation, LayerSaid, RuleTrace, Standing};

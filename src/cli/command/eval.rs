@@ -30,7 +30,7 @@ use crate::config::{Config, LogConfig};
 use crate::diag::{Code, Kind};
 use crate::engine::{Cause, Engine};
 use crate::name::Scope;
-use crate::pipeline::{self, Locking};
+use crate::pipeline::{self, Locking, Served};
 use crate::policy::Mode;
 
 use decide::{Decider, Ids, Judge};
@@ -73,7 +73,7 @@ pub(crate) fn run(context: &Context, args: &Arguments) -> Result<Exit, Failure> 
         .and_then(|config| config.mode)
         .unwrap_or(Mode::Enforce);
     let judge = match loaded {
-        Ok(engine) => Judge::Engine(Box::new(engine)),
+        Ok(served) => Judge::Policy(Box::new(served)),
         Err(failure) => {
             // Whoever pressed Ctrl-C asks for no answer any more.
             let code = failure.code().filter(|code| *code != Code::INTERRUPTED);
@@ -162,34 +162,27 @@ fn place(
     Ok((Some(config), log, scope))
 }
 
-fn load(context: &Context, args: &Arguments, config: Option<&Config>) -> Result<Engine, Failure> {
-    let policy = match (config, &args.unsigned_dir, &args.scope) {
+fn load(context: &Context, args: &Arguments, config: Option<&Config>) -> Result<Served, Failure> {
+    let now = context.env.clock.now();
+    match (config, &args.unsigned_dir, &args.scope) {
         (Some(config), ..) => {
             let locking = args.fetch.locking(context, Locking::Prefer);
             with_pipeline(context, &args.fetch, |pipeline| {
-                let pulled = pipeline.serve(config, locking)?;
+                let pulled = pipeline.serve_ready(config, locking)?;
                 tell_policy(context, &pulled);
-                Ok(pulled.policy)
-            })?
+                Ok(Served::new(pulled, config, now, pipeline.limits)?)
+            })
         }
         (None, Some(dir), Some(scope)) => {
-            let now = context.env.clock.now();
-            pipeline::unsigned(
-                &context.env.resolve(dir),
-                scope,
-                now,
-                None,
-                &Limits::default(),
-            )?
+            let dir = context.env.resolve(dir);
+            let policy = pipeline::unsigned(&dir, scope, now, None, &Limits::default())?;
+            Ok(Served::whole(Engine::new(policy)))
         }
-        (None, ..) => {
-            return Err(Failure::new(
-                Code::USAGE,
-                "`--unsigned-dir` needs `--scope`",
-            ));
-        }
-    };
-    Ok(Engine::new(policy))
+        (None, ..) => Err(Failure::new(
+            Code::USAGE,
+            "`--unsigned-dir` needs `--scope`",
+        )),
+    }
 }
 
 /// Why decisions are made without a policy; none when there is nobody to decide for.

@@ -16,17 +16,17 @@ use crate::clock::Clock;
 use crate::diag::Code;
 use crate::digest::Sha256Digest;
 use crate::engine::request::{Request, RequestError, RequestLimits};
-use crate::engine::{Cause, Decision, Engine, Freshness, Occasion, Outcome, Record};
+use crate::engine::{Cause, Decision, Freshness, Occasion, Outcome, Record};
 use crate::log::{LogError, Prepared, Salter, system_salts};
 use crate::name::Scope;
-use crate::pipeline::project_identity;
+use crate::pipeline::{Served, project_identity};
 use crate::policy::Mode;
 use crate::trust::whole_second;
 
 /// What decides.
 pub(super) enum Judge {
     /// A policy.
-    Engine(Box<Engine>),
+    Policy(Box<Served>),
     /// Nothing can be read: the cause, and the consumer's mode.
     Closed {
         cause: Cause,
@@ -210,11 +210,17 @@ impl Decider {
                         )
                     };
                     let decision = match (&self.judge, past) {
-                        (Judge::Engine(engine), None) => {
-                            let verdict = engine.evaluate(&request, time);
-                            Decision::new(engine, &verdict, occasion(fingerprint))
-                        }
-                        (Judge::Engine(_), Some(failure)) => {
+                        (Judge::Policy(served), None) => match served.engine(&request, time) {
+                            Ok(engine) => {
+                                let verdict = engine.evaluate(&request, time);
+                                Decision::new(&engine, &verdict, occasion(fingerprint))
+                            }
+                            Err(error) => {
+                                let failure = Failure::from(error);
+                                closed(self.mode, Cause::PolicyInvalid, &failure.summary())
+                            }
+                        },
+                        (Judge::Policy(_), Some(failure)) => {
                             closed(self.mode, Cause::PolicyNotTrusted, &failure.summary())
                         }
                         (
@@ -260,13 +266,13 @@ impl Decider {
 
     /// How the policy's time ended, if it has.
     fn past(&self, time: Timestamp) -> Option<&Failure> {
-        let Judge::Engine(engine) = &self.judge else {
+        let Judge::Policy(served) = &self.judge else {
             return None;
         };
         if let Some(failure) = self.past.get() {
             return Some(failure);
         }
-        let validity = engine.policy().validity();
+        let validity = served.validity();
         if validity.at(time).is_some() {
             return None;
         }
@@ -309,8 +315,8 @@ impl Decider {
     /// The mode in which what cannot be recorded is answered.
     pub(super) fn root_mode(&self) -> Mode {
         match &self.judge {
-            Judge::Engine(_) if self.past.get().is_some() => self.mode,
-            Judge::Engine(engine) => engine.policy().root_mode(),
+            Judge::Policy(_) if self.past.get().is_some() => self.mode,
+            Judge::Policy(served) => served.root_mode(),
             Judge::Closed { mode, .. } => *mode,
         }
     }
