@@ -278,10 +278,12 @@ fn a_reader_that_waits_holds_back_the_input() {
             count.fetch_add(length, Ordering::Relaxed);
         }
     });
-    // Nothing is read, so after a while nothing more is taken.
+    // Nothing is read, so after a while nothing more is taken. A block is more than a pipe holds: the first one shows that it runs.
     let started = Instant::now();
     let mut last = (written.load(Ordering::Relaxed), Instant::now());
-    while last.1.elapsed() < Duration::from_secs(2) && started.elapsed() < Duration::from_secs(60) {
+    let is_moving =
+        |(taken, since): (u64, Instant)| taken == 0 || since.elapsed() < Duration::from_secs(3);
+    while is_moving(last) && started.elapsed() < Duration::from_secs(120) {
         std::thread::sleep(Duration::from_millis(50));
         let now = written.load(Ordering::Relaxed);
         if now != last.0 {
@@ -319,14 +321,14 @@ fn memory_has_a_ceiling_whatever_the_requests_are() {
         .unwrap();
     let mut stdin = child.stdin.take().unwrap();
     let writer = std::thread::spawn(move || {
-        for number in 0..5_000 {
+        for number in 0..2_000 {
             writeln!(stdin, "{}", large(number)).unwrap();
         }
         stdin
     });
     let mut answers =
         std::io::BufRead::lines(std::io::BufReader::new(child.stdout.take().unwrap()));
-    for _ in 0..5_000 {
+    for _ in 0..2_000 {
         let answer: Value = serde_json::from_str(&answers.next().unwrap().unwrap()).unwrap();
         assert_eq!(answer["outcome"], "allowed");
     }
@@ -338,8 +340,8 @@ fn memory_has_a_ceiling_whatever_the_requests_are() {
     let peak: u64 = peak.trim().trim_end_matches(" kB").parse().unwrap();
     drop(writer.join().unwrap());
     assert_eq!(child.wait().unwrap().code(), Some(0));
-    // 320 MB went through it.
-    assert!(peak < 128 << 10, "{peak} KiB");
+    // 128 MB went through it.
+    assert!(peak < 80 << 10, "{peak} KiB");
 }
 
 #[test]
