@@ -1,11 +1,13 @@
 //! `ordain policy`: check and test policy, and see what is in force and why.
 
 mod check;
+mod diff;
 mod explain;
 mod fmt;
 mod graph;
 mod resolve;
 mod schema;
+mod sides;
 mod test;
 mod which;
 
@@ -26,6 +28,8 @@ pub(crate) enum Command {
     Test(test::Test),
     /// Print the effective policy of a scope, in the order in which it is evaluated.
     Resolve(resolve::Resolve),
+    /// Say what changes from one state of policy to another: scope by scope, rule by rule, what asks for less first.
+    Diff(diff::Diff),
     /// Print the JSON Schema of a kind of document, for editors.
     Schema(schema::Schema),
     /// Say why a request is decided as it is: what each layer says, and which rules came near. Nothing is logged.
@@ -42,6 +46,7 @@ pub(crate) fn run(context: &Context, command: &Command) -> Result<Exit, Failure>
         Command::Check(args) => check::run(context, args),
         Command::Test(args) => test::run(context, args),
         Command::Resolve(args) => resolve::run(context, args),
+        Command::Diff(args) => diff::run(context, args),
         Command::Schema(args) => schema::run(context, args),
         Command::Explain(args) => explain::run(context, args),
         Command::Fmt(args) => fmt::run(context, args),
