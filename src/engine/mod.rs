@@ -9,6 +9,7 @@ mod decision;
 mod evaluate;
 mod explain;
 mod findings;
+mod index;
 pub mod input;
 mod record;
 pub mod request;
