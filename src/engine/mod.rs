@@ -9,6 +9,7 @@ mod decision;
 mod evaluate;
 mod explain;
 mod findings;
+pub mod impact;
 mod index;
 pub mod input;
 mod record;

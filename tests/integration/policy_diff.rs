@@ -1,6 +1,9 @@
 //! `policy diff` and `policy impact`.
 
 mod diff;
+mod honest;
+mod impact;
+mod page;
 mod properties;
 
 use super::support::TestEnv;

@@ -5,6 +5,7 @@ pub(crate) mod explanation;
 pub(crate) mod findings;
 mod json;
 pub(crate) mod policy_diff;
+pub(crate) mod policy_impact;
 pub(crate) mod scopes;
 mod text;
 

@@ -182,4 +182,9 @@ codes! {
          Have them approved by whoever answers for the policy, or take them back.";
     DIFF_CHANGES = "E-POLICY-081", Finding, "the two states of policy differ",
         "`policy diff --fail-on change` found changes. The report lists them, those first that ask for less.";
+    IMPACT_LOOSENS = "E-POLICY-082", Finding, "requests get a weaker answer, or may",
+        "`policy impact --fail-on loosening` found requests that a change of policy answers more weakly, or of which what is on record does not tell. The \
+         report lists the worst first. Have the change approved by whoever answers for the policy, or ask the open ones as whole requests with `--requests`.";
+    IMPACT_FLIPS = "E-POLICY-083", Finding, "requests get another answer, or may",
+        "`policy impact --fail-on flip` found requests that a change of policy answers otherwise, or of which what is on record does not tell.";
 }

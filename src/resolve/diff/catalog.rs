@@ -9,7 +9,7 @@ use serde_json::{Map, Value, json};
 use super::overrides;
 use super::rules::{self, Layer, Pair};
 use super::{Change, Comparison, Direction, Found, Kind, Part, Subject, part, worst};
-use crate::policy::{Arguments, Condition, Effect, Lowered, Operation, Risk};
+use crate::policy::{Arguments, Effect, Lowered, Operation, Risk};
 use crate::resolve::{EffectiveRule, Source};
 
 /// The lowered rules of one operation.
@@ -50,11 +50,7 @@ pub(super) fn compare(
             }
         }
     }
-    let catalog = Catalog {
-        layer,
-        unknown,
-        reads_risk: reads_risk(comparison),
-    };
+    let catalog = Catalog { layer, unknown };
     if let Some(change) = catalog.itself(&operations) {
         found.add(comparison.scope, change);
     }
@@ -65,28 +61,16 @@ pub(super) fn compare(
     }
 }
 
-/// Whether a condition of either policy may go by the risk: then a greater one may loosen.
-fn reads_risk(comparison: &Comparison<'_>) -> bool {
-    let layers = comparison
-        .before
-        .layers
-        .iter()
-        .chain(&comparison.after.layers);
-    let whens = layers.flat_map(|layer| &layer.rules);
-    let mut whens = whens.filter_map(|rule| rule.written.when.as_ref());
-    whens.any(|when| Condition::source(when).contains("risk"))
-}
-
 struct Catalog<'a> {
     layer: &'a Layer<'a>,
     /// The rule about what the catalogue does not describe.
     unknown: Option<Pair<'a>>,
-    reads_risk: bool,
 }
 
 impl Catalog<'_> {
     fn change(&self, subject: Subject, kind: Kind, parts: Vec<Part>, pair: Pair<'_>) -> Change {
-        let place = |rule: Option<&EffectiveRule>| -> Option<Source> { rule?.source.clone() };
+        let place =
+            |rule: Option<&EffectiveRule>| -> Option<Source> { rule?.source.as_deref().cloned() };
         Change {
             scope: self.layer.scope.clone(),
             subject,
@@ -193,7 +177,7 @@ impl Catalog<'_> {
         };
         let directions = described.rules.iter().map(|rule| weigh(rule));
         let mut direction = directions.max().unwrap_or(Direction::Neutral);
-        if self.reads_risk {
+        if self.layer.reads_risk {
             direction = direction.max(Direction::MayLoosen);
         }
         let mut parts = Vec::new();
@@ -310,7 +294,7 @@ impl Catalog<'_> {
                 direction = direction.max(Direction::Loosens);
             }
         }
-        if self.reads_risk {
+        if self.layer.reads_risk {
             direction = direction.max(Direction::MayLoosen);
         }
         direction

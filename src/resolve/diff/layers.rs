@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::overrides::lapsed;
+use super::overrides::{Lapsed, lapsed};
 use super::rules::{self, Layer};
 use super::weigh::{self, Around};
 use super::{
@@ -25,6 +25,7 @@ pub(super) fn compare(comparison: &Comparison<'_>, found: &mut Found) {
     let (before, after) = (known(comparison.before), known(comparison.after));
     let is_answered = always_answered(&before, &after);
     let lapsed = (lapsed(comparison.before), lapsed(comparison.after));
+    let reads_risk = reads_risk(comparison);
     let mut scopes: Vec<&Scope> = before.keys().chain(after.keys()).copied().collect();
     scopes.sort();
     scopes.dedup();
@@ -35,15 +36,53 @@ pub(super) fn compare(comparison: &Comparison<'_>, found: &mut Found) {
             around: around(old, new, is_answered),
             mode: old.zip(new).map(|(old, new)| (old.mode, new.mode)),
             lapsed: (&lapsed.0, &lapsed.1),
+            reads_risk,
         };
         match membership(comparison, scope, old, new) {
             Some(kind) => joined(comparison, &layer, kind, old.or(new), found),
             None => {
                 scope_itself(comparison, scope, old, new, found);
-                rules::compare(comparison, &layer, old, new, found);
+                rules(comparison, &layer, old, new, found);
             }
         }
     }
+}
+
+/// The rules of a layer. Where nobody overrides one of them, they are the same for every scope, and are looked at once.
+fn rules(
+    comparison: &Comparison<'_>,
+    layer: &Layer<'_>,
+    before: Option<&EffectiveLayer>,
+    after: Option<&EffectiveLayer>,
+    found: &mut Found,
+) {
+    let touched = |side: Option<&EffectiveLayer>, lapsed: &Lapsed<'_>| {
+        let mut rules = side.into_iter().flat_map(|side| &side.rules);
+        lapsed.keys().any(|rule| rule.scope == *layer.scope)
+            || rules.any(|rule| !rule.overrides.is_empty())
+    };
+    if touched(before, layer.lapsed.0) || touched(after, layer.lapsed.1) {
+        rules::compare(comparison, layer, before, after, found);
+        return;
+    }
+    let key = (layer.scope.clone(), layer.around, layer.reads_risk);
+    if !found.plain.contains_key(&key) {
+        let mut alone = Found::default();
+        rules::compare(comparison, layer, before, after, &mut alone);
+        found.plain.insert(key.clone(), alone.finish());
+    }
+    for change in found.plain.get(&key).cloned().unwrap_or_default() {
+        let reaches = Vec::new();
+        found.add(comparison.scope, Change { reaches, ..change });
+    }
+}
+
+/// Whether a condition of either policy may go by the risk: then a greater one may loosen.
+fn reads_risk(comparison: &Comparison<'_>) -> bool {
+    let (before, after) = (&comparison.before.layers, &comparison.after.layers);
+    let rules = before.iter().chain(after).flat_map(|layer| &layer.rules);
+    let mut whens = rules.filter_map(|rule| rule.written.when.as_ref());
+    whens.any(|when| when.source().contains("risk"))
 }
 
 /// Whether a scope that both sides define takes part on one of them only: a pack that is extended, or is no more.

@@ -27,6 +27,8 @@ use super::{Definitions, LoadedBundle, graph, index};
 use crate::diag::{Code, Diagnostic};
 use crate::name::{RuleRef, Scope};
 
+use weigh::Around;
+
 pub use overrides::{OverrideChange, OverrideState};
 
 /// Whether a change asks for less than what was there, from the harmless to what a reviewer must see.
@@ -255,6 +257,8 @@ struct Comparison<'a> {
 /// Changes so far, those that are the same for several scopes joined.
 #[derive(Default)]
 struct Found {
+    /// What changes of the rules of layers that nobody overrides, by the layer and what of its surroundings weighs.
+    plain: BTreeMap<(Scope, Around, bool), Vec<Change>>,
     changes: BTreeMap<(Scope, Subject, Kind, String), Change>,
 }
 

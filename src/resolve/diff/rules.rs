@@ -33,6 +33,8 @@ pub(super) struct Layer<'a> {
     /// How the layer's own mode changes, which is told of the layer.
     pub(super) mode: Option<(Mode, Mode)>,
     pub(super) lapsed: (&'a Lapsed<'a>, &'a Lapsed<'a>),
+    /// Whether a condition of the whole policy may go by the risk of an operation.
+    pub(super) reads_risk: bool,
 }
 
 /// The rules of a layer that both sides, or one of them, have.
@@ -81,8 +83,8 @@ pub(super) fn change_of(pair: Pair<'_>, layer: &Layer<'_>) -> Option<Change> {
         parts: Vec::new(),
         overrides: Vec::new(),
         reaches: Vec::new(),
-        before: pair.before.and_then(|rule| rule.source.clone()),
-        after: pair.after.and_then(|rule| rule.source.clone()),
+        before: pair.before.and_then(|rule| rule.source.as_deref().cloned()),
+        after: pair.after.and_then(|rule| rule.source.as_deref().cloned()),
     };
     let (before, after) = match (pair.before, pair.after) {
         (Some(before), Some(after)) => (before, after),
@@ -153,7 +155,7 @@ fn whole(rule: &EffectiveRule, kind: Kind) -> Vec<Part> {
     if rule.disabled {
         tell("disabled", Value::Bool(true));
     }
-    tell("reason", json(&rule.reason));
+    tell("reason", json(&*rule.reason));
     parts
 }
 
@@ -335,7 +337,7 @@ fn words(before: &EffectiveRule, after: &EffectiveRule, parts: &mut Vec<Part>) {
             parts.push(part(what, old.as_ref(), new.as_ref(), Direction::Neutral));
         }
     };
-    tell("reason", json(&before.reason), json(&after.reason));
+    tell("reason", json(&*before.reason), json(&*after.reason));
     tell(
         "reason_code",
         json(&old.reason_code),
@@ -343,8 +345,8 @@ fn words(before: &EffectiveRule, after: &EffectiveRule, parts: &mut Vec<Part>) {
     );
     tell(
         "remediation",
-        json(&old.remediation),
-        json(&new.remediation),
+        json(&old.remediation.as_deref()),
+        json(&new.remediation.as_deref()),
     );
     tell("tags", json(&old.tags), json(&new.tags));
 }

@@ -24,7 +24,7 @@ pub(super) enum Shift {
 }
 
 /// What of its surroundings decides how a rule that asks for an approval weighs.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Around {
     /// Whatever it speaks of is answered without it too, and never by a `deny` of its own layer.
     Open,

@@ -255,7 +255,7 @@ fn catalogues_are_told_in_operations_and_patterns() {
         tools,
         "  - action: service-restart\n    risk: medium\n",
         "",
-        &["tightens service-restart removed: risk answer"],
+        &["loosens service-restart removed: risk answer"],
     );
     comes_to(
         tools,
@@ -283,7 +283,7 @@ fn catalogues_are_told_in_operations_and_patterns() {
         &env,
         tools,
         "unknown_operation",
-        "table: {medium: require_approval}\nunknown_operation",
+        "table: {medium: {ordinary: require_approval}}\nunknown_operation",
     );
     let text = diff(&env, &[]);
     assert!(
@@ -348,12 +348,12 @@ fn commits_and_branches_of_the_configured_repository() {
         unnamed.success().contains("no trust root was named"),
         "{unnamed}"
     );
-    fails(&diff("v1", "nowhere", &[]), 4, "E-SOURCE-009");
+    fails(&diff("v1", "nowhere", &[]), 4, "E-SOURCE-006");
     fails(&diff("v1", "next", &["--bundle=other"]), 2, "E-CONFIG-001");
     fails(
         &org.env.ordain(["policy", "diff", "v1", "next"]),
         2,
-        "E-CONFIG-010",
+        "E-CONFIG-002",
     );
 }
 

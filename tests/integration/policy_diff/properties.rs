@@ -13,7 +13,7 @@ use crate::support::naive::Policies;
 use crate::support::policies::{NOW, bundle, request, resolve};
 use crate::support::random::{ANY, policies, requests};
 
-const SCOPES: [&str; 3] = ["acme", "acme/a", "acme/a/b"];
+pub(super) const SCOPES: [&str; 3] = ["acme", "acme/a", "acme/a/b"];
 /// What an edit takes over from another organisation.
 const FIELDS: [&str; 7] = [
     "default",
@@ -35,12 +35,12 @@ const RULE_FIELDS: [&str; 8] = [
     "reason",
 ];
 
-fn now() -> Timestamp {
+pub(super) fn now() -> Timestamp {
     NOW.parse().unwrap()
 }
 
 /// One edit: which scope, field, rule and field of the rule, and whether a rule goes or comes as a whole.
-type Edit = (Index, Index, Index, Index, u8);
+pub(super) type Edit = (Index, Index, Index, Index, u8);
 
 fn take(to: &mut Value, from: &Value, field: &str) {
     match from.get(field) {
@@ -51,7 +51,11 @@ fn take(to: &mut Value, from: &Value, field: &str) {
     }
 }
 
-fn edit(policies: &mut Policies, other: &Policies, (scope, field, rule, part, how): &Edit) {
+pub(super) fn edit(
+    policies: &mut Policies,
+    other: &Policies,
+    (scope, field, rule, part, how): &Edit,
+) {
     let scopes: Vec<String> = policies.keys().cloned().collect();
     let scope = scope.get(&scopes);
     let Some(other) = other.get(scope) else {
@@ -87,7 +91,7 @@ fn edit(policies: &mut Policies, other: &Policies, (scope, field, rule, part, ho
     }
 }
 
-fn edits() -> impl Strategy<Value = Vec<Edit>> {
+pub(super) fn edits() -> impl Strategy<Value = Vec<Edit>> {
     let one = (
         any::<Index>(),
         any::<Index>(),
@@ -99,7 +103,7 @@ fn edits() -> impl Strategy<Value = Vec<Edit>> {
 }
 
 /// One bundle of all the policies, unless an edit made a file that is not valid.
-fn loaded(policies: &Policies) -> Option<[LoadedBundle; 1]> {
+pub(super) fn loaded(policies: &Policies) -> Option<[LoadedBundle; 1]> {
     let text = |(scope, policy): (&String, &Value)| {
         (
             format!("{}.yaml", scope.replace('/', "-")),

@@ -7,10 +7,9 @@ use crate::cli::command::Context;
 use crate::cli::exit::Exit;
 use crate::cli::output::policy_diff::{self, Format};
 use crate::cli::report::Failure;
-use crate::cli::ui::{Output, counted, note};
+use crate::cli::ui::{Output, counted};
 use crate::diag::Code;
 use crate::name::Scope;
-use crate::pipeline::Standing;
 use crate::resolve::diff::{self, Direction, PolicyDiff};
 
 #[derive(Debug, Args)]
@@ -45,14 +44,7 @@ pub(super) fn run(context: &Context, args: &Diff) -> Result<Exit, Failure> {
     let mut out = Output::stdout();
     policy_diff::write(&mut out, args.format, &found, &both.introduced())?;
     out.flush()?;
-    for side in [&both.before, &both.after] {
-        if !matches!(
-            side.reviewed.standing,
-            Standing::Verified { .. } | Standing::Directory
-        ) {
-            note(&format!("warning: {}", side.told()));
-        }
-    }
+    both.warn();
     Ok(
         finding(args.fail_on, &found).map_or(Exit::Success, |failure| {
             failure.print();

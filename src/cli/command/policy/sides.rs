@@ -12,7 +12,7 @@ use crate::cli::output::policy_diff;
 use crate::cli::project;
 use crate::cli::report::Failure;
 use crate::cli::session::{FetchFlags, with_pipeline};
-use crate::cli::ui::escape;
+use crate::cli::ui::{escape, note};
 use crate::config::{Config, Repository};
 use crate::diag::Code;
 use crate::name::BundleName;
@@ -72,6 +72,16 @@ impl Both {
         policy_diff::Sides {
             told: sides.map(Side::told),
             json: sides.map(Side::json),
+        }
+    }
+
+    /// Says what nobody vouches for though it came from where signatures are expected.
+    pub(super) fn warn(&self) {
+        for side in [&self.before, &self.after] {
+            let standing = &side.reviewed.standing;
+            if !matches!(standing, Standing::Verified { .. } | Standing::Directory) {
+                note(&format!("warning: {}", side.told()));
+            }
         }
     }
 
