@@ -21,6 +21,7 @@ mod model;
 mod operators;
 mod policy_test;
 pub mod schema;
+mod stored;
 mod validate;
 
 pub use catalog::{Arguments, FoundPattern, Lowered, Operation, Patterns};
@@ -33,6 +34,7 @@ pub use model::{
     Effect, Layer, Mode, Override, OverridePermission, Risk, Rule, WaiverField, WaiverTerms, Window,
 };
 pub use policy_test::{Expected, PolicyTest, TestCase, read_tests};
+pub use stored::StoredRule;
 pub use validate::validate;
 
 /// The greatest number of rules, and of overrides, in one file.

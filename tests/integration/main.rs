@@ -15,6 +15,7 @@ mod acme;
 mod architecture;
 mod bad_input;
 mod catalog;
+mod compiled;
 mod conditions;
 mod delegation;
 mod diagnostics;

@@ -10,7 +10,7 @@ use super::which::Which;
 use crate::cli::command::Context;
 use crate::cli::exit::Exit;
 use crate::cli::input;
-use crate::cli::output::{Format, Writer};
+use crate::cli::output::for_people;
 use crate::cli::report::Failure;
 use crate::cli::ui::{Output, escape, note, printable_json};
 use crate::diag::Code;
@@ -56,9 +56,7 @@ pub(super) fn run(context: &Context, args: &Explain) -> Result<Exit, Failure> {
         let text = serde_json::to_string_pretty(&document).unwrap_or_default();
         out.line(&printable_json(text))?;
     } else {
-        let mut writer = Writer::begin(Format::Text, &mut out)?;
-        writer.decision(&mut out, &decision, Some(&request))?;
-        writer.end(&mut out)?;
+        out.raw(&for_people(&decision, &request))?;
         text(&mut out, &explanation)?;
     }
     out.flush()?;
