@@ -282,7 +282,8 @@ impl Catalog<'_> {
                 old.0.answer(old.1, arguments),
                 new.0.answer(new.1, arguments),
             );
-            let strength = |rule: &EffectiveRule| (u8::from(!rule.disabled), rule.effect, rule.mode);
+            let strength =
+                |rule: &EffectiveRule| (u8::from(!rule.disabled), rule.effect, rule.mode);
             let is_weaker = match (was, is) {
                 (Some(was), Some(is)) => {
                     let (was, is) = (strength(was), strength(is));
