@@ -19,6 +19,7 @@ mod matcher_names;
 mod matcher_parse;
 mod model;
 mod operators;
+mod path;
 mod policy_test;
 pub mod schema;
 mod stored;
@@ -33,6 +34,7 @@ pub use matcher_explain::KeyOutcome;
 pub use model::{
     Effect, Layer, Mode, Override, OverridePermission, Risk, Rule, WaiverField, WaiverTerms, Window,
 };
+pub use path::RequestPath;
 pub use policy_test::{Expected, PolicyTest, TestCase, read_tests};
 pub use stored::StoredRule;
 pub use validate::validate;
