@@ -12,10 +12,11 @@ use std::path::Path;
 use std::sync::{Arc, OnceLock};
 
 use ordain::bundle::{BundlePath, Limits, Manifest, Statement};
+use ordain::engine::impact::Names;
 use ordain::engine::input::RequestReader;
 use ordain::engine::request::{Request, RequestLimits};
 use ordain::json;
-use ordain::log::{Checkpoint, VerifierKey};
+use ordain::log::{Checkpoint, Logged, LoggedLines, VerifierKey};
 use ordain::policy::{CommandPatterns, Facts, read_tests, validate};
 use ordain::source::transfer::Transfer;
 use ordain::trust::{
@@ -39,6 +40,7 @@ pub(crate) const TARGETS: &[(&str, Entry)] = &[
     ("git_commit", git_commit),
     ("git_tag", git_tag),
     ("input", input),
+    ("logged", logged),
     ("manifest", manifest),
     ("path", path),
     ("policy", policy),
@@ -75,6 +77,32 @@ pub(crate) fn request(bytes: &[u8]) -> bool {
     assert_eq!(first.attributes(), second.attributes());
     assert_eq!(first.fingerprint(), second.fingerprint());
     true
+}
+
+/// Lines of a log: it ends, and no more is found than there are lines. Accepted when every line is a record.
+pub(crate) fn logged(bytes: &[u8]) -> bool {
+    let lines = bytes.split(|byte| *byte == b'\n').count();
+    let found: Vec<Logged> = LoggedLines::new(bytes)
+        .map(|line| line.expect("memory can be read"))
+        .collect();
+    assert!(
+        found.len() <= lines,
+        "{} records in {lines} lines",
+        found.len()
+    );
+    for request in found.iter().filter_map(|found| match found {
+        Logged::Decision(decision) => decision.request.clone(),
+        Logged::Other | Logged::Unreadable => None,
+    }) {
+        let (subject, resource) = (request.subject, request.resource);
+        let names = Names::new(
+            (subject.kind, subject.id),
+            request.action,
+            (resource.kind, resource.id),
+        );
+        assert_eq!(names.told().len(), 5);
+    }
+    !found.is_empty() && !found.contains(&Logged::Unreadable)
 }
 
 /// A stream of requests: it ends, and every item is numbered. Accepted when nothing in it is cut off or broken.

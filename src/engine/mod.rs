@@ -11,6 +11,7 @@ mod decision;
 mod evaluate;
 mod explain;
 mod findings;
+pub mod impact;
 mod index;
 pub mod input;
 mod record;

@@ -305,7 +305,7 @@ impl Pipeline<'_> {
     }
 
     /// Verifies, and writes nothing.
-    fn checked(
+    pub(super) fn checked(
         &self,
         fetched: FetchedBundle,
         label: &str,

@@ -24,6 +24,7 @@ mod explain;
 mod project;
 mod pull;
 mod ready;
+mod review;
 mod roots;
 mod step;
 mod transfer;
@@ -57,6 +58,7 @@ pub use explain::{Explained, ExplainedBundle, Explanation, Outcome, StepFact, Su
 pub use project::project_identity;
 pub use pull::{Locking, Pulled, PulledBundle};
 pub use ready::{Ready, Served};
+pub use review::{Reviewed, Standing, review_directory};
 pub use roots::{Confirmation, Trusted, root_files, trust_root};
 pub use step::{Part, Step};
 pub use transfer::{Exported, Imported, Provenance, TransferError};

@@ -49,7 +49,7 @@ impl Match {
         if matches { Self::Yes } else { Self::No }
     }
 
-    fn negated(self) -> Self {
+    pub(super) fn negated(self) -> Self {
         match self {
             Self::Yes => Self::No,
             Self::No => Self::Yes,
@@ -71,7 +71,7 @@ impl Match {
     }
 
     /// Yes where one is, no where none is.
-    fn any(answers: impl Iterator<Item = Self>) -> Self {
+    pub(super) fn any(answers: impl Iterator<Item = Self>) -> Self {
         Self::all(answers.map(Self::negated)).negated()
     }
 }

@@ -15,6 +15,7 @@ mod fields;
 mod glob;
 mod matcher;
 mod matcher_explain;
+mod matcher_names;
 mod matcher_parse;
 mod model;
 mod operators;

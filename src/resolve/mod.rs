@@ -12,6 +12,7 @@
 
 mod bundle;
 mod check;
+pub mod diff;
 mod effective;
 mod graph;
 mod lint;

@@ -183,5 +183,5 @@ macro_rules! targets {
 }
 
 targets! {
-    agent allowed_signers checkpoint command condition envelope format git_commit git_tag input manifest path policy policy_test public_key request root ssh_signature statement transfer verifier_key yaml
+    agent allowed_signers checkpoint command condition envelope format git_commit git_tag input logged manifest path policy policy_test public_key request root ssh_signature statement transfer verifier_key yaml
 }

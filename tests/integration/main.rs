@@ -35,6 +35,7 @@ mod log_tampering;
 mod mended;
 mod operators;
 mod policy;
+mod policy_diff;
 mod policy_tools;
 mod promises;
 mod pull;

@@ -4,6 +4,7 @@ mod check;
 mod explain;
 mod fmt;
 mod graph;
+mod new;
 mod test;
 
 use super::support::TestEnv;

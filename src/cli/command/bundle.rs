@@ -12,6 +12,8 @@ mod ssh;
 mod target;
 mod transfer;
 
+pub(super) use author::manifest_text;
+
 /// `ordain bundle …`
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {

@@ -4,6 +4,8 @@ pub(crate) mod diagnostics;
 pub(crate) mod explanation;
 pub(crate) mod findings;
 mod json;
+pub(crate) mod policy_diff;
+pub(crate) mod policy_impact;
 pub(crate) mod scopes;
 mod text;
 

@@ -177,4 +177,14 @@ codes! {
          report the text.";
     FORMAT_NEEDED = "E-POLICY-078", Finding, "a file is not formatted",
         "Run `ordain policy fmt`, look at what changed, and sign the bundle again.";
+    DIFF_LOOSENS = "E-POLICY-080", Finding, "a change of policy asks for less, or may",
+        "`policy diff --fail-on loosening` found changes that let through, or may let through, what was held back before. The report lists them first. \
+         Have them approved by whoever answers for the policy, or take them back.";
+    DIFF_CHANGES = "E-POLICY-081", Finding, "the two states of policy differ",
+        "`policy diff --fail-on change` found changes. The report lists them, those first that ask for less.";
+    IMPACT_LOOSENS = "E-POLICY-082", Finding, "requests get a weaker answer, or may",
+        "`policy impact --fail-on loosening` found requests that a change of policy answers more weakly, or of which what is on record does not tell. The \
+         report lists the worst first. Have the change approved by whoever answers for the policy, or ask the open ones as whole requests with `--requests`.";
+    IMPACT_FLIPS = "E-POLICY-083", Finding, "requests get another answer, or may",
+        "`policy impact --fail-on flip` found requests that a change of policy answers otherwise, or of which what is on record does not tell.";
 }

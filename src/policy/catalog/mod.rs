@@ -107,6 +107,24 @@ impl Operation {
         &self.action
     }
 
+    /// Its risk where no variant matches.
+    #[must_use]
+    pub fn own_risk(&self) -> Risk {
+        self.risk
+    }
+
+    /// Its variants, in the order of the file: the id, the `match` as written, and the risk of each.
+    pub fn variants(&self) -> impl Iterator<Item = (&RuleId, &Value, Risk)> {
+        let variants = self.variants.iter();
+        variants.map(|variant| (&variant.id, variant.matcher.source(), variant.risk))
+    }
+
+    /// The patterns that make its arguments dangerous, where its catalogue has some.
+    #[must_use]
+    pub fn dangers(&self) -> Option<&Patterns> {
+        self.patterns.as_deref()
+    }
+
     /// Its risk in this request, which is of its action: the greatest of the variants that match, its own where none does. A
     /// variant that cannot be judged counts as both.
     #[must_use]

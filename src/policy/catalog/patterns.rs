@@ -55,6 +55,8 @@ pub struct Patterns {
     /// Each with the position of its pattern.
     commands: Vec<(usize, CommandPattern)>,
     places: Vec<Place>,
+    /// The fields `commands` and `patterns` as written.
+    written: Map<String, Value>,
     digest: Sha256Digest,
 }
 
@@ -71,6 +73,12 @@ impl Patterns {
         self.digest
     }
 
+    /// The fields `commands` and `patterns` as written.
+    #[must_use]
+    pub fn written(&self) -> &Map<String, Value> {
+        &self.written
+    }
+
     /// Reads the fields `commands` and `patterns`; none where there are no patterns.
     pub(super) fn read(fields: &mut Fields, report: &mut Report<'_>) -> Option<Arc<Self>> {
         let path = fields.path("patterns");
@@ -85,13 +93,14 @@ impl Patterns {
             return None;
         }
         written.insert("patterns".to_owned(), Value::Array(sources));
-        let canonical = json::canonical(&Value::Object(written));
+        let canonical = json::canonical(&Value::Object(written.clone()));
         match canonical {
             Ok(canonical) => Some(Arc::new(Self {
                 patterns: reader.patterns,
                 regexes: reader.regexes,
                 commands: reader.commands,
                 places,
+                written,
                 digest: Sha256Digest::of(&canonical),
             })),
             Err(error) => {

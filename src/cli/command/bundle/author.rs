@@ -137,7 +137,7 @@ pub(super) fn new(context: &Context, args: &New) -> Result<Exit, Failure> {
     Ok(Exit::Success)
 }
 
-fn manifest_text(name: &BundleName, namespace: &Namespace) -> String {
+pub(in crate::cli::command) fn manifest_text(name: &BundleName, namespace: &Namespace) -> String {
     format!(
         "apiVersion: ordain/v1\nkind: Bundle\nname: {name}\nversion: 0.1.0\nnamespace: {namespace}\ndescription: \"\"\n"
     )

@@ -44,6 +44,22 @@ impl With {
         pipeline::authored(&context.env.resolve(dir), &dirs, &Limits::default())
     }
 
+    /// Whether none is given.
+    pub(super) fn is_empty(&self) -> bool {
+        self.dirs.is_empty()
+    }
+
+    /// Those bundles alone.
+    pub(super) fn others(
+        &self,
+        context: &Context,
+        limits: &Limits,
+    ) -> Result<Vec<LoadedBundle>, PipelineError> {
+        let dirs = self.dirs.iter().map(|dir| context.env.resolve(dir));
+        dirs.map(|dir| Ok(pipeline::review_directory(&dir, limits)?.bundle))
+            .collect()
+    }
+
     /// Without a directory to add them to, they would silently not count.
     pub(super) fn needs(&self, dir: Option<&Path>, flag: &str) -> Result<(), Failure> {
         if dir.is_none() && !self.dirs.is_empty() {
