@@ -48,5 +48,6 @@ mod transfer;
 mod trust_init;
 mod trust_model;
 mod trust_rotate;
+mod unordered_overrides;
 mod vectors;
 mod waivers;
