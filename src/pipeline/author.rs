@@ -100,7 +100,7 @@ pub fn load_unsigned(dir: &Path, limits: &Limits) -> Result<LoadedBundle, Pipeli
     load(dir, &fetched.files, limits).map_err(PipelineError::Policy)
 }
 
-fn load(
+pub(super) fn load(
     dir: &Path,
     files: &BTreeMap<BundlePath, Arc<[u8]>>,
     limits: &Limits,

@@ -72,6 +72,15 @@ pub(super) enum Purpose {
     Examine,
 }
 
+/// What was brought here, and what it was held against.
+pub(super) struct Brought {
+    pub(super) bundles: Vec<PulledBundle>,
+    trusted: Trusted,
+    lock: Lockfile,
+    state: State,
+    now: Timestamp,
+}
+
 /// What is known before anything is written.
 pub(super) struct Gathered {
     pub(super) pulled: Pulled,
@@ -98,6 +107,15 @@ impl Pipeline<'_> {
     /// [`PipelineError`]; what was active stays so.
     pub fn serve(&self, config: &Config, locking: Locking) -> Result<Pulled, PipelineError> {
         self.take(config, locking, Purpose::Decide)
+    }
+
+    /// What [`Self::serve`] would decide with, without a trace of having looked: no mark rises, no lockfile changes, nothing
+    /// enters the store. What is not here is fetched all the same, where that is allowed, and forgotten again.
+    ///
+    /// # Errors
+    /// [`PipelineError`].
+    pub fn rehearse(&self, config: &Config, locking: Locking) -> Result<Pulled, PipelineError> {
+        Ok(self.gather(config, locking, Purpose::Examine)?.pulled)
     }
 
     fn take(
@@ -160,35 +178,62 @@ impl Pipeline<'_> {
         locking: Locking,
         purpose: Purpose,
     ) -> Result<Gathered, PipelineError> {
+        let Brought {
+            bundles,
+            trusted,
+            lock,
+            state,
+            now,
+        } = self.brought(config, locking, purpose)?;
+        let verified: Vec<&VerifiedBundle> = bundles.iter().map(|pulled| &pulled.bundle).collect();
+        let policy = effective(&verified, &config.scope, now, config.mode, self.limits)?;
+        let pulled = Pulled {
+            bundles,
+            policy,
+            root: trusted.root,
+            advanced_from: trusted.advanced_from,
+            confirmation: trusted.confirmation,
+        };
+        Ok(Gathered {
+            pulled,
+            lock,
+            state,
+            now,
+        })
+    }
+
+    /// Steps 1 and 2 of a pull.
+    pub(super) fn brought(
+        &self,
+        config: &Config,
+        locking: Locking,
+        purpose: Purpose,
+    ) -> Result<Brought, PipelineError> {
         let state = State::load(&self.directories.state)?;
         let now = self.now(&state)?;
         let lock = Lockfile::load(&lock_path(config))?.unwrap_or_default();
         let seen = lock.bundles.values().map(|locked| locked.root_version);
+        let keeping = match purpose {
+            Purpose::Activate | Purpose::Decide => Keeping::Keep,
+            Purpose::Examine => Keeping::Look,
+        };
         let trusted = self.walk(
             &config.trust,
             &state,
             now,
             seen.max().unwrap_or(0),
             self.reach(config, &lock, locking),
-            Keeping::Keep,
+            keeping,
         )?;
-        let root = trusted.root;
+        let root = &trusted.root;
         let mut bundles = Vec::with_capacity(config.bundles.len());
         for source in &config.bundles {
             let locked = lock.bundles.get(&source.name);
-            bundles.push(self.bring(config, source, locked, locking, purpose, &root, &state, now)?);
+            bundles.push(self.bring(config, source, locked, locking, purpose, root, &state, now)?);
         }
-        let verified: Vec<&VerifiedBundle> = bundles.iter().map(|pulled| &pulled.bundle).collect();
-        let policy = effective(&verified, &config.scope, now, config.mode, self.limits)?;
-        let pulled = Pulled {
+        Ok(Brought {
             bundles,
-            policy,
-            root,
-            advanced_from: trusted.advanced_from,
-            confirmation: trusted.confirmation,
-        };
-        Ok(Gathered {
-            pulled,
+            trusted,
             lock,
             state,
             now,

@@ -14,6 +14,7 @@
 mod acme;
 mod architecture;
 mod bad_input;
+mod bench;
 mod catalog;
 mod conditions;
 mod delegation;

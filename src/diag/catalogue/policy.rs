@@ -177,4 +177,7 @@ codes! {
          report the text.";
     FORMAT_NEEDED = "E-POLICY-078", Finding, "a file is not formatted",
         "Run `ordain policy fmt`, look at what changed, and sign the bundle again.";
+    BENCH_NO_REQUEST = "E-POLICY-090", Invalid, "there is no request to measure with",
+        "`ordain bench` takes requests as `ordain eval` does, or policy tests. Without either it takes those of the bundle's own policy tests, and it has \
+         none. Name a file of requests, best of some that were really asked.";
 }

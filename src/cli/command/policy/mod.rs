@@ -7,7 +7,7 @@ mod graph;
 mod resolve;
 mod schema;
 mod test;
-mod which;
+pub(super) mod which;
 
 use clap::Subcommand;
 
