@@ -5,8 +5,9 @@
 
 use std::fmt;
 use std::str::FromStr;
+use std::sync::Arc;
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Serialize, Serializer};
 
 /// The greatest number of segments of a [`Scope`].
 pub const MAX_SCOPE_DEPTH: usize = 16;
@@ -47,7 +48,7 @@ fn is_segment(text: &str) -> bool {
         && !text.contains("..")
 }
 
-/// Serde and display for a newtype over `String`.
+/// Serde and display for a newtype over a shared text: decisions clone names.
 macro_rules! name {
     ($name:ident, $kind:literal) => {
         impl $name {
@@ -62,6 +63,11 @@ macro_rules! name {
                 f.write_str(&self.0)
             }
         }
+        impl Serialize for $name {
+            fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+                serializer.serialize_str(&self.0)
+            }
+        }
         impl TryFrom<String> for $name {
             type Error = NameError;
             fn try_from(text: String) -> Result<Self, NameError> {
@@ -69,6 +75,11 @@ macro_rules! name {
             }
         }
         impl From<$name> for String {
+            fn from(name: $name) -> Self {
+                name.as_str().to_owned()
+            }
+        }
+        impl From<$name> for Arc<str> {
             fn from(name: $name) -> Self {
                 name.0
             }
@@ -80,7 +91,7 @@ macro_rules! name {
             type Err = NameError;
             fn from_str(text: &str) -> Result<Self, NameError> {
                 if is_segment(text) {
-                    Ok(Self(text.to_owned()))
+                    Ok(Self(text.into()))
                 } else {
                     Err(NameError::new($kind, text, SEGMENT_RULE))
                 }
@@ -90,9 +101,9 @@ macro_rules! name {
 }
 
 /// A node of the organisation's tree, such as `acme/platform/payments`: 1 to [`MAX_SCOPE_DEPTH`] segments.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(try_from = "String", into = "String")]
-pub struct Scope(String);
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Deserialize)]
+#[serde(try_from = "String")]
+pub struct Scope(Arc<str>);
 name!(Scope, "scope");
 
 impl FromStr for Scope {
@@ -112,7 +123,7 @@ impl FromStr for Scope {
                 "use segments of lower-case letters, digits, `-`, `_` or `.`, separated by `/`",
             ));
         }
-        Ok(Self(text.to_owned()))
+        Ok(Self(text.into()))
     }
 }
 
@@ -122,7 +133,7 @@ impl Scope {
     pub fn parent(&self) -> Option<Self> {
         self.0
             .rsplit_once('/')
-            .map(|(parent, _)| Self(parent.to_owned()))
+            .map(|(parent, _)| Self(parent.into()))
     }
 
     /// The scopes from the root down to this one, both included.
@@ -138,7 +149,7 @@ impl Scope {
     #[must_use]
     pub fn is_within(&self, other: &Self) -> bool {
         self.0
-            .strip_prefix(&other.0)
+            .strip_prefix(&*other.0)
             .is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
     }
 }
@@ -181,27 +192,27 @@ impl fmt::Display for Namespace {
 }
 
 /// The name of a bundle, such as `payments`: one segment.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(try_from = "String", into = "String")]
-pub struct BundleName(String);
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Deserialize)]
+#[serde(try_from = "String")]
+pub struct BundleName(Arc<str>);
 name!(BundleName, "bundle name", segment);
 
 /// The name of a rule within its scope, such as `no-restore`: one segment.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(try_from = "String", into = "String")]
-pub struct RuleId(String);
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Deserialize)]
+#[serde(try_from = "String")]
+pub struct RuleId(Arc<str>);
 name!(RuleId, "rule id", segment);
 
 /// The name of a person or machine that signs: one segment.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(try_from = "String", into = "String")]
-pub struct PrincipalName(String);
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Deserialize)]
+#[serde(try_from = "String")]
+pub struct PrincipalName(Arc<str>);
 name!(PrincipalName, "principal", segment);
 
 /// A reason for machines, such as `PROD_STACK_FROZEN`: 1 to 64 of `A-Z 0-9 _`, beginning with a letter.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(try_from = "String", into = "String")]
-pub struct ReasonCode(String);
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Deserialize)]
+#[serde(try_from = "String")]
+pub struct ReasonCode(Arc<str>);
 name!(ReasonCode, "reason code");
 
 impl FromStr for ReasonCode {
@@ -213,7 +224,7 @@ impl FromStr for ReasonCode {
                 .bytes()
                 .all(|b| b.is_ascii_uppercase() || b.is_ascii_digit() || b == b'_');
         if fits {
-            Ok(Self(text.to_owned()))
+            Ok(Self(text.into()))
         } else {
             Err(NameError::new(
                 "reason code",
@@ -225,8 +236,8 @@ impl FromStr for ReasonCode {
 }
 
 /// A rule by its scope and id, written `acme/platform#no-restore`.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(try_from = "String", into = "String")]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Deserialize)]
+#[serde(try_from = "String")]
 pub struct RuleRef {
     /// The scope that defines the rule.
     pub scope: Scope,
@@ -260,9 +271,9 @@ impl TryFrom<String> for RuleRef {
     }
 }
 
-impl From<RuleRef> for String {
-    fn from(name: RuleRef) -> Self {
-        name.to_string()
+impl Serialize for RuleRef {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
     }
 }
 

@@ -39,10 +39,11 @@ impl Fixture {
             .args(["bundle", "new", "--name", "acme", "--namespace", "acme"])
             .arg(&bundle));
         for number in 0..files {
-            let file = bundle.join(format!("data/{:03}/{number:05}.json", number % 100));
+            let file = bundle.join(format!("data/of_{:03}/at_{number:05}.json", number % 100));
             fs::create_dir_all(file.parent().unwrap()).unwrap();
-            let line = format!("{{\"number\": {number}}}\n");
-            fs::write(file, line.repeat(32 + number % 200)).unwrap();
+            let item = format!("{{\"number\": {number}}}");
+            let items = vec![item; 32 + number % 200];
+            fs::write(file, format!("[{}]\n", items.join(",\n"))).unwrap();
         }
         run(ordain(base)
             .args(["bundle", "sign", "--expires", "90d", "--key"])

@@ -2,8 +2,10 @@
 //!
 //! Its fields are those of `docs/decision-log.md`. `approval` is reserved: it is absent until approvals fill it.
 
+use std::sync::Arc;
+
 use jiff::Timestamp;
-use serde::Serialize;
+use serde::{Serialize, Serializer};
 use uuid::Uuid;
 
 use super::evaluate::{Engine, Hit, Origin, Pick, Verdict};
@@ -15,6 +17,26 @@ use crate::name::{RuleRef, Scope};
 use crate::policy::{Effect, FoundPattern, Mode, Risk};
 use crate::resolve::{EffectivePolicy, EffectiveRule, Source};
 use crate::trust::Freshness;
+
+fn shared<T, S>(value: &Arc<T>, serializer: S) -> Result<S::Ok, S::Error>
+where
+    T: Serialize + ?Sized,
+    S: Serializer,
+{
+    (**value).serialize(serializer)
+}
+
+fn perhaps_shared<T, S>(value: &Option<Arc<T>>, serializer: S) -> Result<S::Ok, S::Error>
+where
+    T: Serialize + ?Sized,
+    S: Serializer,
+{
+    value.as_deref().serialize(serializer)
+}
+
+fn displayed<S: Serializer>(id: &Uuid, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_str(id)
+}
 
 /// What happens to the request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -115,7 +137,8 @@ pub struct MatchedRule {
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub failed: bool,
     /// Where it was written.
-    pub source: Option<Source>,
+    #[serde(serialize_with = "perhaps_shared")]
+    pub source: Option<Arc<Source>>,
 }
 
 /// What would have happened if everything were enforced.
@@ -129,16 +152,19 @@ pub struct Would {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub rule: Option<RuleRef>,
     /// Why.
-    pub reason: String,
+    #[serde(serialize_with = "shared")]
+    pub reason: Arc<str>,
     /// Why, for machines.
-    pub reason_code: String,
+    #[serde(serialize_with = "shared")]
+    pub reason_code: Arc<str>,
 }
 
 /// The answer to a request, and everything that explains it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Decision {
     /// A UUIDv7.
-    pub decision_id: String,
+    #[serde(serialize_with = "displayed")]
+    pub decision_id: Uuid,
     /// When.
     pub time: Timestamp,
     /// The scope whose policy decided.
@@ -153,12 +179,15 @@ pub struct Decision {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub rule: Option<RuleRef>,
     /// Why.
-    pub reason: String,
+    #[serde(serialize_with = "shared")]
+    pub reason: Arc<str>,
     /// Why, for machines.
-    pub reason_code: String,
+    #[serde(serialize_with = "shared")]
+    pub reason_code: Arc<str>,
     /// What the reader of a refusal can do.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub remediation: Option<String>,
+    #[serde(serialize_with = "perhaps_shared")]
+    pub remediation: Option<Arc<str>>,
     /// The greatest risk that a catalogue gives the operation.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub risk: Option<Risk>,
@@ -180,7 +209,8 @@ pub struct Decision {
     /// The effective policy's digest; none where there was no policy to evaluate.
     pub policy_digest: Option<Sha256Digest>,
     /// The bundles that took part.
-    pub bundles: Vec<BundleIdentity>,
+    #[serde(serialize_with = "shared")]
+    pub bundles: Arc<[BundleIdentity]>,
     /// Whether the policy was past its time.
     pub stale: bool,
     /// Whether a bundle that took part was not signed.
@@ -200,15 +230,15 @@ impl Decision {
             .map(|pick| Because::of(policy, pick, findings));
         let because = because.unwrap_or_else(|| Because {
             rule: None,
-            reason: "no enforced rule speaks of this request".to_owned(),
-            reason_code: "NOT_ENFORCED".to_owned(),
+            reason: "no enforced rule speaks of this request".into(),
+            reason_code: "NOT_ENFORCED".into(),
             remediation: None,
         });
         let would = verdict.would();
         let differs = verdict.binding().map(|pick| pick.origin) != Some(would.origin);
         let hits = verdict.hits.iter().filter_map(|hit| matched(policy, *hit));
         Self {
-            decision_id: occasion.decision_id.to_string(),
+            decision_id: occasion.decision_id,
             time: occasion.time,
             scope: policy.scope().clone(),
             effect: verdict.effect(),
@@ -226,7 +256,7 @@ impl Decision {
             matched: hits.collect(),
             request_fingerprint: occasion.request_fingerprint,
             policy_digest: Some(policy.digest()),
-            bundles: policy.bundles().to_vec(),
+            bundles: Arc::clone(policy.bundles()),
             // SECURITY: the policy knows its own times; no caller can forget to say that it is past them.
             stale: occasion.freshness == Freshness::Stale
                 || policy.validity().at(occasion.time) != Some(Freshness::Fresh),
@@ -254,19 +284,19 @@ impl Decision {
             effect: Effect::Deny,
             mode,
             rule: None,
-            reason: reason.to_owned(),
-            reason_code: cause.as_str().to_owned(),
+            reason: reason.into(),
+            reason_code: cause.as_str().into(),
         };
         Self {
-            decision_id: occasion.decision_id.to_string(),
+            decision_id: occasion.decision_id,
             time: occasion.time,
             scope: scope.clone(),
             effect,
             outcome: effect.into(),
             mode,
             rule: None,
-            reason: reason.to_owned(),
-            reason_code: cause.as_str().to_owned(),
+            reason: reason.into(),
+            reason_code: cause.as_str().into(),
             remediation: None,
             risk: None,
             missing_capabilities: Vec::new(),
@@ -276,7 +306,7 @@ impl Decision {
             matched: Vec::new(),
             request_fingerprint: occasion.request_fingerprint,
             policy_digest: None,
-            bundles: Vec::new(),
+            bundles: [].into(),
             stale: occasion.freshness == Freshness::Stale,
             unsigned: false,
             duration_ns: occasion.duration_ns,
@@ -287,9 +317,9 @@ impl Decision {
 /// Why a verdict was reached.
 struct Because {
     rule: Option<RuleRef>,
-    reason: String,
-    reason_code: String,
-    remediation: Option<String>,
+    reason: Arc<str>,
+    reason_code: Arc<str>,
+    remediation: Option<Arc<str>>,
 }
 
 impl Because {
@@ -299,7 +329,7 @@ impl Because {
                 Some(rule) => Self {
                     rule: Some(rule.written.name.clone()),
                     reason: findings.reason(rule),
-                    reason_code: rule.written.reason_code.to_string(),
+                    reason_code: rule.written.reason_code.clone().into(),
                     remediation: rule.written.remediation.clone(),
                 },
                 None => Self::no_match(),
@@ -315,8 +345,8 @@ impl Because {
                 );
                 Self {
                     rule: None,
-                    reason,
-                    reason_code: format!("DEFAULT_{}", effect.to_ascii_uppercase()),
+                    reason: reason.into(),
+                    reason_code: format!("DEFAULT_{}", effect.to_ascii_uppercase()).into(),
                     remediation: None,
                 }
             }
@@ -327,8 +357,8 @@ impl Because {
     fn no_match() -> Self {
         Self {
             rule: None,
-            reason: "no rule speaks of this request".to_owned(),
-            reason_code: "NO_MATCH".to_owned(),
+            reason: "no rule speaks of this request".into(),
+            reason_code: "NO_MATCH".into(),
             remediation: None,
         }
     }

@@ -7,13 +7,13 @@
 //! 3. What *binds*: the same from enforced rules and defaults alone, and besides every matching rule that a descendant raised
 //!    to `enforce`. `NO_MATCH` binds where the root scope enforces; where nothing binds, the effect is `allow`.
 
-use std::collections::HashMap;
 use std::sync::Arc;
 
 use jiff::Timestamp;
 use serde_json::Value;
 
 use super::findings::{Described, Findings};
+use super::index::Index;
 use super::request::Request;
 use crate::policy::{Effect, Facts, Match, Mode, Operation, Risk};
 use crate::resolve::{EffectiveLayer, EffectivePolicy, EffectiveRule};
@@ -22,52 +22,9 @@ use crate::resolve::{EffectiveLayer, EffectivePolicy, EffectiveRule};
 #[derive(Debug, Clone)]
 pub struct Engine {
     policy: Arc<EffectivePolicy>,
-    indexes: Arc<[ActionIndex]>,
+    pub(super) index: Arc<Index>,
     /// For each layer, what its catalogue describes.
     described: Arc<[Described]>,
-}
-
-/// The rules of one layer by the actions that they list, each list in the layer's order.
-#[derive(Debug, Default)]
-struct ActionIndex {
-    listed: HashMap<String, Vec<usize>>,
-    /// Rules that list no actions.
-    unlisted: Vec<usize>,
-}
-
-impl ActionIndex {
-    fn new(layer: &EffectiveLayer) -> Self {
-        let mut index = Self::default();
-        for (position, rule) in layer.rules.iter().enumerate() {
-            match rule.written.matcher.actions() {
-                _ if rule.disabled => {}
-                Some(mut actions) => {
-                    actions.sort_unstable();
-                    actions.dedup();
-                    for action in actions {
-                        index
-                            .listed
-                            .entry(action.to_owned())
-                            .or_default()
-                            .push(position);
-                    }
-                }
-                None => index.unlisted.push(position),
-            }
-        }
-        index
-    }
-
-    /// The positions of the rules that may match, in order.
-    fn candidates(&self, action: &str) -> Vec<usize> {
-        let listed = self.listed.get(action).map_or(&[][..], Vec::as_slice);
-        let mut positions = Vec::with_capacity(listed.len() + self.unlisted.len());
-        positions.extend_from_slice(listed);
-        positions.extend_from_slice(&self.unlisted);
-        // Two sorted runs, which the sort merges in linear time.
-        positions.sort();
-        positions
-    }
 }
 
 /// What made a verdict.
@@ -147,12 +104,14 @@ impl Engine {
     /// Compiles `policy`, in time linear in its rules.
     #[must_use]
     pub fn new(policy: EffectivePolicy) -> Self {
-        let indexes = policy.layers().iter().map(ActionIndex::new).collect();
+        let rules = policy.layers().iter().flat_map(|layer| &layer.rules);
+        let live = rules.map(|rule| (!rule.disabled).then_some(&rule.written.matcher));
+        let index = Arc::new(Index::new(live));
         let described = policy.layers().iter().map(Described::of).collect();
         let policy = Arc::new(policy);
         Self {
             policy,
-            indexes,
+            index,
             described,
         }
     }
@@ -187,7 +146,6 @@ impl Engine {
     }
 
     fn judge(&self, facts: &Facts<'_>) -> Verdict {
-        let action = action(facts);
         let mut findings = Findings {
             risk: facts.risk(),
             ..Findings::default()
@@ -196,25 +154,19 @@ impl Engine {
         let mut enforced = Combined::default();
         let mut audited = false;
         let mut hits = Vec::new();
-        for (position, (layer, index)) in
-            self.policy.layers().iter().zip(&*self.indexes).enumerate()
-        {
+        let candidates = self.index.candidates(facts);
+        let mut candidates = candidates.iter().map(|number| *number as usize).peekable();
+        let mut first = 0;
+        for (position, layer) in self.policy.layers().iter().enumerate() {
             let first_hit = hits.len();
-            match action {
-                Some(action) => find(layer, position, index.candidates(action), facts, &mut hits),
-                None => find(layer, position, 0..layer.rules.len(), facts, &mut hits),
+            let end = first + layer.rules.len();
+            while let Some(number) = candidates.next_if(|number| *number < end) {
+                hits.extend(hit(layer, position, number - first, facts));
             }
+            first = end;
             let found = hits.get(first_hit..).unwrap_or_default();
-            let picks: Vec<Candidate<'_>> = found
-                .iter()
-                .filter_map(|hit| Some((layer.rules.get(hit.rule)?, *hit)))
-                .map(|(rule, hit)| Candidate {
-                    rule,
-                    pick: pick_of(rule, hit),
-                    is_failed: hit.failed,
-                })
-                .collect();
-            for found in &picks {
+            let picks = || found.iter().filter_map(|hit| Candidate::of(layer, *hit));
+            for found in picks() {
                 findings.missing_of(found.rule, facts);
             }
             let default = layer.default.map(|effect| Pick {
@@ -222,21 +174,21 @@ impl Engine {
                 origin: Origin::Default(position),
                 mode: layer.mode,
             });
-            let spoken = picks.iter().find(|found| !found.is_failed);
+            let spoken = picks().find(|found| !found.is_failed);
             let spoken = spoken.map(|found| found.pick).or(default);
             all.add(spoken);
-            for found in picks.iter().filter(|found| found.is_failed) {
+            for found in picks().filter(|found| found.is_failed) {
                 all.add(Some(found.pick));
             }
-            let binding = || picks.iter().filter(|found| found.binds());
+            let binding = || picks().filter(Candidate::binds);
             let own = binding().find(|found| !found.only_adds());
             let fallback = default.filter(|default| default.mode == Mode::Enforce);
             enforced.add(own.map(|found| found.pick).or(fallback));
-            for found in binding().filter(|found| found.only_adds()) {
+            for found in binding().filter(Candidate::only_adds) {
                 enforced.add(Some(found.pick));
             }
             let is_audit = |pick: &Pick| pick.effect == Effect::Audit;
-            audited |= picks.iter().any(|found| is_audit(&found.pick))
+            audited |= picks().any(|found| is_audit(&found.pick))
                 || spoken.is_some_and(|pick| is_audit(&pick));
         }
         for operation in self.operations(facts) {
@@ -264,34 +216,24 @@ fn action<'a>(facts: &Facts<'a>) -> Option<&'a str> {
     request.pointer("/action/name").and_then(Value::as_str)
 }
 
-fn find(
-    layer: &EffectiveLayer,
-    position: usize,
-    candidates: impl IntoIterator<Item = usize>,
-    facts: &Facts<'_>,
-    hits: &mut Vec<Hit>,
-) {
-    for rule in candidates {
-        let Some(found) = layer
-            .rules
-            .get(rule)
-            .filter(|found| found.is_live(facts.now()))
-        else {
-            continue;
-        };
-        let failed = match found.written.matches(facts) {
-            Match::Yes => false,
-            // INVARIANT: an error never permits.
-            Match::Failed if found.effect >= Effect::RequireApproval => true,
-            Match::Failed | Match::No => continue,
-        };
-        let layer = position;
-        hits.push(Hit {
-            layer,
-            rule,
-            failed,
-        });
+/// What the rule at `rule` of a layer makes of the request; none where it does not count.
+fn hit(layer: &EffectiveLayer, position: usize, rule: usize, facts: &Facts<'_>) -> Option<Hit> {
+    let found = layer.rules.get(rule)?;
+    if !found.is_live(facts.now()) {
+        return None;
     }
+    let failed = match found.written.matches(facts) {
+        Match::Yes => false,
+        // INVARIANT: an error never permits.
+        Match::Failed if found.effect >= Effect::RequireApproval => true,
+        Match::Failed | Match::No => return None,
+    };
+    let layer = position;
+    Some(Hit {
+        layer,
+        rule,
+        failed,
+    })
 }
 
 /// A rule of a layer that matched, or may have.
@@ -301,7 +243,20 @@ struct Candidate<'a> {
     is_failed: bool,
 }
 
-impl Candidate<'_> {
+impl<'a> Candidate<'a> {
+    fn of(layer: &'a EffectiveLayer, hit: Hit) -> Option<Self> {
+        let rule = layer.rules.get(hit.rule)?;
+        Some(Self {
+            rule,
+            pick: Pick {
+                effect: rule.effect,
+                origin: Origin::Rule(hit.layer, hit.rule),
+                mode: rule.mode,
+            },
+            is_failed: hit.failed,
+        })
+    }
+
     fn binds(&self) -> bool {
         self.rule.mode == Mode::Enforce
     }
@@ -310,14 +265,6 @@ impl Candidate<'_> {
     /// where a parent's `default: deny` stood in for it, a descendant that makes it `require_approval` must not lift that.
     fn only_adds(&self) -> bool {
         self.is_failed || self.rule.is_raised()
-    }
-}
-
-fn pick_of(rule: &EffectiveRule, hit: Hit) -> Pick {
-    Pick {
-        effect: rule.effect,
-        origin: Origin::Rule(hit.layer, hit.rule),
-        mode: rule.mode,
     }
 }
 

@@ -130,7 +130,7 @@ fn say<'a>(
             keys,
             valid: rule.written.limits(),
             overrides: rule.override_views(),
-            source: rule.source.as_ref(),
+            source: rule.source.as_deref(),
         })
     });
     let rules: Vec<RuleTrace<'_>> = rules.collect();

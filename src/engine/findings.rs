@@ -63,7 +63,7 @@ impl Findings {
     }
 
     /// `rule`'s reason, with what it is about by name.
-    pub(super) fn reason(&self, rule: &EffectiveRule) -> String {
+    pub(super) fn reason(&self, rule: &EffectiveRule) -> Arc<str> {
         let named: Vec<String> = match &rule.written.lowered {
             Some(Lowered::MissingCapability { .. }) => {
                 let missing = self.missing.iter();
@@ -76,14 +76,14 @@ impl Findings {
             _ => Vec::new(),
         };
         if named.is_empty() {
-            return rule.reason.clone();
+            return Arc::clone(&rule.reason);
         }
         let more = match named.len().saturating_sub(MAX_NAMED) {
             0 => String::new(),
             more => format!(" and {more} more"),
         };
         let named: Vec<&str> = named.iter().take(MAX_NAMED).map(String::as_str).collect();
-        format!("{}: {}{more}", rule.reason, named.join(", "))
+        format!("{}: {}{more}", rule.reason, named.join(", ")).into()
     }
 }
 

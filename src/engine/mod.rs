@@ -5,10 +5,12 @@
 //! Evaluation is pure and total: every request gets an answer, the same on every machine, and where something cannot be
 //! judged the answer is the stricter one. Identifiers, time and durations come from the caller.
 
+mod candidates;
 mod decision;
 mod evaluate;
 mod explain;
 mod findings;
+mod index;
 pub mod input;
 mod record;
 pub mod request;

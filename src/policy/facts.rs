@@ -15,8 +15,8 @@ use super::condition::{self, Purse};
 pub struct Facts<'a> {
     request: &'a Value,
     now: Timestamp,
-    /// `now` as a request would write it.
-    time: Value,
+    /// `now` as a request would write it: few rules ask.
+    time: OnceLock<Value>,
     risk: Option<Risk>,
     memo: Memo,
     views: Views,
@@ -34,17 +34,16 @@ struct Views {
 
 /// A path goes on where no mapping stands, so that nobody knows what it leads to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Blocked;
+pub struct Blocked;
 
 impl<'a> Facts<'a> {
     /// The facts of one evaluation; `request` is in its canonical form.
     #[must_use]
     pub fn new(request: &'a Value, now: Timestamp) -> Self {
-        let time = Value::String(now.to_string());
         Self {
             request,
             now,
-            time,
+            time: OnceLock::new(),
             risk: None,
             memo: Memo::default(),
             views: Views::default(),
@@ -76,6 +75,11 @@ impl<'a> Facts<'a> {
         self.now
     }
 
+    fn time(&self) -> &Value {
+        self.time
+            .get_or_init(|| Value::String(self.now.to_string()))
+    }
+
     /// What was found out about the request so far.
     pub(super) fn memo(&self) -> &Memo {
         &self.memo
@@ -91,7 +95,7 @@ impl<'a> Facts<'a> {
     ///
     /// # Errors
     /// [`Blocked`]: whoever asks chooses the types, and a mapping in a list must not pass for one that is not there.
-    pub(super) fn at(&self, path: &[String]) -> Result<Option<&Value>, Blocked> {
+    pub fn at(&self, path: &[String]) -> Result<Option<&Value>, Blocked> {
         let mut at = self.request;
         for key in path {
             at = match at {
@@ -101,7 +105,7 @@ impl<'a> Facts<'a> {
             };
         }
         let found = Some(at).filter(|value| !value.is_null());
-        Ok(found.or_else(|| path.iter().eq(["context", "time"]).then_some(&self.time)))
+        Ok(found.or_else(|| path.iter().eq(["context", "time"]).then(|| self.time())))
     }
 
     /// The part of the request with this name, as conditions see it.
@@ -125,7 +129,7 @@ impl<'a> Facts<'a> {
         if let Some(context) = part.as_object_mut().filter(|_| name == "context")
             && context.get("time").is_none_or(Value::is_null)
         {
-            context.insert("time".to_owned(), self.time.clone());
+            context.insert("time".to_owned(), self.time().clone());
         }
         part
     }

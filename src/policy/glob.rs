@@ -47,6 +47,15 @@ impl Glob {
         text.contains(['*', '?'])
     }
 
+    /// What every text that matches begins with.
+    pub(super) fn prefix(&self) -> String {
+        let literal = self.tokens.iter().map_while(|token| match token {
+            Token::Char(character) => Some(*character),
+            Token::One | Token::Run | Token::Anything => None,
+        });
+        literal.collect()
+    }
+
     pub(super) fn matches(&self, text: &str) -> bool {
         let has = |token| self.tokens.contains(&token);
         if has(Token::Run) && has(Token::Anything) {

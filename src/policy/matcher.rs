@@ -5,6 +5,7 @@
 //! three as Kleene's logic does. A path that is absent, or null, does not match, save under `exists: false` and `missing_any`.
 
 mod hours;
+mod key;
 mod network;
 mod operand;
 mod operator;
@@ -18,6 +19,8 @@ use serde_json::Value;
 
 use super::catalog::Criterion;
 use super::facts::Facts;
+
+pub use key::{Key, Wants};
 
 pub(super) use hours::{Days, Hours, Zone};
 pub(super) use network::Networks;

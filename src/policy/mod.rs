@@ -27,8 +27,8 @@ use crate::bundle::{BundlePath, MANIFEST_FILE};
 pub use catalog::{Arguments, FoundPattern, Lowered, Operation, Patterns};
 pub use command::{CommandPatterns, Found};
 pub use condition::{Condition, MAX_CONDITION_BYTES, STACK};
-pub use facts::Facts;
-pub use matcher::{Match, Matcher};
+pub use facts::{Blocked, Facts};
+pub use matcher::{Key, Match, Matcher, Wants};
 pub use matcher_explain::{KeyOutcome, Part, ReadValue};
 pub use model::{
     Effect, Layer, Mode, Override, OverridePermission, Risk, Rule, WaiverField, WaiverTerms, Window,

@@ -1,6 +1,7 @@
 //! The words of the language as types.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -123,7 +124,7 @@ pub struct Rule {
     /// What it asks for.
     pub effect: Effect,
     /// Why, for people.
-    pub reason: String,
+    pub reason: Arc<str>,
     /// Why, for machines; made from the id where the file gives none.
     pub reason_code: ReasonCode,
     /// Rules of a higher precedence are looked at first, within the scope.
@@ -139,7 +140,7 @@ pub struct Rule {
     /// When it is in force; at any other time it is as if it were never written.
     pub valid: Window,
     /// What the reader of a refusal can do.
-    pub remediation: Option<String>,
+    pub remediation: Option<Arc<str>>,
     /// Labels, without meaning to the engine.
     pub tags: Vec<String>,
     /// What it stands for, where a catalogue was lowered to it.
@@ -299,7 +300,7 @@ pub struct Layer {
     /// What it demands of waivers; only a root scope demands something.
     pub waivers: WaiverTerms,
     /// Its rules, in the order of the file.
-    pub rules: Vec<Rule>,
+    pub rules: Vec<Arc<Rule>>,
     /// Its changes to inherited rules.
     pub overrides: Vec<Override>,
     /// Where it stands.

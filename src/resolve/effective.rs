@@ -2,6 +2,7 @@
 
 use std::cmp::{Ordering, Reverse};
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use jiff::Timestamp;
 use serde::Serialize;
@@ -50,14 +51,14 @@ pub struct AppliedOverride {
     /// Whether it asks for less than what it found.
     pub loosens: bool,
     /// Where it was written.
-    pub source: Option<Source>,
+    pub source: Option<Arc<Source>>,
 }
 
 /// A rule after every override.
 #[derive(Debug, Clone)]
 pub struct EffectiveRule {
     /// As written.
-    pub written: Rule,
+    pub written: Arc<Rule>,
     /// What it asks for now.
     pub effect: Effect,
     /// How far it binds now, under the consumer's cap.
@@ -67,13 +68,13 @@ pub struct EffectiveRule {
     /// Its precedence now.
     pub precedence: i32,
     /// Its reason now.
-    pub reason: String,
+    pub reason: Arc<str>,
     /// Whether an override switched it off.
     pub disabled: bool,
     /// The overrides that touched it, in evaluation order.
     pub overrides: Vec<AppliedOverride>,
     /// Where it was written.
-    pub source: Option<Source>,
+    pub source: Option<Arc<Source>>,
 }
 
 impl EffectiveRule {
@@ -126,7 +127,7 @@ pub struct EffectiveLayer {
 #[derive(Debug, Clone)]
 pub struct EffectivePolicy {
     scope: Scope,
-    bundles: Vec<BundleIdentity>,
+    bundles: Arc<[BundleIdentity]>,
     layers: Vec<EffectiveLayer>,
     lapsed: Vec<AppliedOverride>,
     root_mode: Mode,
@@ -144,7 +145,7 @@ impl EffectivePolicy {
 
     /// The bundles that take part, sorted by name.
     #[must_use]
-    pub fn bundles(&self) -> &[BundleIdentity] {
+    pub fn bundles(&self) -> &Arc<[BundleIdentity]> {
         &self.bundles
     }
 

@@ -10,6 +10,7 @@
 //! Under `tighten`, a changed precedence is refused as well: it lets another rule of the layer decide.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
+use std::sync::Arc;
 
 use jiff::Timestamp;
 
@@ -36,7 +37,7 @@ struct State {
     disabled: bool,
     mode: Mode,
     precedence: i32,
-    reason: String,
+    reason: Arc<str>,
 }
 
 impl State {
@@ -46,7 +47,7 @@ impl State {
             disabled: false,
             mode: rule.mode,
             precedence: rule.precedence,
-            reason: rule.reason.clone(),
+            reason: Arc::clone(&rule.reason),
         }
     }
 
@@ -61,7 +62,8 @@ impl State {
             disabled: change.disable || (self.disabled && change.effect.is_none()),
             mode: change.mode.unwrap_or(self.mode),
             precedence: change.precedence.unwrap_or(self.precedence),
-            reason: reason.unwrap_or(&self.reason).clone(),
+            reason: reason
+                .map_or_else(|| Arc::clone(&self.reason), |reason| reason.as_str().into()),
         }
     }
 
@@ -377,25 +379,25 @@ fn describe(change: Change<'_>, bundles: &[&LoadedBundle], loosens: bool) -> App
     }
 }
 
-fn source(bundle: usize, location: &Location, bundles: &[&LoadedBundle]) -> Option<Source> {
+fn source(bundle: usize, location: &Location, bundles: &[&LoadedBundle]) -> Option<Arc<Source>> {
     let identity = bundles.get(bundle)?.identity();
-    Some(Source {
+    Some(Arc::new(Source {
         bundle: identity.name.clone(),
         commit: identity.commit.clone(),
         file: location.file.clone(),
         line: location.line,
-    })
+    }))
 }
 
 fn finish(
-    rule: &Rule,
+    rule: &Arc<Rule>,
     (state, overrides): (State, Vec<AppliedOverride>),
     found: Defined<'_>,
     bundles: &[&LoadedBundle],
 ) -> EffectiveRule {
     EffectiveRule {
         source: source(found.bundle, &rule.location, bundles),
-        written: rule.clone(),
+        written: Arc::clone(rule),
         effect: state.effect,
         mode: state.mode,
         declared_mode: rule.mode,

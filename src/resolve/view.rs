@@ -193,7 +193,7 @@ fn rule_view(rule: &EffectiveRule) -> RuleView<'_> {
         matcher: written.matcher.source(),
         when: written.when.as_ref().map(Condition::source),
         valid: written.limits(),
-        source: rule.source.as_ref(),
+        source: rule.source.as_deref(),
         overrides: rule.override_views(),
     }
 }
@@ -212,6 +212,6 @@ fn override_view(change: &AppliedOverride) -> OverrideView<'_> {
         owner: written.owner.as_deref(),
         ticket: written.ticket.as_deref(),
         expires: written.expires,
-        source: change.source.as_ref(),
+        source: change.source.as_deref(),
     }
 }

@@ -121,8 +121,8 @@ fn the_standard_table() {
         assert_eq!(answer(&decision), (id, dangerous, "DANGEROUS_ARGUMENTS"));
         assert_eq!(decision.risk.map(Risk::as_str), Some(risk));
         assert_eq!(
-            decision.reason,
-            format!(
+            *decision.reason,
+            *format!(
                 "`{action}`, of {risk} risk, with dangerous arguments: runs what it downloads (`pipe-to-shell`)"
             )
         );
@@ -133,7 +133,7 @@ fn the_standard_table() {
     }
     let ordinary = decide(&policy, &asks(&held, "ssh-exec", &json!({})));
     assert_eq!(
-        ordinary.reason,
+        &*ordinary.reason,
         "`ssh-exec` is of high risk: Runs a command on a server"
     );
 }
@@ -210,7 +210,7 @@ fn a_missing_capability_denies_and_all_are_named() {
     );
     assert_eq!(decision.outcome, Outcome::Denied);
     assert_eq!(
-        decision.reason,
+        &*decision.reason,
         "`ssh-exec` needs capabilities that the caller lacks: `local-sudo`, `service-control`"
     );
     assert_eq!(

@@ -1,21 +1,18 @@
-//! What each rule costs, told apart from outside: every rule that may match is judged by itself, as the engine judges it.
+//! What each rule costs, told apart from outside: the rules that the engine judges are judged once more, each by itself.
 //!
 //! 1. Requests are taken in an order that spreads over all of them, until the time is up.
-//! 2. The rules that may match a request are those in force that list its action, or no action. They are judged in evaluation
-//!    order with facts of their own, [`PASSES`] times, and the best of each counts, since an interruption of the program
-//!    is no rule's cost. What the clock costs is taken off.
+//! 2. The rules in force that the engine's index leaves for a request are judged in evaluation order with facts of their own,
+//!    [`PASSES`] times, and the best of each counts, since an interruption of the program is no rule's cost. What the clock
+//!    costs is taken off.
 //! 3. The conditions of the dearest rules are judged one by one in the same way.
 //!
 //! What several rules share is counted on the first that asks: the request as conditions see it, or a command line that is
-//! read once. The engine's index spares most of these judgements where it can; so a share says which rule to look at, and
-//! not how long a request takes.
+//! read once. It lacks what no rule costs: looking the request up, and making the decision.
 
-use std::collections::HashMap;
 use std::time::Duration;
 
 use jiff::Timestamp;
 use serde::Serialize;
-use serde_json::Value;
 
 use super::rounded;
 use crate::clock::Stopwatch;
@@ -37,7 +34,7 @@ const MAX_PARTED: usize = 10;
 pub struct Costs {
     /// How many requests the rules were judged for.
     pub requests: usize,
-    /// How many rules may match one request, on the average.
+    /// How many rules are judged for one request, on the average.
     pub candidates_per_request: f64,
     /// How many rules were judged at all.
     pub rules_tried: usize,
@@ -94,17 +91,17 @@ pub(super) fn measure(
     timer: f64,
     time: Duration,
 ) -> Costs {
-    let candidates = Candidates::of(engine, now);
+    let layers = engine.policy().layers().iter();
     let bench = Bench {
         engine,
-        candidates: &candidates,
+        rules: layers.flat_map(|layer| &layer.rules).collect(),
         now,
         timer,
     };
     let order: Vec<&Request> = spread_out(requests.len())
         .filter_map(|index| requests.get(index))
         .collect();
-    let mut counts = vec![Count::default(); candidates.rules.len()];
+    let mut counts = vec![Count::default(); bench.rules.len()];
     let whole = Stopwatch::start();
     let mut judged = 0;
     for request in &order {
@@ -115,11 +112,11 @@ pub(super) fn measure(
         judged += 1;
     }
     let seen = order.get(..judged).unwrap_or_default();
-    let mut rules = candidates.told(&counts);
-    for cost in rules.iter_mut().take(MAX_PARTED) {
-        let rule = candidates.by_name(&cost.rule);
+    let dearest = bench.dearest(&counts);
+    let mut rules = bench.told(&dearest, &counts);
+    for (cost, number) in rules.iter_mut().zip(dearest).take(MAX_PARTED) {
         let left = time.saturating_sub(whole.elapsed()) / 4;
-        cost.conditions = rule.map_or_else(Vec::new, |rule| bench.part(rule, seen, left));
+        cost.conditions = bench.part(number, seen, left);
     }
     let tried: u64 = counts.iter().map(|count| count.tried).sum();
     Costs {
@@ -133,21 +130,29 @@ pub(super) fn measure(
 /// What every judgement needs.
 struct Bench<'a> {
     engine: &'a Engine,
-    candidates: &'a Candidates<'a>,
+    /// Those of all layers, in evaluation order.
+    rules: Vec<&'a EffectiveRule>,
     now: Timestamp,
     timer: f64,
 }
 
-impl Bench<'_> {
+impl<'a> Bench<'a> {
     /// The facts as the engine has them.
     fn facts<'r>(&self, request: &'r Request) -> Facts<'r> {
         let risk = self.engine.evaluate(request, self.now).risk();
         Facts::new(request.attributes(), self.now).with_risk(risk)
     }
 
-    /// Judges the rules that may match `request`, each by itself.
+    /// The rules that the engine judges for `request`, with their numbers.
+    fn candidates(&self, request: &Request) -> Vec<(usize, &'a EffectiveRule)> {
+        let numbers = self.engine.candidates(request, self.now).into_iter();
+        let rules = numbers.filter_map(|number| Some((number, *self.rules.get(number)?)));
+        rules.filter(|(_, rule)| rule.is_live(self.now)).collect()
+    }
+
+    /// Judges the candidates of `request`, each by itself.
     fn judge(&self, request: &Request, counts: &mut [Count]) {
-        let candidates = self.candidates.for_request(request);
+        let candidates = self.candidates(request);
         let mut best = vec![(f64::INFINITY, Match::No); candidates.len()];
         for _ in 0..PASSES {
             let facts = self.facts(request);
@@ -158,8 +163,8 @@ impl Bench<'_> {
                 *best = (best.0.min(ns), answer);
             }
         }
-        for ((index, _), (ns, answer)) in candidates.iter().zip(best) {
-            let Some(count) = counts.get_mut(*index) else {
+        for ((number, _), (ns, answer)) in candidates.iter().zip(best) {
+            let Some(count) = counts.get_mut(*number) else {
                 continue;
             };
             count.ns += ns;
@@ -169,8 +174,11 @@ impl Bench<'_> {
         }
     }
 
-    /// Judges the conditions of one rule one by one, for those of `requests` that it may match.
-    fn part(&self, rule: &EffectiveRule, requests: &[&Request], time: Duration) -> Vec<PartCost> {
+    /// Judges the conditions of one rule one by one, for those of `requests` that it is a candidate for.
+    fn part(&self, number: usize, requests: &[&Request], time: Duration) -> Vec<PartCost> {
+        let Some(rule) = self.rules.get(number) else {
+            return Vec::new();
+        };
         let parts: Vec<Part<'_>> = rule.written.parts().collect();
         let mut sums = vec![0.0; parts.len()];
         let mut judged = 0_u64;
@@ -179,7 +187,7 @@ impl Bench<'_> {
             if judged > 0 && whole.elapsed() > time {
                 break;
             }
-            if !may_match(rule, request) {
+            if !self.engine.candidates(request, self.now).contains(&number) {
                 continue;
             }
             judged += 1;
@@ -208,62 +216,27 @@ impl Bench<'_> {
     fn since(&self, watch: Stopwatch) -> f64 {
         (watch.elapsed().as_secs_f64() * 1e9 - self.timer).max(0.0)
     }
-}
 
-/// The rules in force of all layers, in evaluation order, by the actions that they list.
-struct Candidates<'a> {
-    rules: Vec<&'a EffectiveRule>,
-    listed: HashMap<&'a str, Vec<usize>>,
-    unlisted: Vec<usize>,
-}
-
-impl<'a> Candidates<'a> {
-    fn of(engine: &'a Engine, now: Timestamp) -> Self {
-        let layers = engine.policy().layers().iter();
-        let rules = layers.flat_map(|layer| &layer.rules);
-        let mut found = Self {
-            rules: rules.filter(|rule| rule.is_live(now)).collect(),
-            listed: HashMap::new(),
-            unlisted: Vec::new(),
-        };
-        for (index, rule) in found.rules.iter().enumerate() {
-            let Some(mut actions) = rule.written.matcher.actions() else {
-                found.unlisted.push(index);
-                continue;
-            };
-            actions.sort_unstable();
-            actions.dedup();
-            for action in actions {
-                found.listed.entry(action).or_default().push(index);
-            }
-        }
-        found
+    /// The rules that were judged, the dearest first; of equals, the first in evaluation order.
+    fn dearest(&self, counts: &[Count]) -> Vec<usize> {
+        let tried = counts.iter().enumerate();
+        let mut tried: Vec<(usize, f64)> = tried
+            .filter(|(_, count)| count.tried > 0)
+            .map(|(number, count)| (number, count.ns))
+            .collect();
+        tried.sort_by(|(_, left), (_, right)| right.total_cmp(left));
+        let numbers = tried.into_iter().map(|(number, _)| number);
+        numbers.take(MAX_TOLD).collect()
     }
 
-    fn for_request(&self, request: &Request) -> Vec<(usize, &'a EffectiveRule)> {
-        let listed = action(request).and_then(|action| self.listed.get(action));
-        let mut indexes: Vec<usize> = listed.into_iter().flatten().copied().collect();
-        indexes.extend_from_slice(&self.unlisted);
-        indexes.sort_unstable();
-        let rule = |index| self.rules.get(index).map(|rule| (index, *rule));
-        indexes.into_iter().filter_map(rule).collect()
-    }
-
-    fn by_name(&self, name: &RuleRef) -> Option<&'a EffectiveRule> {
-        let found = self.rules.iter().find(|rule| rule.written.name == *name);
-        found.copied()
-    }
-
-    /// The dearest first; of equals, the first in evaluation order.
-    fn told(&self, counts: &[Count]) -> Vec<RuleCost> {
+    fn told(&self, dearest: &[usize], counts: &[Count]) -> Vec<RuleCost> {
         let whole: f64 = counts.iter().map(|count| count.ns).sum();
-        let tried = self.rules.iter().zip(counts);
-        let mut tried: Vec<(&&EffectiveRule, &Count)> =
-            tried.filter(|(_, count)| count.tried > 0).collect();
-        tried.sort_by(|(_, left), (_, right)| right.ns.total_cmp(&left.ns));
-        let cost = |(rule, count): (&&EffectiveRule, &Count)| RuleCost {
+        let rules = dearest
+            .iter()
+            .filter_map(|number| Some((*self.rules.get(*number)?, *counts.get(*number)?)));
+        let cost = |(rule, count): (&EffectiveRule, Count)| RuleCost {
             rule: rule.written.name.clone(),
-            source: rule.source.clone(),
+            source: rule.source.as_deref().cloned(),
             share_percent: rounded(100.0 * count.ns / whole.max(f64::MIN_POSITIVE)),
             mean_ns: rounded(count.ns / count.tried.max(1) as f64),
             tried: count.tried,
@@ -271,18 +244,8 @@ impl<'a> Candidates<'a> {
             failed: count.failed,
             conditions: Vec::new(),
         };
-        tried.into_iter().take(MAX_TOLD).map(cost).collect()
+        rules.map(cost).collect()
     }
-}
-
-fn action(request: &Request) -> Option<&str> {
-    let name = request.attributes().pointer("/action/name");
-    name.and_then(Value::as_str)
-}
-
-fn may_match(rule: &EffectiveRule, request: &Request) -> bool {
-    let actions = rule.written.matcher.actions();
-    actions.is_none_or(|actions| action(request).is_some_and(|name| actions.contains(&name)))
 }
 
 /// Every index below `count` once, neighbours far apart.

@@ -44,24 +44,18 @@ impl Test {
 
     /// The texts that it admits, where it lists texts and nothing else: against a number every text fails.
     pub(super) fn texts(&self) -> Option<Vec<&str>> {
-        fn text(scalar: &Scalar) -> Option<&str> {
-            match scalar {
-                Scalar::Text(text) => Some(text),
-                Scalar::Bool(_) | Scalar::Number(_) => None,
-            }
-        }
         let patterns = match self {
             Self::Is(pattern) => std::slice::from_ref(pattern),
             Self::AnyOf(patterns) => patterns,
             Self::Operators(operators) => {
                 return operators.iter().find_map(|operator| match operator {
-                    Operator::In(scalars) => scalars.iter().map(text).collect(),
+                    Operator::In(scalars) => scalars.iter().map(Scalar::text).collect(),
                     _ => None,
                 });
             }
         };
         let texts = patterns.iter().map(|pattern| match pattern {
-            Pattern::Exactly(scalar) => text(scalar),
+            Pattern::Exactly(scalar) => scalar.text(),
             Pattern::Glob(_) => None,
         });
         texts.collect()

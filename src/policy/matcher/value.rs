@@ -24,6 +24,14 @@ impl Scalar {
         }
     }
 
+    /// The text, if it is one.
+    pub(super) fn text(&self) -> Option<&str> {
+        match self {
+            Self::Text(text) => Some(text),
+            Self::Bool(_) | Self::Number(_) => None,
+        }
+    }
+
     pub(super) fn equals(&self, value: &Value) -> bool {
         match (self, value) {
             (Self::Text(wanted), Value::String(text)) => wanted == text,

@@ -81,7 +81,10 @@ pub fn validate(
         let own = Layer::silent(scope.clone(), catalog.location);
         let layer = layers.entry(scope).or_insert(own);
         let mode = layer.mode;
-        let rules = catalog.rules.into_iter().map(|rule| Rule { mode, ..rule });
+        let rules = catalog
+            .rules
+            .into_iter()
+            .map(|rule| Arc::new(Rule { mode, ..rule }));
         layer.rules.extend(rules);
     }
     Ok(layers.into_values().collect())
@@ -225,7 +228,7 @@ fn read_layer(mut fields: Fields, report: &mut Report<'_>) -> Option<Layer> {
         min_mode,
         default,
         waivers,
-        rules,
+        rules: rules.into_iter().map(Arc::new).collect(),
         overrides,
         ..Layer::silent(scope, location)
     })

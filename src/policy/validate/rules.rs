@@ -1,6 +1,7 @@
 //! Reads a scope's `rules`.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use jiff::Timestamp;
 use serde_json::Value;
@@ -103,7 +104,7 @@ fn read_rule(
             rule: id,
         },
         effect,
-        reason: reason?,
+        reason: reason?.into(),
         reason_code,
         precedence,
         permission,
@@ -111,7 +112,7 @@ fn read_rule(
         matcher: matcher?,
         when: when?,
         valid,
-        remediation,
+        remediation: remediation.map(Arc::from),
         tags,
         lowered: None,
         location: report.spans().nearest(path),

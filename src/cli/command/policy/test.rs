@@ -171,7 +171,7 @@ fn document(report: &TestReport) -> Value {
             "mismatches": case.mismatches,
             "effect": case.decision.effect,
             "rule": case.decision.rule,
-            "reason_code": case.decision.reason_code,
+            "reason_code": &*case.decision.reason_code,
         })
     });
     json!({

@@ -1,0 +1,113 @@
+//! Which rules a request might match: an index over what rules ask of texts.
+//!
+//! The paths and kinds of a rule's keys ([`Matcher::keys`]) are its *shape*. Rules of one shape share a table, from the texts that
+//! they ask for, all together, to the rules. A request is looked up once in each table, by the texts that it has at the
+//! table's paths. So the cost grows with the shapes, which are few however many rules there are, and with the rules whose
+//! every key holds. It is tuple space search, as packet classifiers do it (Srinivasan, Suri, Varghese 1999).
+//!
+//! - A value of another type than a key asks for might fail to be judged, so then every rule of the shape is a candidate.
+//! - A prefix is looked up by each length that the policy has for its path; a list by each of its items.
+//! - Where shapes are many, the rules of those that few share are listed by their most selective key alone.
+//!
+//! INVARIANT: it leaves out only rules that [`Matcher::matches`] says no of. What it lets through, the rule itself decides, so a
+//! collision of hashes costs time and nothing else.
+//!
+//! It lacks conditions (`when`), numbers, regular expressions and globs that begin with a star: they are judged last, of candidates
+//! alone; a rule that asks for nothing else is a candidate always.
+
+mod build;
+mod lookup;
+
+use std::collections::{HashMap, HashSet};
+use std::hash::{BuildHasher, BuildHasherDefault, Hasher};
+
+use smallvec::SmallVec;
+
+use crate::policy::Matcher;
+
+/// A rule by its position among all rules of the policy, layer after layer in evaluation order.
+pub(super) type RuleNumber = u32;
+
+/// The rules that might match, in evaluation order.
+pub(super) type Candidates = SmallVec<[RuleNumber; 32]>;
+
+/// The index of a policy's rules.
+#[derive(Debug, Default)]
+pub(super) struct Index {
+    slots: Vec<Slot>,
+    shapes: Vec<Shape>,
+    /// The rules that have no key.
+    always: Vec<RuleNumber>,
+}
+
+/// What is read off a request for the tables.
+#[derive(Debug)]
+struct Slot {
+    path: Vec<String>,
+    kind: Kind,
+    /// What rules ask for here. Nothing else needs to be looked up.
+    known: HashSet<Symbol, Spread>,
+    /// The lengths of the prefixes that rules ask for, ascending.
+    lengths: Vec<usize>,
+}
+
+/// What a key asks for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+enum Kind {
+    Text,
+    Prefix,
+    Item,
+}
+
+/// The rules whose keys have the same paths and kinds.
+#[derive(Debug)]
+struct Shape {
+    /// Positions of slots, ascending.
+    slots: Vec<usize>,
+    /// From the symbols of all slots to a range of `listed`.
+    table: HashMap<Symbol, (u32, u32), Spread>,
+    listed: Vec<RuleNumber>,
+    /// Its rules, ascending.
+    rules: Vec<RuleNumber>,
+}
+
+/// A text, or some of them, as a number that differs where they differ, nearly always.
+type Symbol = u64;
+
+fn symbol(text: &[u8]) -> Symbol {
+    // The same in every process, since it decides nothing.
+    foldhash::quality::FixedState::with_seed(0).hash_one(text)
+}
+
+/// The symbol of a sequence that goes on with `next`.
+fn extended(before: Symbol, next: Symbol) -> Symbol {
+    (before.rotate_left(23) ^ next).wrapping_mul(0x9E37_79B9_7F4A_7C15)
+}
+
+/// Symbols are spread already.
+type Spread = BuildHasherDefault<AsItIs>;
+
+#[derive(Debug, Default)]
+struct AsItIs(u64);
+
+impl Hasher for AsItIs {
+    fn finish(&self) -> u64 {
+        self.0
+    }
+
+    fn write(&mut self, bytes: &[u8]) {
+        self.0 = symbol(bytes);
+    }
+
+    fn write_u64(&mut self, symbol: u64) {
+        // The map takes its groups from the low bits and its tags from the high ones.
+        self.0 = symbol ^ (symbol >> 29);
+    }
+}
+
+impl Index {
+    /// The index of rules, numbered as they come; none where a rule is not to be found.
+    pub(super) fn new<'a>(rules: impl Iterator<Item = Option<&'a Matcher>>) -> Self {
+        build::index(rules)
+    }
+}
