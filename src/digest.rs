@@ -3,7 +3,7 @@
 use std::fmt;
 use std::str::FromStr;
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Serialize, Serializer};
 use sha2::{Digest as _, Sha256};
 
 /// Why a text is not a digest or commit id.
@@ -19,8 +19,8 @@ pub struct DigestError {
 }
 
 /// A SHA-256 digest, written `sha256:` and 64 lower-case hexadecimal digits.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(try_from = "String", into = "String")]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Deserialize)]
+#[serde(try_from = "String")]
 pub struct Sha256Digest([u8; 32]);
 
 impl Sha256Digest {
@@ -46,6 +46,17 @@ impl Sha256Digest {
     #[must_use]
     pub fn to_hex(&self) -> String {
         hex(&self.0)
+    }
+
+    /// `sha256:` and the digits, without an allocation: every decision spells several of them.
+    fn spell<'a>(&self, text: &'a mut [u8; 71]) -> &'a str {
+        let (prefix, digits) = text.split_at_mut(7);
+        prefix.copy_from_slice(b"sha256:");
+        for (pair, byte) in digits.as_chunks_mut::<2>().0.iter_mut().zip(self.0) {
+            *pair = digits_of(byte);
+        }
+        // INVARIANT: ASCII.
+        std::str::from_utf8(text).unwrap_or_default()
     }
 
     /// Reads 64 lower-case hexadecimal digits, as in-toto's `digest.sha256` holds them.
@@ -76,7 +87,14 @@ impl FromStr for Sha256Digest {
 
 impl fmt::Display for Sha256Digest {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "sha256:{}", self.to_hex())
+        let mut text = [0; 71];
+        f.write_str(self.spell(&mut text))
+    }
+}
+
+impl Serialize for Sha256Digest {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.spell(&mut [0; 71]))
     }
 }
 
@@ -154,11 +172,14 @@ impl From<CommitId> for String {
 
 /// Lower-case hexadecimal.
 pub(crate) fn hex(bytes: &[u8]) -> String {
-    bytes
-        .iter()
-        .flat_map(|byte| [byte >> 4, byte & 15])
-        .filter_map(|nibble| char::from_digit(u32::from(nibble), 16))
-        .collect()
+    let digits = bytes.iter().flat_map(|byte| digits_of(*byte));
+    digits.map(char::from).collect()
+}
+
+/// The two digits of a byte.
+fn digits_of(byte: u8) -> [u8; 2] {
+    let digit = |nibble: u8| nibble + if nibble < 10 { b'0' } else { b'a' - 10 };
+    [digit(byte >> 4), digit(byte & 15)]
 }
 
 /// The bytes of exactly so much lower-case hexadecimal; none for anything else.

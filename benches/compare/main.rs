@@ -5,14 +5,18 @@
 #![allow(
     clippy::unwrap_used,
     clippy::panic,
+    clippy::indexing_slicing,
     clippy::print_stdout,
     reason = "a benchmark that cannot go on should stop loudly, and its output is a table"
 )]
 
 mod fixture;
 mod log;
+mod request;
 mod server;
+mod stream;
 mod verify;
+mod workload;
 
 use std::process::Command;
 use std::time::{Duration, Instant};
@@ -28,13 +32,21 @@ fn main() {
     let is_measured = std::env::args().any(|argument| argument == "--bench");
     let rounds = |rounds: usize| if is_measured { rounds } else { 1 };
     let sizes: &[usize] = if is_measured { &[20, 9_990] } else { &[20] };
+    // `cargo bench --bench compare -- verify` measures this part alone; so do `request` and `stream`.
+    let only = |part: &str| std::env::args().any(|argument| argument == part);
+    if only("stream") {
+        return stream::eval(rounds(3), is_measured);
+    }
     println!(
         "{:<56} {:>10} {:>10} {:>7} {:>6}",
         "ours beside theirs (medians)", "ours", "theirs", "ratio", "goal"
     );
-    // `cargo bench --bench compare -- verify` measures this part alone.
+    request::to_decision(rounds(101), is_measured);
+    if only("request") {
+        return;
+    }
     verify::verification(rounds, is_measured);
-    if std::env::args().any(|argument| argument == "verify") {
+    if only("verify") {
         return;
     }
     start(rounds(101));
@@ -61,6 +73,7 @@ fn main() {
         verify_directory(files, many, &fixture);
     }
     log::append(rounds(21));
+    stream::eval(rounds(3), is_measured);
 }
 
 fn start(rounds: usize) {

@@ -120,7 +120,7 @@ pub(crate) fn with_pipeline<T>(
 }
 
 /// What the caller should know of a policy that decides, or is shown.
-pub(crate) fn tell_policy(context: &Context, pulled: &Pulled) {
+pub(crate) fn tell_policy<P>(context: &Context, pulled: &Pulled<P>) {
     if let Some(warning) = pulled.confirmation.warning() {
         ui::note(&format!("warning: {warning}"));
     }

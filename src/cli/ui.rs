@@ -118,14 +118,36 @@ fn no_json(error: &serde_json::Error) -> Failure {
 
 /// JSON with every character escaped that could steer a terminal: `serde_json` escapes only those below U+0020.
 pub(crate) fn printable_json(json: String) -> String {
-    let steers = |character: char| {
-        matches!(character, '\u{7f}'..='\u{9f}' | '\u{61c}' | '\u{200b}'..='\u{200f}'
-            | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}')
-    };
-    if json.is_ascii() && !json.contains('\u{7f}') || !json.contains(steers) {
+    if is_plain(json.as_bytes()) || !json.contains(steers) {
         return json;
     }
     let mut text = String::with_capacity(json.len() + 32);
+    escape_steering(&json, &mut text);
+    text
+}
+
+/// Writes [`printable_json`] of `json`, which is a part of what `serde_json` wrote.
+pub(crate) fn push_printable_json(out: &mut Vec<u8>, json: &[u8]) {
+    if is_plain(json) {
+        out.extend_from_slice(json);
+        return;
+    }
+    let mut text = String::with_capacity(json.len() + 32);
+    escape_steering(&String::from_utf8_lossy(json), &mut text);
+    out.extend_from_slice(text.as_bytes());
+}
+
+/// Whether all is ASCII and no DEL, which is told many bytes at a time.
+fn is_plain(json: &[u8]) -> bool {
+    json.iter().fold(true, |plain, byte| plain & (*byte < 0x7f))
+}
+
+fn steers(character: char) -> bool {
+    matches!(character, '\u{7f}'..='\u{9f}' | '\u{61c}' | '\u{200b}'..='\u{200f}'
+        | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}')
+}
+
+fn escape_steering(json: &str, text: &mut String) {
     for character in json.chars() {
         if steers(character) {
             // They stand in strings only, and all of them in the first plane.
@@ -134,5 +156,4 @@ pub(crate) fn printable_json(json: String) -> String {
             text.push(character);
         }
     }
-    text
 }

@@ -122,6 +122,10 @@ impl Engine {
         &self.policy
     }
 
+    pub(super) fn index(&self) -> &Index {
+        &self.index
+    }
+
     /// Decides one request at `now`.
     #[must_use]
     pub fn evaluate(&self, request: &Request, now: Timestamp) -> Verdict {

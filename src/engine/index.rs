@@ -16,14 +16,18 @@
 //! alone; a rule that asks for nothing else is a candidate always.
 
 mod build;
+mod flat;
 mod lookup;
 
 use std::collections::{HashMap, HashSet};
 use std::hash::{BuildHasher, BuildHasherDefault, Hasher};
 
+use serde::{Deserialize, Serialize};
 use smallvec::SmallVec;
 
 use crate::policy::Matcher;
+
+pub(super) use flat::{Section, Tables};
 
 /// A rule by its position among all rules of the policy, layer after layer in evaluation order.
 pub(super) type RuleNumber = u32;
@@ -52,7 +56,8 @@ struct Slot {
 }
 
 /// What a key asks for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
 enum Kind {
     Text,
     Prefix,
@@ -69,6 +74,16 @@ struct Shape {
     listed: Vec<RuleNumber>,
     /// Its rules, ascending.
     rules: Vec<RuleNumber>,
+}
+
+impl Shape {
+    /// The rules that ask for the texts of `sequence`.
+    fn listed(&self, sequence: Symbol) -> &[RuleNumber] {
+        let range = self.table.get(&sequence);
+        let range = range.map(|(start, end)| *start as usize..*end as usize);
+        let listed = range.and_then(|range| self.listed.get(range));
+        listed.unwrap_or_default()
+    }
 }
 
 /// A text, or some of them, as a number that differs where they differ, nearly always.

@@ -24,7 +24,7 @@ use std::io::{BufRead, ErrorKind};
 pub use error::InputError;
 
 use super::request::RequestLimits;
-use scan::{Open, Scan, is_space, trim};
+use scan::{Open, Scan, is_space, scan_line, trim};
 
 /// One request as it stands in the stream.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -37,10 +37,23 @@ pub struct Raw {
     pub index: usize,
 }
 
+/// One request as it stands in the stream, borrowed until the next is read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Found<'a> {
+    /// Its bytes, without white space around them.
+    pub bytes: &'a [u8],
+    /// The 1-based line on which it begins.
+    pub line: usize,
+    /// How many requests, good or bad, come before it.
+    pub index: usize,
+}
+
 /// Reads requests one by one. After an [`InputError`] it goes on where that is possible, and is at its end otherwise.
 #[derive(Debug)]
 pub struct RequestReader<R> {
     source: R,
+    /// The bytes of the request that was found last.
+    found: Vec<u8>,
     limit: usize,
     state: State,
     /// The number of the line that the source is at.
@@ -82,19 +95,39 @@ impl Line {
     }
 }
 
+impl<R> RequestReader<R> {
+    /// The same reader over another source, which goes on where this one's stands.
+    pub(crate) fn map_source<S>(self, map: impl FnOnce(R) -> S) -> RequestReader<S> {
+        RequestReader {
+            source: map(self.source),
+            found: self.found,
+            limit: self.limit,
+            state: self.state,
+            line: self.line,
+            index: self.index,
+            ahead: self.ahead,
+        }
+    }
+}
+
 impl<R: BufRead> Iterator for RequestReader<R> {
     type Item = Result<Raw, InputError>;
 
     fn next(&mut self) -> Option<Self::Item> {
-        let item = match self.state {
-            State::Start => self.begin().and_then(|()| self.step()),
-            _ => self.step(),
-        };
-        if matches!(item, Err(InputError::Unreadable { .. }) | Ok(None)) {
-            self.state = State::End;
-        }
-        item.transpose()
+        let item = self.advance()?;
+        Some(item.map(|spot| Raw {
+            bytes: std::mem::take(&mut self.found),
+            line: spot.line,
+            index: spot.index,
+        }))
     }
+}
+
+/// Where the request stands whose bytes are in [`RequestReader::found`].
+#[derive(Debug, Clone, Copy)]
+struct Spot {
+    line: usize,
+    index: usize,
 }
 
 impl<R: BufRead> RequestReader<R> {
@@ -103,12 +136,34 @@ impl<R: BufRead> RequestReader<R> {
     pub fn new(source: R, limits: &RequestLimits) -> Self {
         Self {
             source,
+            found: Vec::new(),
             limit: limits.bytes,
             state: State::Start,
             line: 1,
             index: 0,
             ahead: VecDeque::new(),
         }
+    }
+
+    /// The next request, without an allocation of its own.
+    pub fn read_next(&mut self) -> Option<Result<Found<'_>, InputError>> {
+        let item = self.advance()?;
+        Some(item.map(|spot| Found {
+            bytes: &self.found,
+            line: spot.line,
+            index: spot.index,
+        }))
+    }
+
+    fn advance(&mut self) -> Option<Result<Spot, InputError>> {
+        let item = match self.state {
+            State::Start => self.begin().and_then(|()| self.step()),
+            _ => self.step(),
+        };
+        if matches!(item, Err(InputError::Unreadable { .. }) | Ok(None)) {
+            self.state = State::End;
+        }
+        item.transpose()
     }
 
     fn begin(&mut self) -> Result<(), InputError> {
@@ -133,7 +188,7 @@ impl<R: BufRead> RequestReader<R> {
         Ok(())
     }
 
-    fn step(&mut self) -> Result<Option<Raw>, InputError> {
+    fn step(&mut self) -> Result<Option<Spot>, InputError> {
         match self.state {
             State::Lines => self.in_lines(),
             State::FirstElement => self.in_array(true),
@@ -149,7 +204,10 @@ impl<R: BufRead> RequestReader<R> {
         }
     }
 
-    fn in_lines(&mut self) -> Result<Option<Raw>, InputError> {
+    fn in_lines(&mut self) -> Result<Option<Spot>, InputError> {
+        if let Some(spot) = self.whole_line()? {
+            return Ok(Some(spot));
+        }
         let first = loop {
             match self.next_line()? {
                 None => return Ok(None),
@@ -168,8 +226,34 @@ impl<R: BufRead> RequestReader<R> {
         }
     }
 
+    /// The request on the next line that is not blank, if that line lies in the buffer whole and ends the request that it begins.
+    /// Nearly every request does; what does not is left where it is, for the long way.
+    fn whole_line(&mut self) -> Result<Option<Spot>, InputError> {
+        while self.ahead.is_empty() {
+            let chunk = fill(&mut self.source, self.line)?;
+            let Some((end, ends_open)) = scan_line(chunk) else {
+                return Ok(None);
+            };
+            let bytes = trim(chunk.get(..end).unwrap_or_default());
+            let may_open = matches!(bytes.first(), Some(b'{' | b'['));
+            if end > self.limit || may_open && ends_open {
+                return Ok(None);
+            }
+            self.found.clear();
+            self.found.extend_from_slice(bytes);
+            self.source.consume(end + 1);
+            let line = self.line;
+            self.line += 1;
+            if !self.found.is_empty() {
+                let index = self.count();
+                return Ok(Some(Spot { line, index }));
+            }
+        }
+        Ok(None)
+    }
+
     /// A request that `first` begins and leaves open.
-    fn over_lines(&mut self, first: Line, mut open: Open) -> Result<Raw, InputError> {
+    fn over_lines(&mut self, first: Line, mut open: Open) -> Result<Spot, InputError> {
         let number = first.number;
         let mut size = first.bytes.len();
         let mut lines = vec![first];
@@ -225,7 +309,7 @@ impl<R: BufRead> RequestReader<R> {
         Ok(())
     }
 
-    fn in_array(&mut self, first: bool) -> Result<Option<Raw>, InputError> {
+    fn in_array(&mut self, first: bool) -> Result<Option<Spot>, InputError> {
         self.state = State::End;
         let next = self.skip_white_space()?;
         let line = self.line;
@@ -315,16 +399,15 @@ impl<R: BufRead> RequestReader<R> {
         Ok((!bytes.is_empty()).then_some(Line { bytes, number, cut }))
     }
 
-    fn raw(&mut self, bytes: &[u8], line: usize) -> Result<Raw, InputError> {
+    fn raw(&mut self, bytes: &[u8], line: usize) -> Result<Spot, InputError> {
         let bytes = trim(bytes);
         if bytes.len() > self.limit {
             return Err(self.too_large(line));
         }
-        Ok(Raw {
-            bytes: bytes.to_vec(),
-            line,
-            index: self.count(),
-        })
+        self.found.clear();
+        self.found.extend_from_slice(bytes);
+        let index = self.count();
+        Ok(Spot { line, index })
     }
 
     fn too_large(&mut self, line: usize) -> InputError {

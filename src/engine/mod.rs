@@ -5,7 +5,9 @@
 //! Evaluation is pure and total: every request gets an answer, the same on every machine, and where something cannot be
 //! judged the answer is the stricter one. Identifiers, time and durations come from the caller.
 
+mod batch;
 mod candidates;
+mod compiled;
 mod decision;
 mod evaluate;
 mod explain;
@@ -17,6 +19,7 @@ pub mod request;
 pub mod testing;
 
 pub use crate::trust::Freshness;
+pub use compiled::Compiled;
 pub use decision::{Cause, Decision, MatchedRule, Occasion, Outcome, Would};
 pub use evaluate::{Engine, Origin, Pick, Verdict};
 pub use explain::{Explanation, LayerSaid, RuleTrace, Standing};

@@ -24,6 +24,7 @@ mod members;
 mod names;
 mod normal;
 
+use std::borrow::Cow;
 use std::fmt;
 
 use serde::Serialize;
@@ -98,7 +99,7 @@ pub struct Mapped {
 pub struct Request {
     form: Form,
     attributes: Value,
-    mapping: Vec<Mapped>,
+    mapping: Cow<'static, [Mapped]>,
     fingerprint: Sha256Digest,
 }
 
@@ -133,13 +134,13 @@ impl Request {
         };
         normal::normalise_object(&mut object, &normal::Place::Top)?;
         let form = forms::detect(&object)?;
-        let (mut canonical, mapping) = match form {
+        let (canonical, mapping) = match form {
             Form::Authzen => forms::authzen(object)?,
             Form::Configuration => forms::configuration(object, project)?,
             Form::ToolCall => forms::tool_call(object)?,
         };
         names::check(&canonical, &mapping)?;
-        let fingerprint = Sha256Digest::of(&stable_form(&mut canonical)?);
+        let fingerprint = Sha256Digest::of(&stable_form(&canonical)?);
         Ok(Self {
             form,
             attributes: Value::Object(canonical),
@@ -177,31 +178,29 @@ impl Request {
     /// # Errors
     /// [`RequestError::Json`], though never for a request that was read from JSON.
     pub fn fingerprint_preimage(&self) -> Result<Vec<u8>, RequestError> {
-        match self.attributes.clone() {
-            Value::Object(mut object) => stable_form(&mut object),
-            other => Ok(json::canonical(&other)?),
+        match &self.attributes {
+            Value::Object(object) => stable_form(object),
+            other => Ok(json::canonical(other)?),
         }
     }
 }
 
-/// The RFC 8785 form of `canonical` without volatile members, which are back in place afterwards.
-fn stable_form(canonical: &mut Map<String, Value>) -> Result<Vec<u8>, RequestError> {
-    let mut volatile = Vec::new();
-    if let Some(Value::Object(context)) = canonical.get_mut("context") {
-        for name in VOLATILE {
-            volatile.extend(context.remove_entry(name));
-        }
-    }
-    // Moved out and in again: a copy of the request would cost more than all the rest.
-    let whole = Value::Object(std::mem::take(canonical));
-    let bytes = json::canonical(&whole);
-    if let Value::Object(object) = whole {
-        *canonical = object;
-    }
-    if let Some(Value::Object(context)) = canonical.get_mut("context") {
-        context.extend(volatile);
-    }
-    Ok(bytes?)
+/// The RFC 8785 form of `canonical` without volatile members.
+fn stable_form(canonical: &Map<String, Value>) -> Result<Vec<u8>, RequestError> {
+    let is_stable = |name: &str| !VOLATILE.contains(&name);
+    let mut out = Vec::with_capacity(512);
+    json::write_members(
+        &mut out,
+        canonical,
+        |_| true,
+        |out, name, value| match (name, value) {
+            ("context", Value::Object(context)) => {
+                json::write_members(out, context, is_stable, json::write_member)
+            }
+            _ => json::write_member(out, name, value),
+        },
+    )?;
+    Ok(out)
 }
 
 #[cfg(test)]

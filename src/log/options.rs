@@ -53,14 +53,14 @@ impl Default for Options {
 }
 
 /// Hands out salts, asking for 64 at a time: a system call for each would cost more than the hash.
-pub(super) struct Salter {
+pub(crate) struct Salter {
     source: Salts,
     bytes: [u8; 1024],
     used: usize,
 }
 
 impl Salter {
-    pub(super) fn new(source: Salts) -> Self {
+    pub(crate) fn new(source: Salts) -> Self {
         let bytes = [0; 1024];
         Self {
             source,
@@ -69,7 +69,7 @@ impl Salter {
         }
     }
 
-    pub(super) fn next(&mut self) -> io::Result<[u8; 16]> {
+    pub(crate) fn next(&mut self) -> io::Result<[u8; 16]> {
         if self.used >= self.bytes.len() {
             (self.source)(&mut self.bytes)?;
             self.used = 0;

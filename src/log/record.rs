@@ -75,13 +75,34 @@ pub(super) fn write_line(
     result
 }
 
-fn try_write_line(
+/// Writes one line around a body that is known to be a JSON object without the log's own members. On error, `buffer` is as it
+/// was.
+pub(super) fn write_prepared(
     buffer: &mut Vec<u8>,
-    start: usize,
     seq: u64,
     salt: &[u8; 16],
-    body: &impl Serialize,
+    body: &[u8],
 ) -> Result<(), RecordError> {
+    let start = buffer.len();
+    write_head(buffer, seq, salt);
+    match body {
+        [b'{', b'}'] | [] | [_] => buffer.push(b'}'),
+        [_, rest @ ..] => {
+            buffer.push(b',');
+            buffer.extend_from_slice(rest);
+        }
+    }
+    let size = buffer.len() - start;
+    if size > MAX_LINE {
+        buffer.truncate(start);
+        return Err(RecordError::TooLarge { size });
+    }
+    buffer.push(b'\n');
+    Ok(())
+}
+
+/// The members that the log itself writes.
+fn write_head(buffer: &mut Vec<u8>, seq: u64, salt: &[u8; 16]) {
     let mut encoded = [0; 24];
     // 16 bytes are always 24 characters.
     let _ = BASE64_STANDARD.encode_slice(salt, &mut encoded);
@@ -90,6 +111,16 @@ fn try_write_line(
     let () = written.unwrap_or_default();
     buffer.extend_from_slice(&encoded);
     buffer.push(b'"');
+}
+
+fn try_write_line(
+    buffer: &mut Vec<u8>,
+    start: usize,
+    seq: u64,
+    salt: &[u8; 16],
+    body: &impl Serialize,
+) -> Result<(), RecordError> {
+    write_head(buffer, seq, salt);
     let body_start = buffer.len();
     serde_json::to_writer(&mut *buffer, body)
         .map_err(|error| RecordError::NotAnObject(error.to_string()))?;
@@ -112,6 +143,16 @@ fn try_write_line(
         return Err(RecordError::Reserved);
     }
     buffer.push(b'\n');
+    Ok(())
+}
+
+/// Refuses an object that has a member that the log itself writes.
+pub(super) fn check_members(body: &[u8]) -> Result<(), RecordError> {
+    if names_reserved(body) {
+        let mut line = Vec::with_capacity(body.len() + 128);
+        write_prepared(&mut line, 0, &[0; 16], body)?;
+        read_line(&line, 0).map_err(|_| RecordError::Reserved)?;
+    }
     Ok(())
 }
 
@@ -209,6 +250,25 @@ mod tests {
         );
         assert_eq!(read_line(text.trim_end().as_bytes(), 7), Ok(()));
         assert!(line(&json!({})).unwrap().ends_with("AA==\"}\n"));
+    }
+
+    #[test]
+    fn a_prepared_body_gives_the_same_line() {
+        for body in [json!({}), json!({"kind": "decision", "n": {"seq": 1}})] {
+            let mut buffer = b"before\n".to_vec();
+            write_prepared(&mut buffer, 7, &[0; 16], body.to_string().as_bytes()).unwrap();
+            let text = String::from_utf8(buffer).unwrap();
+            assert_eq!(text.strip_prefix("before\n").unwrap(), line(&body).unwrap());
+        }
+        let room = MAX_LINE - line(&json!({"a": ""})).unwrap().len() + 1;
+        let mut buffer = Vec::new();
+        for (more, fits) in [(0, true), (1, false)] {
+            buffer.clear();
+            let body = json!({"a": "x".repeat(room + more)}).to_string();
+            let written = write_prepared(&mut buffer, 7, &[0; 16], body.as_bytes());
+            assert_eq!(written.is_ok(), fits);
+            assert_eq!(buffer.len(), if fits { MAX_LINE + 1 } else { 0 });
+        }
     }
 
     #[test]

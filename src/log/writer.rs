@@ -24,7 +24,10 @@ use super::directory::{Directory, Flush, io_error};
 use super::error::{LogError, Problem};
 use super::note::{Signer, VerifierKey};
 use super::options::{Options, Salter, Salts, SyncMode};
-use super::record::{Line, LineDefect, next_line, read_line, write_line};
+use super::prepared::Prepared;
+use super::record::{
+    Line, LineDefect, RecordError, next_line, read_line, write_line, write_prepared,
+};
 use super::tail::{Saved, Tail};
 use super::tree::{TILE_WIDTH, Tile, leaf_hash};
 use super::verify::{Trust, verify_directory};
@@ -197,12 +200,36 @@ impl Log {
         records: impl IntoIterator<Item = R>,
         now: Timestamp,
     ) -> Result<std::ops::Range<u64>, LogError> {
+        let write =
+            |buffer: &mut Vec<u8>, seq, salt: &_, record| write_line(buffer, seq, salt, &record);
+        self.append(records, write, now)
+    }
+
+    /// Appends records that were serialised before, all or none of them, and returns their sequence numbers.
+    ///
+    /// # Errors
+    /// As for [`Log::append_batch`].
+    pub fn append_prepared<'a>(
+        &mut self,
+        records: impl IntoIterator<Item = &'a Prepared>,
+        now: Timestamp,
+    ) -> Result<std::ops::Range<u64>, LogError> {
+        let bodies = records.into_iter().flat_map(Prepared::bodies);
+        self.append(bodies, write_prepared, now)
+    }
+
+    fn append<R>(
+        &mut self,
+        records: impl IntoIterator<Item = R>,
+        write: impl Fn(&mut Vec<u8>, u64, &[u8; 16], R) -> Result<(), RecordError>,
+        now: Timestamp,
+    ) -> Result<std::ops::Range<u64>, LogError> {
         let _guard = Guard::take(&self.lock, &self.directory)?;
         self.catch_up()?;
         if self.overdue {
             self.sign_checkpoint(now)?;
         }
-        let appended = self.write_batch(records)?;
+        let appended = self.write_batch(records, write)?;
         let age = now.duration_since(self.signed_at).abs();
         let due = self.tail.size() - self.signed >= CHECKPOINT_ENTRIES || age >= CHECKPOINT_AGE;
         if due && !appended.is_empty() {
@@ -244,7 +271,9 @@ impl Log {
                 origin: self.signer.verifier().name().to_string(),
                 verifier_key: self.signer.verifier().to_string(),
             };
-            self.write_batch([created])?;
+            self.write_batch([created], |buffer, seq, salt, record| {
+                write_line(buffer, seq, salt, &record)
+            })?;
             self.recovery.created = true;
         }
         self.sign_checkpoint(now)?;
@@ -365,9 +394,10 @@ impl Log {
     }
 
     /// Writes the batch; on error the file has its old length.
-    fn write_batch<R: Serialize>(
+    fn write_batch<R>(
         &mut self,
         records: impl IntoIterator<Item = R>,
+        write: impl Fn(&mut Vec<u8>, u64, &[u8; 16], R) -> Result<(), RecordError>,
     ) -> Result<std::ops::Range<u64>, LogError> {
         let mut batch = Batch {
             tail: self.tail.clone(),
@@ -376,7 +406,7 @@ impl Log {
             salts: Salter::new(self.salts),
             written: false,
         };
-        let result = self.try_write_batch(&mut batch, records);
+        let result = self.try_write_batch(&mut batch, records, write);
         if let Err(error) = result {
             if batch.written {
                 // Should this fail too, the next writer takes the whole lines as records and cuts the rest.
@@ -390,15 +420,16 @@ impl Log {
         Ok(appended)
     }
 
-    fn try_write_batch<R: Serialize>(
+    fn try_write_batch<R>(
         &self,
         batch: &mut Batch,
         records: impl IntoIterator<Item = R>,
+        write: impl Fn(&mut Vec<u8>, u64, &[u8; 16], R) -> Result<(), RecordError>,
     ) -> Result<(), LogError> {
         for (position, record) in records.into_iter().enumerate() {
             let salt = batch.salts.next().map_err(LogError::Random)?;
             let start = batch.buffer.len();
-            write_line(&mut batch.buffer, batch.tail.size(), &salt, &record).map_err(|source| {
+            write(&mut batch.buffer, batch.tail.size(), &salt, record).map_err(|source| {
                 let position = position as u64;
                 LogError::Record { position, source }
             })?;

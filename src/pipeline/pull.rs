@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use jiff::{SignedDuration, Timestamp};
 
 use super::error::PipelineError;
+use super::ready::Ready;
 use super::roots::{Confirmation, Trusted};
 use super::walk::{Keeping, Reach};
 use super::{Network, Pipeline, effective};
@@ -48,11 +49,11 @@ pub struct PulledBundle {
 
 /// What a pull did.
 #[derive(Debug)]
-pub struct Pulled {
+pub struct Pulled<P = EffectivePolicy> {
     /// Every bundle of the configuration.
     pub bundles: Vec<PulledBundle>,
     /// The policy of the configuration's scope.
-    pub policy: EffectivePolicy,
+    pub policy: P,
     /// The trust root that they were verified against.
     pub root: TrustRoot,
     /// The version of the root before, where a later one is in force now.
@@ -72,18 +73,13 @@ pub(super) enum Purpose {
     Examine,
 }
 
-/// What was brought here, and what it was held against.
-pub(super) struct Brought {
-    pub(super) bundles: Vec<PulledBundle>,
-    trusted: Trusted,
-    lock: Lockfile,
-    state: State,
-    now: Timestamp,
-}
+/// What is made of verified bundles at a time.
+pub(super) type PolicyOf<'a, P> =
+    dyn Fn(&[&VerifiedBundle], Timestamp) -> Result<P, PipelineError> + 'a;
 
 /// What is known before anything is written.
-pub(super) struct Gathered {
-    pub(super) pulled: Pulled,
+pub(super) struct Gathered<P> {
+    pub(super) pulled: Pulled<P>,
     /// The lockfile as it was read.
     pub(super) lock: Lockfile,
     /// The marks as they were read.
@@ -97,7 +93,9 @@ impl Pipeline<'_> {
     /// # Errors
     /// [`PipelineError`]; what was active stays so.
     pub fn pull(&self, config: &Config, locking: Locking) -> Result<Pulled, PipelineError> {
-        self.take(config, locking, Purpose::Activate)
+        self.take(config, locking, Purpose::Activate, &|verified, now| {
+            self.effective_of(config, verified, now)
+        })
     }
 
     /// What is active, to decide with, and pulled first where it is not here. A bundle that is active may be late by its
@@ -106,7 +104,9 @@ impl Pipeline<'_> {
     /// # Errors
     /// [`PipelineError`]; what was active stays so.
     pub fn serve(&self, config: &Config, locking: Locking) -> Result<Pulled, PipelineError> {
-        self.take(config, locking, Purpose::Decide)
+        self.take(config, locking, Purpose::Decide, &|verified, now| {
+            self.effective_of(config, verified, now)
+        })
     }
 
     /// What [`Self::serve`] would decide with, without a trace of having looked: no mark rises, no lockfile changes, nothing
@@ -115,22 +115,49 @@ impl Pipeline<'_> {
     /// # Errors
     /// [`PipelineError`].
     pub fn rehearse(&self, config: &Config, locking: Locking) -> Result<Pulled, PipelineError> {
-        Ok(self.gather(config, locking, Purpose::Examine)?.pulled)
+        let policy: &PolicyOf<'_, _> =
+            &|verified, now| self.effective_of(config, verified, now);
+        let gathered = self.gather(config, locking, Purpose::Examine, policy)?;
+        Ok(gathered.pulled)
     }
 
-    fn take(
+    /// As [`Self::serve`], for whoever decides and asks no more of the policy: it may have been compiled before.
+    ///
+    /// # Errors
+    /// [`PipelineError`]; what was active stays so.
+    pub fn serve_ready(
+        &self,
+        config: &Config,
+        locking: Locking,
+    ) -> Result<Pulled<Ready>, PipelineError> {
+        self.take(config, locking, Purpose::Decide, &|verified, now| {
+            self.ready(config, verified, now)
+        })
+    }
+
+    pub(super) fn effective_of(
+        &self,
+        config: &Config,
+        verified: &[&VerifiedBundle],
+        now: Timestamp,
+    ) -> Result<EffectivePolicy, PipelineError> {
+        effective(verified, &config.scope, now, config.mode, self.limits)
+    }
+
+    fn take<P>(
         &self,
         config: &Config,
         locking: Locking,
         purpose: Purpose,
-    ) -> Result<Pulled, PipelineError> {
+        policy: &PolicyOf<'_, P>,
+    ) -> Result<Pulled<P>, PipelineError> {
         if locking != Locking::Update
-            && let Some(pulled) = self.settled(config, locking, purpose)
+            && let Some(pulled) = self.settled(config, locking, purpose, policy)
         {
             return Ok(pulled);
         }
         let _guard = self.lock()?;
-        let gathered = self.gather(config, locking, purpose)?;
+        let gathered = self.gather(config, locking, purpose, policy)?;
         self.keep(&gathered.pulled.bundles)?;
         activate(
             config,
@@ -144,12 +171,18 @@ impl Pipeline<'_> {
 
     /// What is locked, where all of it is here and nothing is to be written down: it need not wait for a pull that goes on.
     /// Whatever stands against it is found again, and told, by who waits.
-    fn settled(&self, config: &Config, locking: Locking, purpose: Purpose) -> Option<Pulled> {
+    fn settled<P>(
+        &self,
+        config: &Config,
+        locking: Locking,
+        purpose: Purpose,
+        policy: &PolicyOf<'_, P>,
+    ) -> Option<Pulled<P>> {
         let here = Pipeline {
             network: Network::Forbidden,
             ..*self
         };
-        let gathered = here.gather(config, Locking::Locked, purpose).ok()?;
+        let gathered = here.gather(config, Locking::Locked, purpose, policy).ok()?;
         let next = next_lockfile(config, &gathered.pulled.bundles);
         // A later root alone changes nothing of what is locked; the next pull writes it down.
         let is_news = |(name, new): (&BundleName, &LockedBundle)| {
@@ -172,43 +205,13 @@ impl Pipeline<'_> {
     }
 
     /// Steps 1 to 3 of a pull.
-    pub(super) fn gather(
+    pub(super) fn gather<P>(
         &self,
         config: &Config,
         locking: Locking,
         purpose: Purpose,
-    ) -> Result<Gathered, PipelineError> {
-        let Brought {
-            bundles,
-            trusted,
-            lock,
-            state,
-            now,
-        } = self.brought(config, locking, purpose)?;
-        let verified: Vec<&VerifiedBundle> = bundles.iter().map(|pulled| &pulled.bundle).collect();
-        let policy = effective(&verified, &config.scope, now, config.mode, self.limits)?;
-        let pulled = Pulled {
-            bundles,
-            policy,
-            root: trusted.root,
-            advanced_from: trusted.advanced_from,
-            confirmation: trusted.confirmation,
-        };
-        Ok(Gathered {
-            pulled,
-            lock,
-            state,
-            now,
-        })
-    }
-
-    /// Steps 1 and 2 of a pull.
-    pub(super) fn brought(
-        &self,
-        config: &Config,
-        locking: Locking,
-        purpose: Purpose,
-    ) -> Result<Brought, PipelineError> {
+        policy: &PolicyOf<'_, P>,
+    ) -> Result<Gathered<P>, PipelineError> {
         let state = State::load(&self.directories.state)?;
         let now = self.now(&state)?;
         let lock = Lockfile::load(&lock_path(config))?.unwrap_or_default();
@@ -231,9 +234,17 @@ impl Pipeline<'_> {
             let locked = lock.bundles.get(&source.name);
             bundles.push(self.bring(config, source, locked, locking, purpose, root, &state, now)?);
         }
-        Ok(Brought {
+        let verified: Vec<&VerifiedBundle> = bundles.iter().map(|pulled| &pulled.bundle).collect();
+        let policy = policy(&verified, now)?;
+        let pulled = Pulled {
             bundles,
-            trusted,
+            policy,
+            root: trusted.root,
+            advanced_from: trusted.advanced_from,
+            confirmation: trusted.confirmation,
+        };
+        Ok(Gathered {
+            pulled,
             lock,
             state,
             now,
@@ -292,7 +303,7 @@ impl Pipeline<'_> {
     }
 
     /// Step 6 of a pull.
-    fn raise_marks_of(&self, gathered: &Gathered) -> Result<(), PipelineError> {
+    fn raise_marks_of<P>(&self, gathered: &Gathered<P>) -> Result<(), PipelineError> {
         let Pulled { bundles, root, .. } = &gathered.pulled;
         self.raise_marks(bundles, root, &gathered.state, gathered.now)
     }

@@ -71,7 +71,12 @@ impl Pipeline<'_> {
         names: &[BundleName],
         output: &Path,
     ) -> Result<Exported, PipelineError> {
-        let gathered = self.gather(config, Locking::Locked, Purpose::Activate)?;
+        let gathered = self.gather(
+            config,
+            Locking::Locked,
+            Purpose::Activate,
+            &|verified, now| self.effective_of(config, verified, now),
+        )?;
         let roots = self.known_roots(config, &gathered.pulled.root)?;
         let wanted = |name: &BundleName| names.is_empty() || names.contains(name);
         let mut carried = Vec::new();

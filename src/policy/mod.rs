@@ -20,6 +20,7 @@ mod model;
 mod operators;
 mod policy_test;
 pub mod schema;
+mod stored;
 mod validate;
 
 use crate::bundle::{BundlePath, MANIFEST_FILE};
@@ -34,6 +35,7 @@ pub use model::{
     Effect, Layer, Mode, Override, OverridePermission, Risk, Rule, WaiverField, WaiverTerms, Window,
 };
 pub use policy_test::{Expected, PolicyTest, TestCase, read_test, read_tests};
+pub use stored::StoredRule;
 pub use validate::validate;
 
 /// Whether a file of a bundle is a document in YAML that people write: the manifest, policies and catalogues, tests, data.

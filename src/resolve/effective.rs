@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use jiff::Timestamp;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use super::LoadedBundle;
@@ -32,7 +32,7 @@ pub struct Source {
 }
 
 /// Why a layer takes part.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum LayerKind {
     /// It is the scope or one of its ancestors.
@@ -137,6 +137,26 @@ pub struct EffectivePolicy {
 }
 
 impl EffectivePolicy {
+    /// A policy from parts that were kept of one, of bundles that are verified.
+    pub(super) fn of_parts(
+        scope: Scope,
+        digest: Sha256Digest,
+        root_mode: Mode,
+        (bundles, validity): (Arc<[BundleIdentity]>, Validity),
+        layers: Vec<EffectiveLayer>,
+    ) -> Self {
+        Self {
+            scope,
+            bundles,
+            layers,
+            lapsed: Vec::new(),
+            root_mode,
+            unsigned: false,
+            validity,
+            digest,
+        }
+    }
+
     /// The scope that it is for.
     #[must_use]
     pub fn scope(&self) -> &Scope {

@@ -16,6 +16,7 @@ mod effective;
 mod graph;
 mod lint;
 mod overrides;
+mod stored;
 mod tree;
 mod view;
 mod waivers;
@@ -34,6 +35,7 @@ pub use effective::{
     AppliedOverride, EffectiveLayer, EffectivePolicy, EffectiveRule, LayerKind, Source,
 };
 pub use lint::lint;
+pub use stored::{StoredEffectiveRule, StoredPolicy};
 pub use tree::{Change, ChangeKind, Said, ScopeNode, ScopeTree};
 pub use view::{LayerView, OverrideView, PolicyView, RuleView};
 

@@ -4,6 +4,7 @@
 //! Everything that touches the network or the file system before verification is here, and nothing here trusts what it
 //! reads: the product is a [`FetchedBundle`](crate::bundle::FetchedBundle), linted and within its limits, no more.
 
+pub mod compiled;
 pub mod directory;
 pub mod git;
 pub mod project;

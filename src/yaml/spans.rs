@@ -76,6 +76,16 @@ pub struct Spans {
 }
 
 impl Spans {
+    /// Of a document that stands in no file.
+    #[must_use]
+    pub fn nowhere() -> Self {
+        let top = Node {
+            place: (0, 0),
+            children: Children::None,
+        };
+        Self::new("", top)
+    }
+
     pub(super) fn new(file: &str, top: Node) -> Self {
         Self {
             file: file.to_owned(),

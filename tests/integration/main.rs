@@ -16,6 +16,7 @@ mod architecture;
 mod bad_input;
 mod bench;
 mod catalog;
+mod compiled;
 mod conditions;
 mod delegation;
 mod diagnostics;

@@ -6,6 +6,7 @@ mod eval;
 pub(crate) mod first_use;
 mod full_disk;
 mod grace;
+mod jobs;
 mod keys;
 mod locking;
 mod races;

@@ -29,7 +29,40 @@ pub(crate) enum Format {
     Jsonl,
 }
 
-/// Writes decisions in one format.
+impl Format {
+    /// What this format says of a request beside its decision.
+    pub(crate) fn asked(self, request: &Request) -> Option<String> {
+        match self {
+            Self::Text => Some(text::asked(request)),
+            Self::Json | Self::Jsonl => None,
+        }
+    }
+
+    /// Writes one decision to the end of `out`. `members` are those of the decision, as JSON without braces; `asked` is what
+    /// [`Format::asked`] says, unless the request could not be read.
+    pub(crate) fn render(
+        self,
+        out: &mut Vec<u8>,
+        decision: &Decision,
+        members: &[u8],
+        asked: Option<&str>,
+    ) {
+        match self {
+            Self::Text => text::decision(out, decision, asked),
+            Self::Json => json::element(out, members),
+            Self::Jsonl => json::line(out, members),
+        }
+    }
+}
+
+/// One decision as [`Format::Text`] has it.
+pub(crate) fn for_people(decision: &Decision, request: &Request) -> Vec<u8> {
+    let mut out = Vec::new();
+    text::decision(&mut out, decision, Some(&text::asked(request)));
+    out
+}
+
+/// Writes rendered decisions, one document of them.
 #[derive(Debug)]
 pub(crate) struct Writer {
     format: Format,
@@ -48,19 +81,12 @@ impl Writer {
         })
     }
 
-    /// Writes one decision; the request is there unless it could not be read.
-    pub(crate) fn decision(
-        &mut self,
-        out: &mut Output,
-        decision: &Decision,
-        request: Option<&Request>,
-    ) -> Result<(), Failure> {
-        let is_first = std::mem::take(&mut self.is_first);
-        match self.format {
-            Format::Text => text::decision(out, decision, request),
-            Format::Json => json::element(out, decision, is_first),
-            Format::Jsonl => json::line(out, decision),
+    /// Writes what [`Format::render`] made of one or more decisions.
+    pub(crate) fn rendered(&mut self, out: &mut Output, mut bytes: &[u8]) -> Result<(), Failure> {
+        if std::mem::take(&mut self.is_first) && self.format == Format::Json {
+            bytes = bytes.strip_prefix(b",").unwrap_or(bytes);
         }
+        out.raw(bytes)
     }
 
     /// Ends the document.

@@ -1,25 +1,30 @@
 //! Decisions for people: the answer, who asked for what, and why.
 
+use std::fmt::{self, Write as _};
+
 use serde_json::Value;
 
-use crate::cli::report::Failure;
-use crate::cli::ui::{Output, escape};
+use crate::cli::ui::escape;
 use crate::engine::request::Request;
 use crate::engine::{Decision, Outcome};
 use crate::policy::Mode;
 
-pub(super) fn decision(
-    out: &mut Output,
-    decision: &Decision,
-    request: Option<&Request>,
-) -> Result<(), Failure> {
+/// Writes a decision; `asked` is what [`asked`] says of the request, unless that could not be read.
+pub(super) fn decision(bytes: &mut Vec<u8>, decision: &Decision, asked: Option<&str>) {
+    let mut out = String::new();
+    // Writing to memory does not fail.
+    let () = lines(&mut out, decision, asked).unwrap_or_default();
+    bytes.extend_from_slice(out.as_bytes());
+}
+
+fn lines(out: &mut String, decision: &Decision, asked: Option<&str>) -> fmt::Result {
     let answer = match decision.outcome {
         Outcome::Allowed if decision.audited => "allowed, audited",
         Outcome::Allowed => "allowed",
         Outcome::Denied => "denied",
         Outcome::Pending => "needs approval",
     };
-    let asked = request.map_or_else(|| "(a request that cannot be read)".to_owned(), asked);
+    let asked = asked.unwrap_or("(a request that cannot be read)");
     let unsigned = if decision.unsigned {
         "  [unsigned policy]"
     } else {
@@ -30,28 +35,29 @@ pub(super) fn decision(
     } else {
         ""
     };
-    out.line(&format!("{answer:16}  {asked}{unsigned}{stale}"))?;
+    writeln!(out, "{answer:16}  {asked}{unsigned}{stale}")?;
     let by = decision
         .rule
         .as_ref()
         .map(|rule| format!("{rule}: "))
         .unwrap_or_default();
-    out.line(&format!(
+    writeln!(
+        out,
         "{:16}  {by}{} [{}]",
         "",
         escape(&decision.reason),
         decision.reason_code
-    ))?;
+    )?;
     let found = found(decision);
     if !found.is_empty() {
-        out.line(&format!("{:16}  {}", "", found.join("; ")))?;
+        writeln!(out, "{:16}  {}", "", found.join("; "))?;
     }
     if let Some(remediation) = decision
         .remediation
         .as_ref()
         .filter(|_| decision.outcome != Outcome::Allowed)
     {
-        out.line(&format!("{:16}  to do: {}", "", escape(remediation)))?;
+        writeln!(out, "{:16}  to do: {}", "", escape(remediation))?;
     }
     if let Some(would) = &decision.would {
         let by = would
@@ -64,12 +70,13 @@ pub(super) fn decision(
         } else {
             "not enforced"
         };
-        out.line(&format!(
+        writeln!(
+            out,
             "{:16}  {mode}: would be {}{by} [{}]",
             "",
             would.effect.as_str(),
             would.reason_code
-        ))?;
+        )?;
     }
     Ok(())
 }
@@ -94,7 +101,7 @@ fn found(decision: &Decision) -> Vec<String> {
 }
 
 /// `dana apply_stack github-prod`.
-fn asked(request: &Request) -> String {
+pub(super) fn asked(request: &Request) -> String {
     let text = |pointer: &str| {
         request
             .attributes()

@@ -3,62 +3,104 @@
 use serde_json::Value;
 use smallvec::SmallVec;
 
-use super::{Candidates, Index, Kind, Shape, Slot, Symbol, extended, symbol};
+use super::{Candidates, Index, Kind, Slot, Symbol, extended, symbol};
 use crate::policy::Facts;
 
 /// What a request has in a slot.
 #[derive(Debug)]
-enum Has {
-    /// Symbols that rules ask for: none where nothing stands there, or nothing that a rule knows.
+pub(super) enum Has {
+    /// Symbols that rules may ask for: none where nothing stands there, or nothing that a rule knows.
     Symbols(SmallVec<[Symbol; 2]>),
     /// A value that a key says nothing of.
     Another,
 }
 
-impl Has {
-    fn nothing() -> Self {
-        Self::Symbols(SmallVec::new())
-    }
-}
-
 /// What a request has in all slots, read when it is first asked for.
-type Read = SmallVec<[Option<Has>; 12]>;
+pub(super) type Read = SmallVec<[Option<Has>; 12]>;
+
+/// Whether a slot tells what rules ask for in it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Known {
+    Known,
+    Unknown,
+}
 
 impl Index {
     /// The rules that might match, in evaluation order.
     pub(in crate::engine) fn candidates(&self, facts: &Facts<'_>) -> Candidates {
         let mut candidates = Candidates::from_slice(&self.always);
-        let mut read: Read = self.slots.iter().map(|_| None).collect();
+        let mut has: Read = self.slots.iter().map(|_| None).collect();
         for shape in &self.shapes {
-            if self.read(shape, facts, &mut read) {
-                shape.find(&read, &mut candidates);
+            if !read(&self.slots, &shape.slots, Known::Known, facts, &mut has) {
+                continue;
+            }
+            match sequences(&shape.slots, &has, shape.rules.len() as u64) {
+                None => candidates.extend_from_slice(&shape.rules),
+                Some(sequences) => {
+                    for sequence in sequences {
+                        candidates.extend_from_slice(shape.listed(sequence));
+                    }
+                }
             }
         }
         candidates.sort_unstable();
         candidates.dedup();
         candidates
     }
+}
 
-    /// Reads what `shape` needs; false as soon as one of its keys certainly does not hold.
-    fn read(&self, shape: &Shape, facts: &Facts<'_>, read: &mut Read) -> bool {
-        shape.slots.iter().all(|position| {
-            let slot = self.slots.get(*position).zip(read.get_mut(*position));
-            slot.is_none_or(|(slot, has)| {
-                let has = has.get_or_insert_with(|| slot.read(facts));
-                !matches!(has, Has::Symbols(symbols) if symbols.is_empty())
-            })
+/// Reads what a shape needs; false as soon as one of its keys certainly does not hold.
+pub(super) fn read(
+    slots: &[Slot],
+    shape: &[usize],
+    known: Known,
+    facts: &Facts<'_>,
+    has: &mut Read,
+) -> bool {
+    shape.iter().all(|position| {
+        let slot = slots.get(*position).zip(has.get_mut(*position));
+        slot.is_none_or(|(slot, has)| {
+            let has = has.get_or_insert_with(|| slot.read(known, facts));
+            !matches!(has, Has::Symbols(symbols) if symbols.is_empty())
         })
+    })
+}
+
+/// What to look up for a shape whose slots are read; none where all of its rules are candidates: a key says nothing of a value,
+/// or there are more lookups than rules.
+pub(super) fn sequences(shape: &[usize], has: &Read, rules: u64) -> Option<SmallVec<[Symbol; 8]>> {
+    let mut sequences: SmallVec<[Symbol; 8]> = SmallVec::from_elem(0, 1);
+    for slot in shape {
+        let Some(Some(Has::Symbols(symbols))) = has.get(*slot) else {
+            return None;
+        };
+        if let [next] = symbols.as_slice() {
+            for sequence in &mut sequences {
+                *sequence = extended(*sequence, *next);
+            }
+            continue;
+        }
+        if sequences.len().saturating_mul(symbols.len()) as u64 > rules.max(1) {
+            return None;
+        }
+        let longer = |before: &Symbol| {
+            let before = *before;
+            symbols.iter().map(move |next| extended(before, *next))
+        };
+        sequences = sequences.iter().flat_map(longer).collect();
     }
+    Some(sequences)
 }
 
 impl Slot {
-    fn read(&self, facts: &Facts<'_>) -> Has {
+    fn read(&self, known: Known, facts: &Facts<'_>) -> Has {
         match (self.kind, facts.at(&self.path)) {
-            (_, Ok(None)) => Has::nothing(),
-            (Kind::Text, Ok(Some(Value::String(text)))) => self.known([text.as_bytes()]),
+            (_, Ok(None)) => Has::Symbols(SmallVec::new()),
+            (Kind::Text, Ok(Some(Value::String(text)))) => self.symbols(known, [text.as_bytes()]),
             (Kind::Prefix, Ok(Some(Value::String(text)))) => {
-                let beginnings = self.lengths.iter();
-                self.known(beginnings.map_while(|length| text.as_bytes().get(..*length)))
+                let lengths = self.lengths.iter();
+                let beginnings = lengths.map_while(|length| text.as_bytes().get(..*length));
+                self.symbols(known, beginnings)
             }
             (Kind::Item, Ok(Some(Value::Array(items)))) => {
                 let is_nested =
@@ -66,47 +108,19 @@ impl Slot {
                 if items.iter().any(is_nested) {
                     return Has::Another;
                 }
-                self.known(items.iter().filter_map(Value::as_str).map(str::as_bytes))
+                let texts = items.iter().filter_map(Value::as_str);
+                self.symbols(known, texts.map(str::as_bytes))
             }
             (_, Ok(Some(_)) | Err(_)) => Has::Another,
         }
     }
 
-    fn known<'a>(&self, texts: impl IntoIterator<Item = &'a [u8]>) -> Has {
-        let symbols = texts.into_iter().map(symbol);
-        let mut symbols: SmallVec<[Symbol; 2]> = symbols
-            .filter(|symbol| self.known.contains(symbol))
-            .collect();
+    fn symbols<'a>(&self, known: Known, texts: impl IntoIterator<Item = &'a [u8]>) -> Has {
+        let is_known = |symbol: &Symbol| known == Known::Unknown || self.known.contains(symbol);
+        let symbols = texts.into_iter().map(symbol).filter(is_known);
+        let mut symbols: SmallVec<[Symbol; 2]> = symbols.collect();
         symbols.sort_unstable();
         symbols.dedup();
         Has::Symbols(symbols)
-    }
-}
-
-impl Shape {
-    /// Adds the rules whose keys all hold, of a request whose slots are read.
-    fn find(&self, read: &Read, candidates: &mut Candidates) {
-        let mut sequences: SmallVec<[Symbol; 8]> = SmallVec::from_elem(0, 1);
-        for slot in &self.slots {
-            let symbols = match read.get(*slot) {
-                Some(Some(Has::Symbols(symbols))) => symbols,
-                _ => return candidates.extend_from_slice(&self.rules),
-            };
-            // More lookups than rules.
-            if sequences.len().saturating_mul(symbols.len()) > self.rules.len().max(1) {
-                return candidates.extend_from_slice(&self.rules);
-            }
-            let mut longer = SmallVec::with_capacity(sequences.len() * symbols.len());
-            for before in &sequences {
-                longer.extend(symbols.iter().map(|next| extended(*before, *next)));
-            }
-            sequences = longer;
-        }
-        for sequence in sequences {
-            let range = self.table.get(&sequence);
-            let range = range.map(|(start, end)| *start as usize..*end as usize);
-            let found = range.and_then(|range| self.listed.get(range));
-            candidates.extend_from_slice(found.unwrap_or_default());
-        }
     }
 }

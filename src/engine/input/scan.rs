@@ -103,6 +103,48 @@ impl Open {
     }
 }
 
+/// The first line of `bytes`, if its LF is there: where that is, and whether the line leaves a value open. Says of a line what a
+/// new [`Open`] does, in one pass and without remembering anything.
+pub(super) fn scan_line(bytes: &[u8]) -> Option<(usize, bool)> {
+    // INVARIANT: one bit for each open bracket, set for a brace, innermost lowest; MAX_DEPTH of them fit.
+    let (mut open, mut depth) = (0_u64, 0_usize);
+    let mut rest = bytes.iter().enumerate();
+    loop {
+        match rest.next()? {
+            (end, b'\n') => return Some((end, depth > 0)),
+            (_, b'"') => loop {
+                match rest.next()? {
+                    (_, b'"') => break,
+                    // A text that is open at the end of a line never closes.
+                    (end, b'\n') => return Some((end, false)),
+                    (_, b'\\') => {
+                        if let (end, b'\n') = rest.next()? {
+                            return Some((end, false));
+                        }
+                    }
+                    _ => {}
+                }
+            },
+            (_, b'{' | b'[') if depth >= MAX_DEPTH => break,
+            (_, byte @ (b'{' | b'[')) => {
+                open = open << 1 | u64::from(*byte == b'{');
+                depth += 1;
+            }
+            (_, byte @ (b'}' | b']')) => {
+                let matches = depth > 0 && (open & 1 == 1) == (*byte == b'}');
+                if !matches || depth == 1 {
+                    break;
+                }
+                open >>= 1;
+                depth -= 1;
+            }
+            _ => {}
+        }
+    }
+    let (end, _) = rest.find(|(_, byte)| **byte == b'\n')?;
+    Some((end, false))
+}
+
 /// White space as JSON has it, which is less than ASCII's.
 pub(super) fn is_space(byte: u8) -> bool {
     matches!(byte, b' ' | b'\t' | b'\n' | b'\r')

@@ -208,6 +208,25 @@ fn a_request_over_the_limit_takes_no_other_with_it() {
 }
 
 #[test]
+fn a_request_can_be_read_without_a_copy_of_its_own() {
+    let text = "{\"a\":1}\n{\n}\n[]x\n{";
+    let limits = RequestLimits::default();
+    let mut reader = RequestReader::new(text.as_bytes(), &limits);
+    for item in RequestReader::new(text.as_bytes(), &limits) {
+        let found = reader.read_next().unwrap();
+        match (item, found) {
+            (Ok(raw), Ok(found)) => {
+                assert_eq!(raw.bytes, found.bytes);
+                assert_eq!((raw.line, raw.index), (found.line, found.index));
+            }
+            (Err(one), Err(other)) => assert_eq!(one.to_string(), other.to_string()),
+            (one, other) => panic!("{one:?}, {other:?}"),
+        }
+    }
+    assert!(reader.read_next().is_none());
+}
+
+#[test]
 fn hostile_streams_take_linear_time() {
     // Every line leaves something open: each is tried, and given up, in bounded time.
     let text = format!("{{\"a\":[\n{}", "{\"b\":[\n".repeat(20_000));
@@ -268,6 +287,23 @@ proptest! {
             serde_json::from_slice::<Value>(&raw.bytes).is_ok()
         }));
         prop_assert_eq!(good, serde_json::from_str::<Vec<Value>>(&text).is_ok());
+    }
+
+    #[test]
+    fn a_line_is_scanned_in_one_pass_as_bit_by_bit(
+        text in prop_oneof![
+            "[\\[\\]{},:\"\\\\ 1a]{0,16}",
+            Just(format!("{}{}", "[".repeat(64), "]".repeat(64))),
+            Just("[".repeat(64)),
+            Just("{".repeat(65)),
+        ],
+        rest in "[\n\"{]{0,3}",
+    ) {
+        let line = format!("{text}\n");
+        let is_open = Open::default().feed_line(line.as_bytes()) == Scan::Open;
+        let bytes = format!("{line}{rest}");
+        prop_assert_eq!(scan_line(bytes.as_bytes()), Some((text.len(), is_open)));
+        prop_assert_eq!(scan_line(text.as_bytes()), None);
     }
 
     #[test]

@@ -20,15 +20,17 @@
 //! `target` may also be an object, `{type, id, properties}`, which then is the resource. What a short form cannot say, such as
 //! the environment, the AuthZEN form can.
 
+use std::borrow::Cow;
+
 use serde_json::{Map, Value};
 
 use crate::digest::Sha256Digest;
 
-use super::members::{Members, wrong};
+use super::members::{self, Filled, Members, wrong};
 use super::{Form, Mapped, ProjectIdentity, RequestError, identity};
 
 type Object = Map<String, Value>;
-type Canonical = (Object, Vec<Mapped>);
+type Canonical = (Object, Cow<'static, [Mapped]>);
 
 const AUTHZEN: [&str; 4] = ["subject", "action", "resource", "context"];
 const CONFIGURATION: [&str; 6] = ["operation", "client", "scope", "project", "server", "args"];
@@ -38,6 +40,23 @@ const OPERATIONS: [&str; 4] = [
     "remove_server",
     "restore",
     "apply_stack",
+];
+
+/// The members of the AuthZEN form's subject and resource, and of its action.
+const ENTITY: &[&str] = &["type", "id", "properties"];
+const ACTION: &[&str] = &["name", "properties"];
+
+static AUTHZEN_MAPPING: [Mapped; 4] = [
+    mapped("subject", Some("subject"), VERBATIM),
+    mapped("action", Some("action"), VERBATIM),
+    mapped("resource", Some("resource"), VERBATIM),
+    mapped("context", Some("context"), VERBATIM),
+];
+static WITHOUT_CONTEXT_MAPPING: [Mapped; 4] = [
+    mapped("subject", Some("subject"), VERBATIM),
+    mapped("action", Some("action"), VERBATIM),
+    mapped("resource", Some("resource"), VERBATIM),
+    mapped("context", None, "empty where it is left out"),
 ];
 
 const VERBATIM: &str = "as written";
@@ -79,46 +98,27 @@ pub(super) fn detect(object: &Object) -> Result<Form, RequestError> {
         })
 }
 
-/// The canonical form itself; only what it leaves out is added.
-pub(super) fn authzen(object: Object) -> Result<Canonical, RequestError> {
+/// The canonical form itself; only what it leaves out is added, and everything else stays where it is.
+pub(super) fn authzen(mut object: Object) -> Result<Canonical, RequestError> {
     let form = Form::Authzen;
-    let mut top = Members::of(object, "", form, &AUTHZEN, "put it under `context`")?;
-    let mut canonical = Object::new();
-    let mut mapping = Vec::new();
-    for (path, name, hint) in [
-        ("subject", "id", "put it under `subject.properties`"),
-        ("action", "name", "put it under `action.properties`"),
-        ("resource", "id", "put it under `resource.properties`"),
+    members::only(&object, "", form, &AUTHZEN, "put it under `context`")?;
+    for (path, known, hint) in [
+        ("subject", ENTITY, "put it under `subject.properties`"),
+        ("action", ACTION, "put it under `action.properties`"),
+        ("resource", ENTITY, "put it under `resource.properties`"),
     ] {
-        let known: &[&str] = match path {
-            "action" => &["name", "properties"],
-            _ => &["type", "id", "properties"],
-        };
-        let entity = top.object(path)?;
-        let mut entity = Members::of(entity, path, form, known, hint)?;
-        let kind = match path {
-            "action" => None,
-            _ => Some(entity.text("type")?),
-        };
-        let id = entity.text(name)?;
-        let properties = entity.optional_object("properties")?.unwrap_or_default();
-        let mut normal = Object::new();
-        if let Some(kind) = kind {
-            normal.insert("type".to_owned(), Value::String(kind));
+        let entity = members::object_in(&mut object, "", form, path)?;
+        members::only(entity, path, form, known, hint)?;
+        for name in known.iter().filter(|name| **name != "properties") {
+            members::text_in(entity, path, form, name)?;
         }
-        normal.insert(name.to_owned(), Value::String(id));
-        normal.insert("properties".to_owned(), Value::Object(properties));
-        canonical.insert(path.to_owned(), Value::Object(normal));
-        mapping.push(mapped(path, Some(path), VERBATIM));
+        members::fill(entity, path, "properties")?;
     }
-    let context = top.optional_object("context")?;
-    mapping.push(match context {
-        Some(_) => mapped("context", Some("context"), VERBATIM),
-        None => mapped("context", None, "empty where it is left out"),
-    });
-    let context = Value::Object(context.unwrap_or_default());
-    canonical.insert("context".to_owned(), context);
-    Ok((canonical, mapping))
+    let mapping: &[Mapped] = match members::fill(&mut object, "", "context")? {
+        Filled::WasThere => &AUTHZEN_MAPPING,
+        Filled::Added => &WITHOUT_CONTEXT_MAPPING,
+    };
+    Ok((object, Cow::Borrowed(mapping)))
 }
 
 /// An MCP configuration operation.
@@ -368,7 +368,7 @@ impl Made {
         put(&mut canonical, "action", self.action);
         put(&mut canonical, "resource", self.resource);
         put(&mut canonical, "context", self.context);
-        (canonical, self.mapping)
+        (canonical, Cow::Owned(self.mapping))
     }
 }
 
@@ -377,6 +377,6 @@ fn put(object: &mut Object, name: &str, value: impl Into<Value>) {
     object.insert(name.to_owned(), value.into());
 }
 
-fn mapped(to: &'static str, from: Option<&'static str>, how: &'static str) -> Mapped {
+const fn mapped(to: &'static str, from: Option<&'static str>, how: &'static str) -> Mapped {
     Mapped { to, from, how }
 }

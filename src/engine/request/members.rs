@@ -23,20 +23,8 @@ impl Members {
         known: &[&str],
         hint: &'static str,
     ) -> Result<Self, RequestError> {
-        let members: Vec<String> = object
-            .keys()
-            .filter(|key| !known.contains(&key.as_str()))
-            .map(|key| join(path, key))
-            .collect();
-        if members.is_empty() {
-            Ok(Self { object, path, form })
-        } else {
-            Err(RequestError::UnknownMembers {
-                form,
-                members,
-                hint,
-            })
-        }
+        only(&object, path, form, known, hint)?;
+        Ok(Self { object, path, form })
     }
 
     pub(super) fn take(&mut self, name: &str) -> Option<Value> {
@@ -48,10 +36,7 @@ impl Members {
     }
 
     pub(super) fn missing(&self, name: &str) -> RequestError {
-        RequestError::Missing {
-            form: self.form,
-            path: join(self.path, name),
-        }
+        missing(self.path, self.form, name)
     }
 
     /// A text with at least one visible character.
@@ -97,11 +82,100 @@ impl Members {
     }
 }
 
+/// Refuses members other than `known`.
+pub(super) fn only(
+    object: &Map<String, Value>,
+    path: &str,
+    form: Form,
+    known: &[&str],
+    hint: &'static str,
+) -> Result<(), RequestError> {
+    let is_unknown = |key: &&String| !known.contains(&key.as_str());
+    let members: Vec<String> = object
+        .keys()
+        .filter(is_unknown)
+        .map(|key| join(path, key))
+        .collect();
+    if members.is_empty() {
+        return Ok(());
+    }
+    Err(RequestError::UnknownMembers {
+        form,
+        members,
+        hint,
+    })
+}
+
+/// The object that must stand at `name`, left where it is.
+pub(super) fn object_in<'a>(
+    object: &'a mut Map<String, Value>,
+    path: &str,
+    form: Form,
+    name: &str,
+) -> Result<&'a mut Map<String, Value>, RequestError> {
+    match object.get_mut(name) {
+        Some(Value::Object(found)) => Ok(found),
+        Some(other) => Err(wrong(join(path, name), "an object", other)),
+        None => Err(missing(path, form, name)),
+    }
+}
+
+/// Refuses anything at `name` but a text with at least one visible character.
+pub(super) fn text_in(
+    object: &Map<String, Value>,
+    path: &str,
+    form: Form,
+    name: &str,
+) -> Result<(), RequestError> {
+    match object.get(name) {
+        Some(Value::String(text)) if !text.trim().is_empty() => Ok(()),
+        Some(other) => Err(no_text(join(path, name), other)),
+        None => Err(missing(path, form, name)),
+    }
+}
+
+/// Whether an optional object was there.
+#[derive(Clone, Copy)]
+pub(super) enum Filled {
+    WasThere,
+    Added,
+}
+
+/// Puts an empty object at `name` where nothing is, and refuses anything else than an object.
+pub(super) fn fill(
+    object: &mut Map<String, Value>,
+    path: &str,
+    name: &str,
+) -> Result<Filled, RequestError> {
+    match object.get(name) {
+        Some(Value::Object(_)) => Ok(Filled::WasThere),
+        Some(other) => Err(wrong(join(path, name), "an object", other)),
+        None => {
+            object.insert(name.to_owned(), Value::Object(Map::new()));
+            Ok(Filled::Added)
+        }
+    }
+}
+
+fn missing(path: &str, form: Form, name: &str) -> RequestError {
+    RequestError::Missing {
+        form,
+        path: join(path, name),
+    }
+}
+
 fn text(value: Value, path: impl Fn() -> String) -> Result<String, RequestError> {
     match value {
-        Value::String(text) if text.trim().is_empty() => Err(RequestError::Empty { path: path() }),
-        Value::String(text) => Ok(text),
-        other => Err(wrong(path(), "a text", &other)),
+        Value::String(text) if !text.trim().is_empty() => Ok(text),
+        other => Err(no_text(path(), &other)),
+    }
+}
+
+/// Why `found` is no text with a visible character.
+fn no_text(path: String, found: &Value) -> RequestError {
+    match found {
+        Value::String(_) => RequestError::Empty { path },
+        other => wrong(path, "a text", other),
     }
 }
 

@@ -48,10 +48,15 @@ pub(super) fn normalise_object(
     object: &mut Map<String, Value>,
     place: &Place<'_>,
 ) -> Result<(), RequestError> {
-    if object.keys().all(|key| is_nfc(key)) {
-        for (key, value) in object.iter_mut() {
-            normalise(value, &Place::Key(place, key))?;
+    let mut keys_are_normal = true;
+    for (key, value) in object.iter_mut() {
+        keys_are_normal = is_form_c(key);
+        if !keys_are_normal {
+            break;
         }
+        normalise(value, &Place::Key(place, key))?;
+    }
+    if keys_are_normal {
         return Ok(());
     }
     let mut normal = Map::new();
@@ -71,8 +76,16 @@ pub(super) fn normalise_object(
 fn normalise(value: &mut Value, place: &Place<'_>) -> Result<(), RequestError> {
     match value {
         Value::Null | Value::Bool(_) => {}
-        Value::Number(number) => *number = whole(number),
-        Value::String(text) => *text = form_c(std::mem::take(text)),
+        Value::Number(number) => {
+            if let Some(whole) = whole(number) {
+                *number = whole;
+            }
+        }
+        Value::String(text) => {
+            if !is_form_c(text) {
+                *text = text.nfc().collect();
+            }
+        }
         Value::Array(values) => {
             for (index, value) in values.iter_mut().enumerate() {
                 normalise(value, &Place::Index(place, index))?;
@@ -84,25 +97,25 @@ fn normalise(value: &mut Value, place: &Place<'_>) -> Result<(), RequestError> {
 }
 
 fn form_c(text: String) -> String {
-    if is_nfc(&text) {
+    if is_form_c(&text) {
         text
     } else {
         text.nfc().collect()
     }
 }
 
-/// `1.0` is `1` and `-0.0` is `0`, as RFC 8785 writes them.
-fn whole(number: &Number) -> Number {
-    match number.as_f64() {
-        // INVARIANT: strict JSON lets no number of 2^53 or more pass, so the cast is exact.
-        Some(float) if number.is_f64() && float.fract() == 0.0 =>
-        {
-            #[allow(
-                clippy::cast_possible_truncation,
-                reason = "whole, and below 2^53 in magnitude"
-            )]
-            Number::from(float as i64)
-        }
-        _ => number.clone(),
-    }
+/// Nearly all texts are ASCII, which is told many bytes at a time.
+fn is_form_c(text: &str) -> bool {
+    text.is_ascii() || is_nfc(text)
+}
+
+/// The integer that a whole number is but is not written as: `1.0` is `1` and `-0.0` is `0`, as RFC 8785 writes them.
+fn whole(number: &Number) -> Option<Number> {
+    let float = number.as_f64().filter(|_| number.is_f64())?;
+    // INVARIANT: strict JSON lets no number of 2^53 or more pass, so the cast is exact.
+    #[allow(
+        clippy::cast_possible_truncation,
+        reason = "whole, and below 2^53 in magnitude"
+    )]
+    (float.fract() == 0.0).then(|| Number::from(float as i64))
 }

@@ -6,7 +6,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 use serde::Serialize;
 
-use super::super::pull::Purpose;
+use super::super::pull::{PolicyOf, Purpose};
 use super::super::{Locking, Network, Pipeline, PipelineError, Pulled, author, read_directory};
 use crate::bundle::{FetchedBundle, Limits};
 use crate::clock::Stopwatch;
@@ -116,10 +116,11 @@ impl Source<'_> {
                     ..**pipeline
                 };
                 let watch = Stopwatch::start();
-                let brought = here.brought(config, Locking::Locked, Purpose::Examine);
+                let nothing: &PolicyOf<'_, ()> = &|_, _| Ok(());
+                let found = here.gather(config, Locking::Locked, Purpose::Examine, nothing);
                 let read = watch.elapsed();
-                let bundles = match &brought {
-                    Ok(brought) => &brought.bundles,
+                let bundles = match &found {
+                    Ok(found) => &found.pulled.bundles,
                     Err(_) => &pulled.bundles,
                 };
                 let bundles: Vec<&VerifiedBundle> =
@@ -130,7 +131,7 @@ impl Source<'_> {
                         |bundle: &&VerifiedBundle| LoadedBundle::verified(bundle, pipeline.limits);
                     bundles.iter().map(load).collect()
                 };
-                let read = brought.is_ok().then_some(read);
+                let read = found.is_ok().then_some(read);
                 rest(read, validate, &config.scope, now, config.mode)
             }
             Self::Unsigned {

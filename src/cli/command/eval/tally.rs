@@ -3,7 +3,7 @@
 use crate::cli::exit::Exit;
 use crate::cli::ui::note;
 use crate::config::LogConfig;
-use crate::engine::{Decision, Outcome};
+use crate::engine::Outcome;
 
 /// What was decided, for the summary and the exit code.
 #[derive(Debug, Default)]
@@ -15,8 +15,8 @@ pub(super) struct Tally {
 }
 
 impl Tally {
-    pub(super) fn count(&mut self, decision: &Decision) {
-        match decision.outcome {
+    pub(super) fn count(&mut self, outcome: Outcome) {
+        match outcome {
             Outcome::Allowed => self.allowed += 1,
             Outcome::Denied => self.denied += 1,
             Outcome::Pending => self.pending += 1,

@@ -11,7 +11,7 @@ use crate::cli::command::Context;
 use crate::cli::command::eval::cause_of;
 use crate::cli::exit::Exit;
 use crate::cli::input;
-use crate::cli::output::{Format, Writer};
+use crate::cli::output::for_people;
 use crate::cli::report::Failure;
 use crate::cli::ui::{Output, escape, note, pretty_json, printable_json};
 use crate::diag::Code;
@@ -100,9 +100,7 @@ fn tell(
         });
         out.line(&pretty_json(&document)?)?;
     } else {
-        let mut writer = Writer::begin(Format::Text, &mut out)?;
-        writer.decision(&mut out, decision, Some(request))?;
-        writer.end(&mut out)?;
+        out.raw(&for_people(decision, request))?;
         text(&mut out, explanation)?;
     }
     out.flush()?;

@@ -1,0 +1,341 @@
+//! Deciding a chunk of requests, and everything about it that does not depend on its place in the log.
+//!
+//! Any thread does it; a decision depends on the policy, its request and the time only.
+
+use std::path::PathBuf;
+use std::sync::OnceLock;
+use std::time::Instant;
+
+use jiff::Timestamp;
+use uuid::{Builder, Uuid};
+
+use super::chunk::{Chunk, Place};
+use crate::cli::output::Format;
+use crate::cli::report::Failure;
+use crate::clock::Clock;
+use crate::diag::Code;
+use crate::digest::Sha256Digest;
+use crate::engine::request::{Request, RequestError, RequestLimits};
+use crate::engine::{Cause, Decision, Freshness, Occasion, Outcome, Record};
+use crate::log::{LogError, Prepared, Salter, system_salts};
+use crate::name::Scope;
+use crate::pipeline::{Served, project_identity};
+use crate::policy::Mode;
+use crate::trust::whole_second;
+
+/// What decides.
+pub(super) enum Judge {
+    /// A policy.
+    Policy(Box<Served>),
+    /// Nothing can be read: the cause, and the consumer's mode.
+    Closed {
+        cause: Cause,
+        reason: String,
+        mode: Mode,
+    },
+}
+
+/// What decides, and what it has to know for that. Threads share it.
+pub(super) struct Decider {
+    pub(super) judge: Judge,
+    pub(super) scope: Scope,
+    /// The mode in which requests are answered without a policy.
+    pub(super) mode: Mode,
+    pub(super) clock: Clock,
+    /// The directory that paths of projects are relative to.
+    pub(super) current: PathBuf,
+    pub(super) format: Format,
+    /// Set once the policy's time has ended. A run that lasts does not outlive its policy, and no clock brings it back.
+    pub(super) past: OnceLock<Failure>,
+}
+
+/// What people are told of a request beside its decision.
+pub(super) enum Notice {
+    /// It cannot be read.
+    Unreadable(Failure),
+    /// The policy's time has ended.
+    Past(Failure),
+}
+
+/// What is left to know of a decision once it is written.
+pub(super) struct About {
+    pub(super) time: Timestamp,
+    pub(super) fingerprint: Sha256Digest,
+    pub(super) duration_ns: u64,
+    pub(super) mode: Mode,
+    pub(super) outcome: Outcome,
+    /// Whether the record names who asked for what.
+    pub(super) has_request: bool,
+    /// What the format says of the request.
+    pub(super) asked: Option<String>,
+}
+
+/// A chunk's decisions, ready for the log and for whoever asked.
+#[derive(Default)]
+pub(super) struct Answers {
+    /// The records.
+    pub(super) records: Prepared,
+    /// What is printed.
+    pub(super) rendered: Vec<u8>,
+    /// Where in it each decision ends.
+    ends: Vec<usize>,
+    /// One for each decision.
+    pub(super) about: Vec<About>,
+    /// In the order of the input.
+    pub(super) notices: Vec<Notice>,
+}
+
+impl Answers {
+    fn push(
+        &mut self,
+        format: Format,
+        decision: &Decision,
+        request: Option<&Request>,
+        about: About,
+    ) -> Result<(), Failure> {
+        let record = Record::new(decision, request);
+        let position = self.about.len() as u64;
+        let members = self
+            .records
+            .push_decision(&record)
+            .map_err(|source| LogError::Record { position, source })?;
+        let asked = about.asked.as_deref();
+        format.render(&mut self.rendered, decision, members, asked);
+        self.ends.push(self.rendered.len());
+        self.about.push(about);
+        Ok(())
+    }
+
+    /// The same answers, but for those that `other` gives others for: their records name no request.
+    pub(super) fn replace(
+        &mut self,
+        format: Format,
+        mut other: impl FnMut(usize, &About) -> Result<Option<(Decision, Asked)>, Failure>,
+    ) -> Result<(), Failure> {
+        let mut replaced = Self::default();
+        let old = std::mem::take(self);
+        let mut start = 0;
+        for (position, (about, end)) in old.about.into_iter().zip(old.ends).enumerate() {
+            match other(position, &about)? {
+                Some((decision, asked)) => {
+                    let about = About {
+                        asked: about.asked.filter(|_| asked == Asked::Told),
+                        ..About::of(&decision, about.fingerprint)
+                    };
+                    replaced.push(format, &decision, None, about)?;
+                }
+                None => {
+                    replaced.records.push_from(&old.records, position);
+                    let rendered = old.rendered.get(start..end).unwrap_or_default();
+                    replaced.rendered.extend_from_slice(rendered);
+                    replaced.ends.push(replaced.rendered.len());
+                    replaced.about.push(about);
+                }
+            }
+            start = end;
+        }
+        *self = replaced;
+        Ok(())
+    }
+}
+
+/// Whether an answer says what was asked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Asked {
+    /// As far as its format does.
+    Told,
+    /// As if the request could not be read.
+    Untold,
+}
+
+impl About {
+    /// What is left of a decision, as if without a request.
+    fn of(decision: &Decision, fingerprint: Sha256Digest) -> Self {
+        Self {
+            time: decision.time,
+            fingerprint,
+            duration_ns: decision.duration_ns,
+            mode: decision.mode,
+            outcome: decision.outcome,
+            has_request: false,
+            asked: None,
+        }
+    }
+}
+
+impl Decider {
+    /// Decides every request of `chunk`, each at the time at which its turn comes.
+    pub(super) fn answer(&self, chunk: Chunk, ids: &mut Ids) -> Result<Answers, Failure> {
+        let mut answers = Answers::default();
+        chunk.for_each(|place| self.decide(place, ids, &mut answers))?;
+        Ok(answers)
+    }
+
+    fn decide(
+        &self,
+        place: Place<'_>,
+        ids: &mut Ids,
+        answers: &mut Answers,
+    ) -> Result<(), Failure> {
+        let started = Instant::now();
+        let time = self.clock.now();
+        let past = self.past(time);
+        if let Some(failure) = past
+            && !answers
+                .notices
+                .iter()
+                .any(|notice| matches!(notice, Notice::Past(_)))
+        {
+            answers.notices.push(Notice::Past(failure.clone()));
+        }
+        let decision_id = ids.next(time)?;
+        let occasion = |fingerprint: Sha256Digest| Occasion {
+            decision_id,
+            time,
+            request_fingerprint: fingerprint.to_string(),
+            freshness: Freshness::Fresh,
+            duration_ns: u64::try_from(started.elapsed().as_nanos()).unwrap_or(u64::MAX),
+        };
+        let (failure, fingerprint) = match place {
+            Place::Request { bytes, line } => match self.read(bytes) {
+                Ok(request) => {
+                    let fingerprint = request.fingerprint();
+                    let closed = |mode, cause, reason: &str| {
+                        Decision::fail_closed(
+                            &self.scope,
+                            mode,
+                            cause,
+                            reason,
+                            occasion(fingerprint),
+                        )
+                    };
+                    let decision = match (&self.judge, past) {
+                        (Judge::Policy(served), None) => match served.engine(&request, time) {
+                            Ok(engine) => {
+                                let verdict = engine.evaluate(&request, time);
+                                Decision::new(&engine, &verdict, occasion(fingerprint))
+                            }
+                            Err(error) => {
+                                let failure = Failure::from(error);
+                                closed(self.mode, Cause::PolicyInvalid, &failure.summary())
+                            }
+                        },
+                        (Judge::Policy(_), Some(failure)) => {
+                            closed(self.mode, Cause::PolicyNotTrusted, &failure.summary())
+                        }
+                        (
+                            Judge::Closed {
+                                cause,
+                                reason,
+                                mode,
+                            },
+                            _,
+                        ) => closed(*mode, *cause, reason),
+                    };
+                    let about = About {
+                        has_request: true,
+                        asked: self.format.asked(&request),
+                        ..About::of(&decision, fingerprint)
+                    };
+                    return answers.push(self.format, &decision, Some(&request), about);
+                }
+                Err(error) => {
+                    let failure = Failure::from(error).about(&format!("line {line}"));
+                    (failure, Sha256Digest::of(bytes))
+                }
+            },
+            Place::Bad(error) => (Failure::from(error), Sha256Digest::of(b"")),
+        };
+        // A denial whatever the mode: what cannot be read is no request of this policy's.
+        let decision = Decision::fail_closed(
+            &self.scope,
+            Mode::Enforce,
+            Cause::InvalidRequest,
+            &failure.summary(),
+            occasion(fingerprint),
+        );
+        answers.notices.push(Notice::Unreadable(failure));
+        let about = About::of(&decision, fingerprint);
+        answers.push(self.format, &decision, None, about)
+    }
+
+    fn read(&self, bytes: &[u8]) -> Result<Request, RequestError> {
+        let project = |path: &str| project_identity(&self.current, path);
+        Request::from_json_in(bytes, &RequestLimits::default(), &project)
+    }
+
+    /// How the policy's time ended, if it has.
+    fn past(&self, time: Timestamp) -> Option<&Failure> {
+        let Judge::Policy(served) = &self.judge else {
+            return None;
+        };
+        if let Some(failure) = self.past.get() {
+            return Some(failure);
+        }
+        let validity = served.validity();
+        if validity.at(time).is_some() {
+            return None;
+        }
+        Some(self.past.get_or_init(|| {
+            let message = format!(
+                "the policy's time ended at {}",
+                whole_second(validity.serves_until())
+            );
+            Failure::new(Code::EXPIRED, message)
+                .hint("run `ordain bundle pull`; if it stays, its signers must renew it")
+        }))
+    }
+
+    /// The decision that stands in for one, whose answer is not given.
+    pub(super) fn instead(
+        &self,
+        about: &About,
+        mode: Mode,
+        cause: Cause,
+        failure: &Failure,
+        ids: &mut Ids,
+    ) -> Result<Decision, Failure> {
+        let occasion = Occasion {
+            decision_id: ids.next(about.time)?,
+            time: about.time,
+            request_fingerprint: about.fingerprint.to_string(),
+            freshness: Freshness::Fresh,
+            duration_ns: about.duration_ns,
+        };
+        let reason = failure.summary();
+        Ok(Decision::fail_closed(
+            &self.scope,
+            mode,
+            cause,
+            &reason,
+            occasion,
+        ))
+    }
+
+    /// The mode in which what cannot be recorded is answered.
+    pub(super) fn root_mode(&self) -> Mode {
+        match &self.judge {
+            Judge::Policy(_) if self.past.get().is_some() => self.mode,
+            Judge::Policy(served) => served.root_mode(),
+            Judge::Closed { mode, .. } => *mode,
+        }
+    }
+}
+
+/// Ids of decisions.
+pub(super) struct Ids(Salter);
+
+impl Ids {
+    pub(super) fn new() -> Self {
+        Self(Salter::new(system_salts))
+    }
+
+    /// A UUIDv7 of this time.
+    pub(super) fn next(&mut self, time: Timestamp) -> Result<Uuid, Failure> {
+        let random = self.0.next().map_err(LogError::Random)?;
+        let milliseconds = u64::try_from(time.as_millisecond()).unwrap_or(0);
+        let [a, b, c, d, e, f, g, h, i, j, ..] = random;
+        let random = [a, b, c, d, e, f, g, h, i, j];
+        Ok(Builder::from_unix_timestamp_millis(milliseconds, &random).into_uuid())
+    }
+}

@@ -1,0 +1,133 @@
+//! Records on their way to the log, serialised before their turn comes.
+//!
+//! Who appends has the lock, and everyone waits for it, so all that does not depend on a record's place is done before, by any
+//! thread. What is left is the beginning of the line, with the sequence number, and the hash over all of it.
+
+use serde::Serialize;
+
+use super::record::{RecordError, check_members};
+use crate::engine::Record;
+
+/// The bodies of some records, one after the other.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Prepared {
+    bytes: Vec<u8>,
+    /// Where each body ends.
+    // INVARIANT: each body is a JSON object, and none has a member that the log writes itself.
+    ends: Vec<usize>,
+}
+
+impl Prepared {
+    /// Adds a record: a JSON object without the members `v`, `seq` and `salt`.
+    ///
+    /// # Errors
+    /// [`RecordError`]; nothing is added then. Whether the line is too long may also show only when it is appended, since its
+    /// sequence number is part of it.
+    pub fn push(&mut self, record: &impl Serialize) -> Result<(), RecordError> {
+        let start = self.bytes.len();
+        let result = self.try_push(start, record);
+        match result {
+            Ok(()) => self.ends.push(self.bytes.len()),
+            Err(_) => self.bytes.truncate(start),
+        }
+        result
+    }
+
+    fn try_push(&mut self, start: usize, record: &impl Serialize) -> Result<(), RecordError> {
+        serde_json::to_writer(&mut self.bytes, record)
+            .map_err(|error| RecordError::NotAnObject(error.to_string()))?;
+        let body = self.bytes.get(start..).unwrap_or_default();
+        if !matches!(body, [b'{', .., b'}']) {
+            return Err(RecordError::NotAnObject("it is another type".to_owned()));
+        }
+        check_members(body)
+    }
+
+    /// Adds the record of a decision, and gives the bytes that are the decision's own members.
+    pub(crate) fn push_decision(&mut self, record: &Record<'_>) -> Result<&[u8], RecordError> {
+        let start = self.bytes.len();
+        // A decision has none of the log's members: a test of `engine::Record` holds it to that.
+        let members = record.write(&mut self.bytes).map_err(|error| {
+            self.bytes.truncate(start);
+            RecordError::NotAnObject(error.to_string())
+        })?;
+        self.ends.push(self.bytes.len());
+        Ok(self.bytes.get(members).unwrap_or_default())
+    }
+
+    /// How many there are.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.ends.len()
+    }
+
+    /// Whether there are none.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.ends.is_empty()
+    }
+
+    /// The bodies, each a JSON object.
+    pub fn bodies(&self) -> impl Iterator<Item = &[u8]> {
+        let starts = std::iter::once(&0).chain(&self.ends);
+        let ranges = starts.zip(&self.ends);
+        ranges.map(|(start, end)| self.bytes.get(*start..*end).unwrap_or_default())
+    }
+
+    /// Adds the body at `position` of `other`, if there is one.
+    pub(crate) fn push_from(&mut self, other: &Self, position: usize) {
+        let start = match position.checked_sub(1) {
+            Some(before) => other.ends.get(before),
+            None => Some(&0),
+        };
+        if let (Some(start), Some(end)) = (start, other.ends.get(position)) {
+            let body = other.bytes.get(*start..*end).unwrap_or_default();
+            self.bytes.extend_from_slice(body);
+            self.ends.push(self.bytes.len());
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn bodies_are_kept_as_they_are_written() {
+        let mut prepared = Prepared::default();
+        assert!(prepared.is_empty());
+        prepared.push(&json!({})).unwrap();
+        prepared
+            .push(&json!({"a": {"seq": 1}, "b": "\"v\":"}))
+            .unwrap();
+        let bodies: Vec<&[u8]> = prepared.bodies().collect();
+        assert_eq!(bodies, [&b"{}"[..], br#"{"a":{"seq":1},"b":"\"v\":"}"#]);
+        assert_eq!(prepared.len(), 2);
+        let mut again = Prepared::default();
+        for position in 0..3 {
+            again.push_from(&prepared, position);
+        }
+        assert_eq!(again, prepared);
+    }
+
+    #[test]
+    fn refuses_what_the_log_refuses_and_keeps_the_rest() {
+        let mut prepared = Prepared::default();
+        prepared.push(&json!({"a": 1})).unwrap();
+        let before = prepared.clone();
+        for (body, reserved) in [
+            (json!({"v": 1}), true),
+            (json!({"a": 1, "seq": null}), true),
+            (json!({"salt": {}, "a": 1}), true),
+            (json!([1]), false),
+            (json!("{}"), false),
+            (json!(null), false),
+        ] {
+            let error = prepared.push(&body).unwrap_err();
+            assert_eq!(error == RecordError::Reserved, reserved, "{body}: {error}");
+            assert_eq!(prepared, before);
+        }
+    }
+}

@@ -1,0 +1,92 @@
+//! A rule as data that can be kept, and made a rule again without the file that it was written in.
+//!
+//! It lacks rules that hang on more than themselves: those that a catalogue was lowered to, and those whose `when` reads the
+//! bundle's data.
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use super::fields::Report;
+use super::{Effect, Mode, OverridePermission, Rule, Window, condition, matcher_parse};
+use crate::diag::Location;
+use crate::name::{ReasonCode, RuleId, RuleRef, Scope};
+use crate::yaml::{Path, Spans};
+
+/// A rule as it is kept. The scope is that of the layer that it stands in.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct StoredRule {
+    id: RuleId,
+    effect: Effect,
+    reason: String,
+    reason_code: ReasonCode,
+    precedence: i32,
+    permission: OverridePermission,
+    mode: Mode,
+    r#match: Value,
+    when: Option<String>,
+    valid: Window,
+    remediation: Option<String>,
+    tags: Vec<String>,
+    location: Location,
+}
+
+impl StoredRule {
+    /// `rule` as data; none where it hangs on more than itself.
+    #[must_use]
+    pub fn of(rule: &Rule) -> Option<Self> {
+        let reads_data = rule
+            .when
+            .as_ref()
+            .is_some_and(|when| !when.reads().is_empty());
+        if reads_data || rule.lowered.is_some() {
+            return None;
+        }
+        Some(Self {
+            id: rule.name.rule.clone(),
+            effect: rule.effect,
+            reason: rule.reason.as_ref().to_owned(),
+            reason_code: rule.reason_code.clone(),
+            precedence: rule.precedence,
+            permission: rule.permission,
+            mode: rule.mode,
+            r#match: rule.matcher.source().clone(),
+            when: rule.when.as_ref().map(|when| when.source().to_owned()),
+            valid: rule.valid,
+            remediation: rule.remediation.as_deref().map(str::to_owned),
+            tags: rule.tags.clone(),
+            location: rule.location.clone(),
+        })
+    }
+
+    /// The rule again, its conditions compiled; none where it is not one that could have been kept.
+    #[must_use]
+    pub fn restore(self, scope: &Scope) -> Option<Rule> {
+        let spans = Spans::nowhere();
+        let mut report = Report::new(&spans);
+        let matcher = matcher_parse::parse(self.r#match, &Path::top(), &mut report)?;
+        let when = match &self.when {
+            Some(text) => Some(condition::compile(text, report.data(), report.allowance()).ok()?),
+            None => None,
+        };
+        report.problems.is_empty().then(|| Rule {
+            name: RuleRef {
+                scope: scope.clone(),
+                rule: self.id,
+            },
+            effect: self.effect,
+            reason: self.reason.into(),
+            reason_code: self.reason_code,
+            precedence: self.precedence,
+            permission: self.permission,
+            mode: self.mode,
+            matcher,
+            when,
+            valid: self.valid,
+            remediation: self.remediation.map(Into::into),
+            tags: self.tags,
+            lowered: None,
+            location: self.location,
+        })
+    }
+}

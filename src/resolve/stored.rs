@@ -1,0 +1,195 @@
+//! The parts of an effective policy as data that can be kept: what it is, without rules, and each rule by itself.
+//!
+//! From the parts a policy is made again with some of the rules, which decides as the whole does whatever the others do not speak
+//! of: whoever asks picks them. It lacks the overrides, whose work is in the rules, and whatever else only people read.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use super::effective::{EffectiveLayer, EffectivePolicy, EffectiveRule, LayerKind, Source};
+use crate::bundle::BundleIdentity;
+use crate::digest::Sha256Digest;
+use crate::name::{BundleName, Scope};
+use crate::policy::{Effect, Mode, StoredRule, WaiverTerms};
+use crate::trust::{Validity, VerifiedBundle};
+
+/// An effective policy but for its rules.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct StoredPolicy {
+    scope: Scope,
+    digest: Sha256Digest,
+    root_mode: Mode,
+    /// The bundles that take part, in the policy's order.
+    bundles: Vec<BundleName>,
+    layers: Vec<StoredLayer>,
+    /// From when to when the same overrides count.
+    from: Timestamp,
+    until: Option<Timestamp>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct StoredLayer {
+    scope: Scope,
+    kind: LayerKind,
+    bundle: Option<usize>,
+    mode: Mode,
+    min_mode: Mode,
+    default: Option<Effect>,
+    rules: usize,
+}
+
+/// A rule after every override.
+#[derive(Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct StoredEffectiveRule {
+    written: StoredRule,
+    effect: Effect,
+    mode: Mode,
+    declared_mode: Mode,
+    precedence: i32,
+    reason: String,
+}
+
+impl StoredEffectiveRule {
+    /// `rule` as data; none where it is switched off, or cannot be kept.
+    #[must_use]
+    pub fn of(rule: &EffectiveRule) -> Option<Self> {
+        if rule.disabled {
+            return None;
+        }
+        Some(Self {
+            written: StoredRule::of(&rule.written)?,
+            effect: rule.effect,
+            mode: rule.mode,
+            declared_mode: rule.declared_mode,
+            precedence: rule.precedence,
+            reason: rule.reason.as_ref().to_owned(),
+        })
+    }
+
+    fn restore(
+        self,
+        layer: &StoredLayer,
+        bundle: Option<&BundleIdentity>,
+    ) -> Option<EffectiveRule> {
+        let written = self.written.restore(&layer.scope)?;
+        let source = bundle.map(|bundle| {
+            Arc::new(Source {
+                bundle: bundle.name.clone(),
+                commit: bundle.commit.clone(),
+                file: written.location.file.clone(),
+                line: written.location.line,
+            })
+        });
+        Some(EffectiveRule {
+            written: Arc::new(written),
+            effect: self.effect,
+            mode: self.mode,
+            declared_mode: self.declared_mode,
+            precedence: self.precedence,
+            reason: self.reason.into(),
+            disabled: false,
+            overrides: Vec::new(),
+            source,
+        })
+    }
+}
+
+impl StoredPolicy {
+    /// `policy`, resolved at `now`, without its rules.
+    #[must_use]
+    pub fn of(policy: &EffectivePolicy, now: Timestamp) -> Self {
+        let rules = policy.layers().iter().flat_map(|layer| &layer.rules);
+        let changes = rules.flat_map(|rule| &rule.overrides);
+        let layer = |layer: &EffectiveLayer| StoredLayer {
+            scope: layer.scope.clone(),
+            kind: layer.kind,
+            bundle: layer.bundle,
+            mode: layer.mode,
+            min_mode: layer.min_mode,
+            default: layer.default,
+            rules: layer.rules.len(),
+        };
+        Self {
+            scope: policy.scope().clone(),
+            digest: policy.digest(),
+            root_mode: policy.root_mode(),
+            bundles: policy.bundles().iter().map(|b| b.name.clone()).collect(),
+            layers: policy.layers().iter().map(layer).collect(),
+            from: now,
+            until: changes.filter_map(|change| change.written.expires).min(),
+        }
+    }
+
+    /// The scope that it is for.
+    #[must_use]
+    pub fn scope(&self) -> &Scope {
+        &self.scope
+    }
+
+    /// Whether it is the policy at `now`, too: no override has lapsed since, and the clock has not gone back.
+    #[must_use]
+    pub fn holds(&self, now: Timestamp) -> bool {
+        self.from <= now && self.until.is_none_or(|until| now < until)
+    }
+
+    /// The policy with `rules` alone, numbered as among all of them, and in the order of their numbers; none where something does
+    /// not fit. Who signed the bundles, and until when they serve, is as `bundles` have been verified to say.
+    #[must_use]
+    pub fn restore(
+        &self,
+        bundles: &[&VerifiedBundle],
+        rules: impl IntoIterator<Item = (usize, StoredEffectiveRule)>,
+    ) -> Option<EffectivePolicy> {
+        let known: BTreeMap<&BundleName, &VerifiedBundle> = bundles
+            .iter()
+            .map(|bundle| (&bundle.predicate().bundle, *bundle))
+            .collect();
+        let used: Option<Vec<&VerifiedBundle>> = self
+            .bundles
+            .iter()
+            .map(|name| known.get(name).copied())
+            .collect();
+        let used = used?;
+        let identities: Arc<[BundleIdentity]> = used.iter().map(|b| b.identity()).collect();
+        let mut rules = rules.into_iter().peekable();
+        let mut layers = Vec::with_capacity(self.layers.len());
+        let mut end = 0;
+        for layer in &self.layers {
+            end += layer.rules;
+            let bundle = layer.bundle.and_then(|position| identities.get(position));
+            let mut restored = Vec::new();
+            while let Some((_, rule)) = rules.next_if(|(number, _)| *number < end) {
+                restored.push(rule.restore(layer, bundle)?);
+            }
+            layers.push(EffectiveLayer {
+                scope: layer.scope.clone(),
+                kind: layer.kind,
+                bundle: layer.bundle,
+                mode: layer.mode,
+                min_mode: layer.min_mode,
+                default: layer.default,
+                waivers: WaiverTerms::default(),
+                location: None,
+                rules: restored,
+            });
+        }
+        let validity = used.iter().fold(Validity::UNLIMITED, |all, bundle| {
+            all.and(bundle.validity())
+        });
+        rules.next().is_none().then(|| {
+            EffectivePolicy::of_parts(
+                self.scope.clone(),
+                self.digest,
+                self.root_mode,
+                (identities, validity),
+                layers,
+            )
+        })
+    }
+}

@@ -1,0 +1,93 @@
+//! Compiled policies that this machine keeps.
+//!
+//! ```text
+//! <state>/compiled/<key>    the digest of the bytes that this machine compiled for the key
+//! <cache>/compiled/<digest> the bytes
+//! ```
+//!
+//! SECURITY: the bytes stand where anything may happen to them, so who reads them checks them against the digest, which stands
+//! beside the high-water marks. What is missing, or does not fit, is compiled again.
+
+use std::fs::{self, File};
+use std::io;
+use std::path::Path;
+use std::time::SystemTime;
+
+use super::durable;
+use super::state::{self, Expected, StateError};
+use crate::digest::Sha256Digest;
+
+const DIRECTORY: &str = "compiled";
+/// As many are kept as there may be projects in use.
+const KEPT: usize = 32;
+/// The bytes of a written digest.
+const DIGEST_BYTES: u64 = 71;
+
+/// What was compiled for `key`, and the digest that it must have; none where nothing is.
+#[must_use]
+pub fn find(cache: &Path, state: &Path, key: &Sha256Digest) -> Option<(File, Sha256Digest)> {
+    let noted = state.join(DIRECTORY).join(key.to_hex());
+    if !state::check(&noted, Expected::File).ok()?
+        || fs::metadata(&noted).ok()?.len() > DIGEST_BYTES
+    {
+        return None;
+    }
+    let digest: Sha256Digest = fs::read_to_string(&noted).ok()?.parse().ok()?;
+    let path = cache.join(DIRECTORY).join(digest.to_hex());
+    // A pipe would wait for somebody to write.
+    if !fs::symlink_metadata(&path).ok()?.is_file() {
+        return None;
+    }
+    Some((File::open(path).ok()?, digest))
+}
+
+/// Keeps what was compiled for `key`, and no more than [`KEPT`] others.
+///
+/// # Errors
+/// [`StateError`] where it cannot be kept, which loses nothing but time.
+pub fn keep(
+    cache: &Path,
+    state: &Path,
+    key: &Sha256Digest,
+    (bytes, digest): (&[u8], &Sha256Digest),
+) -> Result<(), StateError> {
+    let noted = state.join(DIRECTORY);
+    if !state::check(&noted, Expected::Directory)? {
+        state::create_private(&noted).map_err(|source| StateError::Io {
+            path: noted.clone(),
+            source,
+        })?;
+    }
+    let bytes_path = cache.join(DIRECTORY).join(digest.to_hex());
+    let write = |path: &Path, bytes: &[u8]| {
+        durable::replace(path, |out| out.write_all(bytes)).map_err(|source| StateError::Io {
+            path: path.to_owned(),
+            source,
+        })
+    };
+    write(&bytes_path, bytes)?;
+    write(&noted.join(key.to_hex()), digest.to_string().as_bytes())?;
+    for directory in [&noted, &cache.join(DIRECTORY)] {
+        // What cannot be removed now is removed next time.
+        let _ = prune(directory);
+    }
+    Ok(())
+}
+
+fn prune(directory: &Path) -> io::Result<()> {
+    let mut files = Vec::new();
+    for entry in fs::read_dir(directory)? {
+        let entry = entry?;
+        let metadata = entry.metadata()?;
+        if metadata.is_file() {
+            let modified = metadata.modified().unwrap_or(SystemTime::UNIX_EPOCH);
+            files.push((modified, entry.path()));
+        }
+    }
+    files.sort();
+    let old = files.len().saturating_sub(KEPT);
+    for (_, path) in files.into_iter().take(old) {
+        fs::remove_file(path)?;
+    }
+    Ok(())
+}
