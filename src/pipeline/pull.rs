@@ -115,8 +115,7 @@ impl Pipeline<'_> {
     /// # Errors
     /// [`PipelineError`].
     pub fn rehearse(&self, config: &Config, locking: Locking) -> Result<Pulled, PipelineError> {
-        let policy: &PolicyOf<'_, _> =
-            &|verified, now| self.effective_of(config, verified, now);
+        let policy: &PolicyOf<'_, _> = &|verified, now| self.effective_of(config, verified, now);
         let gathered = self.gather(config, locking, Purpose::Examine, policy)?;
         Ok(gathered.pulled)
     }

@@ -1,5 +1,7 @@
 //! Why a rule matched or did not, key by key. It asks the same terms as matching does, and nothing here is on that way.
 
+use std::collections::BTreeSet;
+
 use serde::Serialize;
 use serde_json::Value;
 
@@ -22,7 +24,7 @@ pub struct KeyOutcome {
     /// What stands in a group: one list for each item of `any` and `all`, one for `not`.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub groups: Vec<Vec<KeyOutcome>>,
-    /// What a `when` reads of the request, in the order of the paths.
+    /// What a `when` that is asked reads of the request, in the order of the paths.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub reads: Vec<ReadValue>,
     /// Whether a catalogue asks, so that both are words and no values of the request.
@@ -93,8 +95,13 @@ fn outcome(key: &str, wanted: &Value, term: &Term, facts: &Facts<'_>) -> KeyOutc
     }
 }
 
-fn condition(when: &Condition, facts: &Facts<'_>) -> KeyOutcome {
-    let reads = when.paths().into_iter().map(|path| ReadValue {
+fn condition(when: &Condition, facts: &Facts<'_>, is_asked: bool) -> KeyOutcome {
+    let paths = if is_asked {
+        when.paths()
+    } else {
+        BTreeSet::new()
+    };
+    let reads = paths.into_iter().map(|path| ReadValue {
         found: value_at(&path, facts),
         path: path.join("."),
     });
@@ -175,11 +182,14 @@ impl Rule {
     /// What each condition of the rule found: the keys of its `match`, in their order, and its `when`.
     #[must_use]
     pub fn explain(&self, facts: &Facts<'_>) -> Vec<KeyOutcome> {
-        let when = self.when.iter().map(|when| condition(when, facts));
-        self.matcher
-            .explain(facts)
-            .into_iter()
-            .chain(when)
-            .collect()
+        let mut outcomes = self.matcher.explain(facts);
+        // Where the `match` says no, nobody asks the `when`; and to find what it reads costs as much as to read it.
+        let is_asked = outcomes.iter().all(|key| key.answer != Match::No);
+        let when = self
+            .when
+            .as_ref()
+            .map(|when| condition(when, facts, is_asked));
+        outcomes.extend(when);
+        outcomes
     }
 }
