@@ -23,6 +23,10 @@ snapshots:
 bench *FILTER:
     cargo bench {{ FILTER }}
 
+# Other policy engines on equal policies and requests; writes docs/performance.md. `just peers --quick` tries it
+peers *OPTIONS:
+    cargo run --profile peers -p peers -- report {{ OPTIONS }}
+
 # The library's documentation
 doc:
     RUSTDOCFLAGS="-D warnings" cargo doc --no-deps --open

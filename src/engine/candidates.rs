@@ -11,7 +11,7 @@ impl Engine {
     #[must_use]
     pub fn candidates(&self, request: &Request, now: Timestamp) -> Vec<usize> {
         let facts = self.facts(request, now);
-        let candidates = self.index.candidates(&facts);
+        let candidates = self.index().candidates(&facts);
         candidates.iter().map(|number| *number as usize).collect()
     }
 }

@@ -102,8 +102,8 @@ pub struct Occasion {
     pub decision_id: Uuid,
     /// When it was made.
     pub time: Timestamp,
-    /// The request's fingerprint, with its algorithm.
-    pub request_fingerprint: String,
+    /// The request's fingerprint.
+    pub request_fingerprint: Sha256Digest,
     /// Whether the policy was stale.
     pub freshness: Freshness,
     /// How long it took, in nanoseconds.
@@ -117,7 +117,7 @@ impl Occasion {
         Self {
             decision_id: Uuid::nil(),
             time,
-            request_fingerprint: request.fingerprint().to_string(),
+            request_fingerprint: request.fingerprint(),
             freshness: Freshness::Fresh,
             duration_ns: 0,
         }
@@ -205,7 +205,7 @@ pub struct Decision {
     /// Every rule that matched, in evaluation order.
     pub matched: Vec<MatchedRule>,
     /// The request's fingerprint.
-    pub request_fingerprint: String,
+    pub request_fingerprint: Sha256Digest,
     /// The effective policy's digest; none where there was no policy to evaluate.
     pub policy_digest: Option<Sha256Digest>,
     /// The bundles that took part.

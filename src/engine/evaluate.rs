@@ -10,7 +10,6 @@
 use std::sync::Arc;
 
 use jiff::Timestamp;
-use serde_json::Value;
 
 use super::findings::{Described, Findings};
 use super::index::Index;
@@ -22,8 +21,8 @@ use crate::resolve::{EffectiveLayer, EffectivePolicy, EffectiveRule};
 #[derive(Debug, Clone)]
 pub struct Engine {
     policy: Arc<EffectivePolicy>,
-    pub(super) index: Arc<Index>,
-    /// For each layer, what its catalogue describes.
+    index: Arc<Index>,
+    /// What each catalogue describes.
     described: Arc<[Described]>,
 }
 
@@ -107,7 +106,10 @@ impl Engine {
         let rules = policy.layers().iter().flat_map(|layer| &layer.rules);
         let live = rules.map(|rule| (!rule.disabled).then_some(&rule.written.matcher));
         let index = Arc::new(Index::new(live));
-        let described = policy.layers().iter().map(Described::of).collect();
+        let described = policy.layers().iter().map(Described::of);
+        let described = described
+            .filter(|described| !described.is_empty())
+            .collect();
         let policy = Arc::new(policy);
         Self {
             policy,
@@ -144,9 +146,8 @@ impl Engine {
 
     /// What the catalogues say that the request is for.
     fn operations(&self, facts: &Facts<'_>) -> impl Iterator<Item = &Arc<Operation>> {
-        let action = action(facts);
         let described = self.described.iter();
-        described.filter_map(move |described| described.operation(action?))
+        described.filter_map(move |described| described.operation(action(facts)?))
     }
 
     fn judge(&self, facts: &Facts<'_>) -> Verdict {
@@ -216,8 +217,7 @@ impl Engine {
 }
 
 fn action<'a>(facts: &Facts<'a>) -> Option<&'a str> {
-    let request = facts.request();
-    request.pointer("/action/name").and_then(Value::as_str)
+    facts.request().get("action")?.get("name")?.as_str()
 }
 
 /// What the rule at `rule` of a layer makes of the request; none where it does not count.

@@ -26,12 +26,12 @@ impl Described {
 
     /// The operation that a request for `action` is, where the catalogue describes it.
     pub(super) fn operation(&self, action: &str) -> Option<&Arc<Operation>> {
-        // Most layers have no catalogue, and hashing is not free.
-        if self.0.is_empty() {
-            None
-        } else {
-            self.0.get(action)
-        }
+        self.0.get(action)
+    }
+
+    /// Whether there is no catalogue.
+    pub(super) fn is_empty(&self) -> bool {
+        self.0.is_empty()
     }
 }
 

@@ -25,7 +25,7 @@ use std::hash::{BuildHasher, BuildHasherDefault, Hasher};
 use serde::{Deserialize, Serialize};
 use smallvec::SmallVec;
 
-use crate::policy::Matcher;
+use crate::policy::{Matcher, RequestPath};
 
 pub(super) use flat::{Section, Tables};
 
@@ -47,7 +47,7 @@ pub(super) struct Index {
 /// What is read off a request for the tables.
 #[derive(Debug)]
 struct Slot {
-    path: Vec<String>,
+    path: RequestPath,
     kind: Kind,
     /// What rules ask for here. Nothing else needs to be looked up.
     known: HashSet<Symbol, Spread>,

@@ -102,7 +102,7 @@ mod tests {
             let occasion = Occasion {
                 decision_id: Uuid::nil(),
                 time: "2026-11-22T12:00:00.5Z".parse().unwrap(),
-                request_fingerprint: request.fingerprint().to_string(),
+                request_fingerprint: request.fingerprint(),
                 freshness: Freshness::Fresh,
                 duration_ns: 7,
             };

@@ -6,9 +6,9 @@ use cel::common::value::Val;
 use jiff::Timestamp;
 use serde_json::Value;
 
-use super::Risk;
 use super::catalog::Memo;
 use super::condition::{self, Purse};
+use super::{RequestPath, Risk};
 
 /// A request and the time at which it is judged. Both are inputs: the same facts give the same answer everywhere.
 #[derive(Debug)]
@@ -18,10 +18,17 @@ pub struct Facts<'a> {
     /// `now` as a request would write it: few rules ask.
     time: OnceLock<Value>,
     risk: Option<Risk>,
+    walked: [OnceLock<Walked<'a>>; WALKED],
     memo: Memo,
     views: Views,
     purse: Purse,
 }
+
+/// As many ways are remembered as are found faster than walked.
+const WALKED: usize = 12;
+
+/// The number of a path, and what stands there.
+type Walked<'a> = (u64, Result<Option<&'a Value>, Blocked>);
 
 /// The parts of the request as conditions see them: made once, when the first condition asks.
 #[derive(Debug, Default)]
@@ -45,6 +52,7 @@ impl<'a> Facts<'a> {
             now,
             time: OnceLock::new(),
             risk: None,
+            walked: [const { OnceLock::new() }; WALKED],
             memo: Memo::default(),
             views: Views::default(),
             purse: Purse::default(),
@@ -95,17 +103,35 @@ impl<'a> Facts<'a> {
     ///
     /// # Errors
     /// [`Blocked`]: whoever asks chooses the types, and a mapping in a list must not pass for one that is not there.
-    pub fn at(&self, path: &[String]) -> Result<Option<&Value>, Blocked> {
+    pub fn at(&self, path: &RequestPath) -> Result<Option<&Value>, Blocked> {
+        let found = self.walked(path)?;
+        Ok(found.or_else(|| path.iter().eq(["context", "time"]).then(|| self.time())))
+    }
+
+    /// Most rules go the same few ways: each is walked once.
+    fn walked(&self, path: &RequestPath) -> Result<Option<&'a Value>, Blocked> {
+        for way in &self.walked {
+            let (number, found) = way.get_or_init(|| (path.number(), self.walk(path)));
+            if *number == path.number() {
+                return *found;
+            }
+        }
+        self.walk(path)
+    }
+
+    fn walk(&self, path: &[String]) -> Result<Option<&'a Value>, Blocked> {
         let mut at = self.request;
         for key in path {
             at = match at {
-                Value::Object(members) => members.get(key).unwrap_or(&Value::Null),
+                Value::Object(members) => match members.get(key) {
+                    Some(member) => member,
+                    None => return Ok(None),
+                },
                 Value::Null => break,
                 _ => return Err(Blocked),
             };
         }
-        let found = Some(at).filter(|value| !value.is_null());
-        Ok(found.or_else(|| path.iter().eq(["context", "time"]).then(|| self.time())))
+        Ok(Some(at).filter(|value| !value.is_null()))
     }
 
     /// The part of the request with this name, as conditions see it.

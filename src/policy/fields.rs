@@ -10,8 +10,18 @@ use serde_json::{Map, Value};
 use super::condition::Index;
 use super::data::Data;
 use super::matcher::Allowance;
+use super::path::Paths;
 use crate::diag::{Code, Diagnostic, Location, plain_words};
 use crate::yaml::{Path, Spans};
+
+/// What the files of one bundle share.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Shared {
+    /// What their regular expressions may take.
+    allowance: Rc<Allowance>,
+    /// The ways into a request that they know.
+    paths: Rc<Paths>,
+}
 
 /// One file that is being read, and the problems found in it.
 #[derive(Debug)]
@@ -23,8 +33,7 @@ pub(super) struct Report<'spans> {
     index: OnceCell<Index<'spans>>,
     /// What its conditions may look up.
     data: Arc<Data>,
-    /// What its regular expressions may take, with those of the other files.
-    allowance: Rc<Allowance>,
+    shared: Shared,
     pub(super) problems: Vec<Diagnostic>,
 }
 
@@ -35,28 +44,27 @@ impl<'spans> Report<'spans> {
             text: "",
             index: OnceCell::new(),
             data: Arc::default(),
-            allowance: Rc::default(),
+            shared: Shared::default(),
             problems: Vec::new(),
         }
     }
 
-    /// The same, of a file with this text, whose conditions may look up `data`, and whose regular expressions share `allowance`.
-    pub(super) fn with_source(
-        self,
-        text: &'spans str,
-        data: Arc<Data>,
-        allowance: Rc<Allowance>,
-    ) -> Self {
+    /// The same, of a file with this text, of a bundle whose conditions may look up `data`, and whose files share this.
+    pub(super) fn with_source(self, text: &'spans str, data: Arc<Data>, shared: Shared) -> Self {
         Self {
             text,
             data,
-            allowance,
+            shared,
             ..self
         }
     }
 
+    pub(super) fn paths(&self) -> &Paths {
+        &self.shared.paths
+    }
+
     pub(super) fn allowance(&self) -> &Rc<Allowance> {
-        &self.allowance
+        &self.shared.allowance
     }
 
     /// Where things stand in the file.

@@ -19,6 +19,7 @@ use serde_json::Value;
 
 use super::catalog::Criterion;
 use super::facts::Facts;
+use super::path::RequestPath;
 
 pub use key::{Key, Wants};
 
@@ -87,7 +88,7 @@ pub struct Matcher {
 #[derive(Debug, Clone)]
 pub(super) enum Term {
     Path {
-        path: Vec<String>,
+        path: RequestPath,
         test: Test,
     },
     Any(Vec<Vec<Term>>),

@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use super::facts::Facts;
 use super::matcher::{Match, Matcher, Term};
-use super::{Condition, Rule};
+use super::{Condition, RequestPath, Rule};
 
 /// What one key of a `match` found.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -120,7 +120,11 @@ fn value_at(path: &[String], facts: &Facts<'_>) -> Option<Value> {
     if path.iter().eq(["risk"]) {
         return facts.risk().map(|risk| risk.as_str().into());
     }
-    facts.at(path).ok().flatten().cloned()
+    facts
+        .at(&RequestPath::new(path.to_vec()))
+        .ok()
+        .flatten()
+        .cloned()
 }
 
 /// One condition of a rule by itself: a key of its `match`, or its `when`.

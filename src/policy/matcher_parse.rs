@@ -8,7 +8,7 @@ use unicode_normalization::UnicodeNormalization as _;
 use super::fields::{Report, kind_of};
 use super::glob::Glob;
 use super::matcher::{Matcher, Pattern, Scalar, Term, Test};
-use super::{MAX_CONDITIONS, MAX_LIST, MAX_PATTERN_BYTES};
+use super::{MAX_CONDITIONS, MAX_LIST, MAX_PATTERN_BYTES, RequestPath};
 use crate::diag::Code;
 use crate::yaml::Path;
 
@@ -34,7 +34,7 @@ pub(super) fn parse(value: Value, path: &Path, report: &mut Report<'_>) -> Optio
 }
 
 /// The members to walk to the value at `key`, a path of a request; none, and a problem, where it is not one.
-pub(super) fn request_path(key: &str, path: &Path, report: &mut Report<'_>) -> Option<Vec<String>> {
+pub(super) fn request_path(key: &str, path: &Path, report: &mut Report<'_>) -> Option<RequestPath> {
     let mut parser = Parser {
         report,
         conditions: 0,
@@ -130,7 +130,7 @@ impl Parser<'_, '_> {
     }
 
     /// The members to walk from the request's top.
-    fn request_path(&mut self, key: &str, path: &Path) -> Option<Vec<String>> {
+    fn request_path(&mut self, key: &str, path: &Path) -> Option<RequestPath> {
         let segments: Vec<&str> = key.split('.').collect();
         let full: Vec<&str> = match segments.as_slice() {
             ["subject" | "resource"] => vec![key, "id"],
@@ -153,7 +153,8 @@ impl Parser<'_, '_> {
             let message = "the path has an empty segment or is too long".to_owned();
             return self.refuse(path, message, "separate at most 32 names by single dots");
         }
-        Some(full.into_iter().map(|name| name.nfc().collect()).collect())
+        let members = full.into_iter().map(|name| name.nfc().collect());
+        Some(self.report.paths().get(members.collect()))
     }
 
     fn test(&mut self, value: &Value, path: &Path) -> Option<Test> {

@@ -18,6 +18,7 @@ mod matcher_explain;
 mod matcher_parse;
 mod model;
 mod operators;
+mod path;
 mod policy_test;
 pub mod schema;
 mod stored;
@@ -34,6 +35,7 @@ pub use matcher_explain::{KeyOutcome, Part, ReadValue};
 pub use model::{
     Effect, Layer, Mode, Override, OverridePermission, Risk, Rule, WaiverField, WaiverTerms, Window,
 };
+pub use path::RequestPath;
 pub use policy_test::{Expected, PolicyTest, TestCase, read_test, read_tests};
 pub use stored::StoredRule;
 pub use validate::validate;

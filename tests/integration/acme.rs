@@ -111,7 +111,7 @@ fn decide(engine: &Engine, request: &Request) -> Value {
     let occasion = Occasion {
         decision_id: Uuid::nil(),
         time: "2026-12-01T00:00:00Z".parse().unwrap(),
-        request_fingerprint: request.fingerprint().to_string(),
+        request_fingerprint: request.fingerprint(),
         freshness: Freshness::Fresh,
         duration_ns: 0,
     };

@@ -49,7 +49,7 @@ fn decide(policy: &EffectivePolicy, request: &Request) -> Decision {
     let occasion = Occasion {
         decision_id: uuid::Uuid::nil(),
         time,
-        request_fingerprint: request.fingerprint().to_string(),
+        request_fingerprint: request.fingerprint(),
         freshness: Freshness::Fresh,
         duration_ns: 0,
     };

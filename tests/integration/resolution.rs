@@ -30,7 +30,7 @@ fn decide(policy: EffectivePolicy) -> Decision {
     let occasion = Occasion {
         decision_id: "01900000-0000-7000-8000-000000000000".parse().unwrap(),
         time: "2026-11-01T00:00:00Z".parse().unwrap(),
-        request_fingerprint: "sha256:00".to_owned(),
+        request_fingerprint: ordain::digest::Sha256Digest::from_bytes([0; 32]),
         freshness: Freshness::Fresh,
         duration_ns: 1,
     };
@@ -432,7 +432,7 @@ fn without_a_policy_enforce_denies_and_the_rest_allow_with_the_cause_on_record()
     let occasion = || Occasion {
         decision_id: "01900000-0000-7000-8000-000000000000".parse().unwrap(),
         time: "2026-11-01T00:00:00Z".parse().unwrap(),
-        request_fingerprint: "sha256:00".to_owned(),
+        request_fingerprint: ordain::digest::Sha256Digest::from_bytes([0; 32]),
         freshness: Freshness::Stale,
         duration_ns: 1,
     };

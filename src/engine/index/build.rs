@@ -74,7 +74,7 @@ impl<'a> Slots<'a> {
         let slot = *self.positions.entry((key.path, kind)).or_insert(next);
         if slot == next {
             self.slots.push(Slot {
-                path: key.path.to_vec(),
+                path: key.path.clone(),
                 kind,
                 known: HashSet::default(),
                 lengths: Vec::new(),

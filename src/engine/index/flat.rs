@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use super::lookup::{Known, Read, sequences};
 use super::{Candidates, Index, Kind, RuleNumber, Slot, Symbol};
-use crate::policy::Facts;
+use crate::policy::{Facts, RequestPath};
 
 const ENTRY: u64 = 12;
 const NUMBER: u64 = 4;
@@ -118,7 +118,7 @@ impl Index {
     /// Writes the tables at the end of `body`.
     pub(in crate::engine) fn store(&self, body: &mut Vec<u8>) -> Tables {
         let slot = |slot: &Slot| StoredSlot {
-            path: slot.path.clone(),
+            path: slot.path.to_vec(),
             kind: slot.kind,
             lengths: slot.lengths.clone(),
         };
@@ -187,7 +187,7 @@ impl Tables {
 impl From<StoredSlot> for Slot {
     fn from(stored: StoredSlot) -> Self {
         Self {
-            path: stored.path,
+            path: RequestPath::new(stored.path),
             kind: stored.kind,
             known: Default::default(),
             lengths: stored.lengths,

@@ -9,8 +9,12 @@ use crate::policy::Facts;
 /// What a request has in a slot.
 #[derive(Debug)]
 pub(super) enum Has {
-    /// Symbols that rules may ask for: none where nothing stands there, or nothing that a rule knows.
-    Symbols(SmallVec<[Symbol; 2]>),
+    /// Nothing, or nothing that a rule knows.
+    Nothing,
+    /// One thing that rules may ask for.
+    One(Symbol),
+    /// Things that rules may ask for, at least two.
+    Several(Vec<Symbol>),
     /// A value that a key says nothing of.
     Another,
 }
@@ -61,7 +65,7 @@ pub(super) fn read(
         let slot = slots.get(*position).zip(has.get_mut(*position));
         slot.is_none_or(|(slot, has)| {
             let has = has.get_or_insert_with(|| slot.read(known, facts));
-            !matches!(has, Has::Symbols(symbols) if symbols.is_empty())
+            !matches!(has, Has::Nothing)
         })
     })
 }
@@ -71,15 +75,16 @@ pub(super) fn read(
 pub(super) fn sequences(shape: &[usize], has: &Read, rules: u64) -> Option<SmallVec<[Symbol; 8]>> {
     let mut sequences: SmallVec<[Symbol; 8]> = SmallVec::from_elem(0, 1);
     for slot in shape {
-        let Some(Some(Has::Symbols(symbols))) = has.get(*slot) else {
-            return None;
-        };
-        if let [next] = symbols.as_slice() {
-            for sequence in &mut sequences {
-                *sequence = extended(*sequence, *next);
+        let symbols = match has.get(*slot) {
+            Some(Some(Has::One(next))) => {
+                for sequence in &mut sequences {
+                    *sequence = extended(*sequence, *next);
+                }
+                continue;
             }
-            continue;
-        }
+            Some(Some(Has::Several(symbols))) => symbols,
+            _ => return None,
+        };
         if sequences.len().saturating_mul(symbols.len()) as u64 > rules.max(1) {
             return None;
         }
@@ -95,8 +100,10 @@ pub(super) fn sequences(shape: &[usize], has: &Read, rules: u64) -> Option<Small
 impl Slot {
     fn read(&self, known: Known, facts: &Facts<'_>) -> Has {
         match (self.kind, facts.at(&self.path)) {
-            (_, Ok(None)) => Has::Symbols(SmallVec::new()),
-            (Kind::Text, Ok(Some(Value::String(text)))) => self.symbols(known, [text.as_bytes()]),
+            (_, Ok(None)) => Has::Nothing,
+            (Kind::Text, Ok(Some(Value::String(text)))) => {
+                self.symbols(known, std::iter::once(text.as_bytes()))
+            }
             (Kind::Prefix, Ok(Some(Value::String(text)))) => {
                 let lengths = self.lengths.iter();
                 let beginnings = lengths.map_while(|length| text.as_bytes().get(..*length));
@@ -117,10 +124,20 @@ impl Slot {
 
     fn symbols<'a>(&self, known: Known, texts: impl IntoIterator<Item = &'a [u8]>) -> Has {
         let is_known = |symbol: &Symbol| known == Known::Unknown || self.known.contains(symbol);
-        let symbols = texts.into_iter().map(symbol).filter(is_known);
-        let mut symbols: SmallVec<[Symbol; 2]> = symbols.collect();
-        symbols.sort_unstable();
-        symbols.dedup();
-        Has::Symbols(symbols)
+        let mut symbols = texts.into_iter().map(symbol).filter(is_known);
+        let Some(first) = symbols.next() else {
+            return Has::Nothing;
+        };
+        let Some(second) = symbols.next() else {
+            return Has::One(first);
+        };
+        let mut several = vec![first, second];
+        several.extend(symbols);
+        several.sort_unstable();
+        several.dedup();
+        match several.as_slice() {
+            [one] => Has::One(*one),
+            _ => Has::Several(several),
+        }
     }
 }

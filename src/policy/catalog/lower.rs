@@ -23,7 +23,7 @@ use crate::name::{ReasonCode, RuleId, RuleRef, Scope};
 use crate::policy::fields::Report;
 use crate::policy::glob::Glob;
 use crate::policy::matcher::{Operator, Pattern, Scalar, Term, Test};
-use crate::policy::{Effect, Matcher, Mode, OverridePermission, Risk, Rule, Window};
+use crate::policy::{Effect, Matcher, Mode, OverridePermission, RequestPath, Risk, Rule, Window};
 use crate::yaml::Path;
 
 /// An operation as it was read.
@@ -278,8 +278,8 @@ impl Building {
         self.0.insert(key.to_owned(), (written, term));
     }
 
-    fn path(&mut self, key: &str, written: Value, path: &[&str], test: Test) {
-        let path = path.iter().map(|&name| name.to_owned()).collect();
+    fn path(&mut self, key: &str, written: Value, path: &'static [&'static str], test: Test) {
+        let path = RequestPath::known(path);
         self.add(key, written, Term::Path { path, test });
     }
 
@@ -287,8 +287,8 @@ impl Building {
         let wanted = requires.iter().map(|name| Scalar::Text(name.clone()));
         let test = Test::Operators(vec![Operator::MissingAny(wanted.collect())]);
         let key = "subject.properties.capabilities";
-        let path: Vec<&str> = key.split('.').collect();
-        self.path(key, json!({"missing_any": requires}), &path, test);
+        let path = &["subject", "properties", "capabilities"];
+        self.path(key, json!({"missing_any": requires}), path, test);
     }
 
     fn group(&mut self, matcher: &Matcher) {

@@ -22,7 +22,7 @@ use crate::policy::command::{CommandPattern, Script};
 use crate::policy::fields::{Fields, Report, kind_of};
 use crate::policy::matcher::{Compiled, OperandError};
 use crate::policy::validate::text::text;
-use crate::policy::{Facts, MAX_LIST, MAX_PATTERN_BYTES, matcher_parse};
+use crate::policy::{Facts, MAX_LIST, MAX_PATTERN_BYTES, RequestPath, matcher_parse};
 use crate::yaml::Path;
 
 /// Where shell text stands unless a catalogue says otherwise.
@@ -62,7 +62,7 @@ pub struct Patterns {
 #[derive(Debug)]
 struct Place {
     written: String,
-    path: Vec<String>,
+    path: RequestPath,
 }
 
 impl Patterns {
@@ -194,7 +194,7 @@ impl Place {
     fn look<'a>(&self, request: &'a Value) -> Result<Option<Shell<'a>>, &'static str> {
         const OTHER: &str = "neither text nor a list of words";
         let mut value = request;
-        for key in &self.path {
+        for key in &*self.path {
             match value {
                 Value::Object(members) => value = members.get(key).unwrap_or(&Value::Null),
                 Value::Null => return Ok(None),
@@ -235,7 +235,7 @@ fn read_places(fields: &mut Fields, report: &mut Report<'_>) -> (Vec<Place>, Map
             places.push(Place { written, path });
         }
     }
-    let written = places.iter().map(|place| json!(place.path)).collect();
+    let written = places.iter().map(|place| json!(*place.path)).collect();
     let source = [("commands".to_owned(), Value::Array(written))];
     (places, source.into_iter().collect())
 }

@@ -40,16 +40,16 @@ pub(in crate::policy) fn view(value: &Value) -> Box<dyn Val> {
 }
 
 /// The variables of one evaluation.
-pub(super) struct Scope<'a> {
+pub(super) struct Scope<'a, 'r> {
     pub(super) condition: &'a Condition,
-    pub(super) facts: &'a Facts<'a>,
+    pub(super) facts: &'a Facts<'r>,
     pub(super) risk: Option<CelString<'static>>,
     pub(super) meter: Meter,
 }
 
 static NULL: CelNull = CelNull;
 
-impl VariableResolver for Scope<'_> {
+impl VariableResolver for Scope<'_, '_> {
     fn resolve<'b>(&'b self, name: &str) -> Option<CowVal<'b, 'b>> {
         if let Some(root) = self.facts.view(name) {
             return Some(CowVal::Borrowed(root));

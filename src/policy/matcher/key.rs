@@ -8,12 +8,13 @@ use super::test::{Pattern, Test};
 use super::value::Scalar;
 use super::{Matcher, Term};
 use crate::policy::glob::Glob;
+use crate::policy::path::RequestPath;
 
 /// A condition without which a rule does not match.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Key<'a> {
     /// The path in the request.
-    pub path: &'a [String],
+    pub path: &'a RequestPath,
     /// What must stand there.
     pub wants: Wants<'a>,
 }

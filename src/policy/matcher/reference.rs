@@ -14,13 +14,14 @@ use super::Match;
 use super::operator::Comparison;
 use super::value::is_plain;
 use crate::policy::facts::Facts;
+use crate::policy::path::RequestPath;
 
 /// What the value must be to the one at another path.
 #[derive(Debug, Clone)]
 pub(in crate::policy) struct Reference {
     pub(in crate::policy) relation: Relation,
     /// The other path.
-    pub(in crate::policy) path: Vec<String>,
+    pub(in crate::policy) path: RequestPath,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -158,7 +159,10 @@ mod tests {
     #[track_caller]
     fn check(relation: Relation, answers: &[(Value, Value, Match)]) {
         let path = vec!["context".to_owned(), "other".to_owned()];
-        let reference = Reference { relation, path };
+        let reference = Reference {
+            relation,
+            path: RequestPath::new(path),
+        };
         for (value, other, wanted) in answers {
             let request = json!({"context": {"other": other}});
             let facts = Facts::new(&request, "2026-11-01T00:00:00Z".parse().unwrap());

@@ -4,7 +4,7 @@ use std::rc::Rc;
 
 use serde_json::{Map, Value};
 
-use super::Parser;
+use super::{Parser, RequestPath};
 use crate::diag::Code;
 use crate::policy::fields::{Fields, kind_of};
 use crate::policy::glob::Glob;
@@ -158,7 +158,7 @@ impl Parser<'_, '_> {
     }
 
     /// The path that a reference names.
-    fn other(&mut self, operand: &Value, path: &Path) -> Option<Vec<String>> {
+    fn other(&mut self, operand: &Value, path: &Path) -> Option<RequestPath> {
         match operand {
             Value::String(other) => self.request_path(other, path),
             other => {

@@ -8,15 +8,13 @@ mod waivers;
 pub(super) use text::HIDDEN;
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::rc::Rc;
 use std::sync::Arc;
 
 use serde_json::Value;
 
 use super::catalog::{self, Catalog};
 use super::data::{self, Data};
-use super::fields::{Fields, Report, kind_of};
-use super::matcher::Allowance;
+use super::fields::{Fields, Report, Shared, kind_of};
 use super::{Effect, Layer, MAX_PACKS, MAX_RULES, Mode, Rule};
 use crate::bundle::{BundlePath, Limits};
 use crate::diag::{Code, Diagnostic, Location};
@@ -40,20 +38,13 @@ pub fn validate(
     let mut layers: BTreeMap<Scope, Layer> = BTreeMap::new();
     let mut catalogs: BTreeMap<Scope, Catalog> = BTreeMap::new();
     let data = Arc::new(data::read(files, limits, &mut problems));
-    let allowance = Rc::default();
+    let shared = Shared::default();
     for (name, bytes) in files.iter().filter(|(name, _)| name.is_below(DIRECTORY)) {
         if !name.has_extension(&["yaml"]) {
             problems.extend(refuse_spelling(name));
             continue;
         }
-        let read = read_file(
-            name.as_str(),
-            bytes,
-            limits,
-            &data,
-            &allowance,
-            &mut problems,
-        );
+        let read = read_file(name.as_str(), bytes, limits, &data, &shared, &mut problems);
         let Some(document) = read else {
             continue;
         };
@@ -155,7 +146,7 @@ fn read_file(
     bytes: &[u8],
     limits: &Limits,
     data: &Arc<Data>,
-    allowance: &Rc<Allowance>,
+    shared: &Shared,
     problems: &mut Vec<Diagnostic>,
 ) -> Option<Document> {
     let document = match yaml::read(file, bytes, limits.policy_bytes) {
@@ -167,7 +158,7 @@ fn read_file(
     };
     let text = std::str::from_utf8(bytes).unwrap_or_default();
     let mut report =
-        Report::new(&document.spans).with_source(text, Arc::clone(data), Rc::clone(allowance));
+        Report::new(&document.spans).with_source(text, Arc::clone(data), shared.clone());
     let read = read_document(document.value.clone(), &mut report);
     let failed = !report.problems.is_empty();
     problems.append(&mut report.problems);

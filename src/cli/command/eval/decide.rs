@@ -192,7 +192,7 @@ impl Decider {
         let occasion = |fingerprint: Sha256Digest| Occasion {
             decision_id,
             time,
-            request_fingerprint: fingerprint.to_string(),
+            request_fingerprint: fingerprint,
             freshness: Freshness::Fresh,
             duration_ns: u64::try_from(started.elapsed().as_nanos()).unwrap_or(u64::MAX),
         };
@@ -298,7 +298,7 @@ impl Decider {
         let occasion = Occasion {
             decision_id: ids.next(about.time)?,
             time: about.time,
-            request_fingerprint: about.fingerprint.to_string(),
+            request_fingerprint: about.fingerprint,
             freshness: Freshness::Fresh,
             duration_ns: about.duration_ns,
         };
