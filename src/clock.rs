@@ -1,7 +1,9 @@
-//! The time, read once per operation and passed on as a value; and lengths of time as people write them.
+//! The time, read once per operation and passed on as a value; how long something takes; and lengths of time as people
+//! write them.
 
 use std::fmt;
 use std::str::FromStr;
+use std::time::{Duration, Instant};
 
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
@@ -24,6 +26,25 @@ impl Clock {
             Self::System => Timestamp::now(),
             Self::Fixed(time) => *time,
         }
+    }
+}
+
+/// Measures how long something takes, by a clock that never goes back. What it says is for people, and no input of any
+/// answer.
+#[derive(Debug, Clone, Copy)]
+pub struct Stopwatch(Instant);
+
+impl Stopwatch {
+    /// Starts now.
+    #[must_use]
+    pub fn start() -> Self {
+        Self(Instant::now())
+    }
+
+    /// How long ago that was.
+    #[must_use]
+    pub fn elapsed(self) -> Duration {
+        self.0.elapsed()
     }
 }
 

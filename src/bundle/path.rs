@@ -7,6 +7,8 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 use unicode_normalization::UnicodeNormalization as _;
 
+use crate::diag::is_hidden;
+
 /// The greatest length of a path, in bytes.
 const MAX_PATH_BYTES: usize = 1024;
 /// The greatest length of a segment, in bytes.
@@ -232,11 +234,7 @@ fn lint_segment(name: &str, segment: &str) -> Result<(), PathError> {
 
 /// Characters that hide what a name is, or that some file system gives a meaning.
 fn is_forbidden(character: char) -> bool {
-    character.is_control()
-        || matches!(character, '\\' | ':' | '*' | '?' | '"' | '<' | '>' | '|')
-        || matches!(character,
-            '\u{ad}' | '\u{61c}' | '\u{180e}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}'
-            | '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{fff0}'..='\u{ffff}' | '\u{e0000}'..='\u{e0fff}')
+    is_hidden(character) || matches!(character, '\\' | ':' | '*' | '?' | '"' | '<' | '>' | '|')
 }
 
 /// The form under which two names are one on a file system that ignores case or normalisation.

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::{CommandFactory as _, Parser, Subcommand};
 
-use super::command::{bundle, doctor, eval, explain, key, log, policy, request, trust};
+use super::command::{bench, bundle, doctor, eval, explain, key, log, policy, request, trust};
 
 /// Signed policy bundles from Git: verified, inherited, evaluated, and logged so that tampering shows.
 #[derive(Debug, Parser)]
@@ -48,6 +48,8 @@ pub(crate) enum Command {
     Request(request::Command),
     /// Decide requests: one, a JSON array, or JSON Lines.
     Eval(eval::Arguments),
+    /// Measure what a policy costs with your requests: latency, throughput, and which rules take the time. Nothing is logged.
+    Bench(bench::Arguments),
     /// Check the decision log.
     #[command(subcommand)]
     Log(log::Command),

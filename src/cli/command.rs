@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use super::env::Environment;
 
+pub(crate) mod bench;
 pub(crate) mod bundle;
 pub(crate) mod doctor;
 pub(crate) mod eval;

@@ -96,6 +96,7 @@ fn run(arguments: &Arguments) -> Result<Exit, Failure> {
         Command::Policy(command) => command::policy::run(&context, command),
         Command::Request(command) => command::request::run(&context, command),
         Command::Eval(command) => command::eval::run(&context, command),
+        Command::Bench(command) => command::bench::run(&context, command),
         Command::Log(command) => command::log::run(&context, command),
         Command::Doctor(command) => command::doctor::run(arguments.config.clone(), command),
         Command::Explain(command) => command::explain::run(command),

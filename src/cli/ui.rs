@@ -4,6 +4,7 @@ use std::io::{self, Write};
 use std::sync::{Mutex, PoisonError};
 
 use indicatif::ProgressBar;
+use serde::Serialize;
 
 use super::report::Failure;
 use crate::diag::Code;
@@ -92,6 +93,27 @@ pub(crate) fn note(text: &str) {
 pub(crate) fn counted(count: usize, what: &str) -> String {
     let plural = if count == 1 { "" } else { "s" };
     format!("{count} {what}{plural}")
+}
+
+/// A value as one JSON document over several lines, fit for a terminal.
+pub(crate) fn pretty_json(value: &impl Serialize) -> Result<String, Failure> {
+    serde_json::to_string_pretty(value)
+        .map(printable_json)
+        .map_err(|error| no_json(&error))
+}
+
+/// A value as JSON on one line, fit for a terminal.
+pub(crate) fn line_json(value: &impl Serialize) -> Result<String, Failure> {
+    serde_json::to_string(value)
+        .map(printable_json)
+        .map_err(|error| no_json(&error))
+}
+
+fn no_json(error: &serde_json::Error) -> Failure {
+    Failure::new(
+        Code::OUTPUT,
+        format!("the output cannot be written as JSON: {error}"),
+    )
 }
 
 /// JSON with every character escaped that could steer a terminal: `serde_json` escapes only those below U+0020.

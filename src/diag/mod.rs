@@ -9,4 +9,4 @@ mod text;
 
 pub use catalogue::{Code, Kind, all, find};
 pub use location::{Diagnostic, Location, Severity};
-pub use text::{plain_words, printable};
+pub use text::{is_hidden, plain_words, printable};

@@ -16,6 +16,18 @@ pub fn printable(text: &str) -> String {
     shown
 }
 
+/// Whether a character hides what a name is: a control character, one that cannot be seen, or one that changes the direction
+/// of writing. Two names that differ in these alone look the same to whoever reads them, and are two to every rule.
+#[must_use]
+pub fn is_hidden(character: char) -> bool {
+    character.is_control()
+        || matches!(character,
+            '\u{ad}' | '\u{34f}' | '\u{61c}' | '\u{115f}' | '\u{1160}' | '\u{17b4}' | '\u{17b5}' | '\u{180b}'..='\u{180f}'
+            | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{3164}'
+            | '\u{fe00}'..='\u{fe0f}' | '\u{feff}' | '\u{ffa0}' | '\u{fff0}'..='\u{ffff}' | '\u{1bca0}'..='\u{1bca3}'
+            | '\u{1d173}'..='\u{1d17a}' | '\u{e0000}'..='\u{e0fff}')
+}
+
 /// What serde says of a document's shape, without the names of Rust types, and fit to be shown.
 #[must_use]
 pub fn plain_words(message: &str) -> String {

@@ -6,6 +6,7 @@
 //! judged the answer is the stricter one. Identifiers, time and durations come from the caller.
 
 mod batch;
+mod candidates;
 mod compiled;
 mod decision;
 mod evaluate;

@@ -9,7 +9,8 @@
 //! 3. The members tell the form. A mixture of forms, an unknown member, a wrong type: refused, since a member that no rule
 //!    can see is a rule passed by.
 //! 4. Rewriting into the canonical form.
-//! 5. The fingerprint: SHA-256 of the RFC 8785 form without the [`VOLATILE`] members of `context`.
+//! 5. Names are what they look like (`request/names.rs`).
+//! 6. The fingerprint: SHA-256 of the RFC 8785 form without the [`VOLATILE`] members of `context`.
 //!
 //! INVARIANT: two requests with the same RFC 8785 form have equal attributes.
 //!
@@ -20,6 +21,7 @@ mod error;
 mod forms;
 mod identity;
 mod members;
+mod names;
 mod normal;
 
 use std::borrow::Cow;
@@ -137,6 +139,7 @@ impl Request {
             Form::Configuration => forms::configuration(object, project)?,
             Form::ToolCall => forms::tool_call(object)?,
         };
+        names::check(&canonical, &mapping)?;
         let fingerprint = Sha256Digest::of(&stable_form(&canonical)?);
         Ok(Self {
             form,

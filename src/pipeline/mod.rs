@@ -17,6 +17,7 @@
 
 mod anchor;
 mod author;
+pub mod bench;
 mod bring;
 pub mod doctor;
 mod error;

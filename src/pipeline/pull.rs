@@ -109,6 +109,17 @@ impl Pipeline<'_> {
         })
     }
 
+    /// What [`Self::serve`] would decide with, without a trace of having looked: no mark rises, no lockfile changes, nothing
+    /// enters the store. What is not here is fetched all the same, where that is allowed, and forgotten again.
+    ///
+    /// # Errors
+    /// [`PipelineError`].
+    pub fn rehearse(&self, config: &Config, locking: Locking) -> Result<Pulled, PipelineError> {
+        let policy: &PolicyOf<'_, _> = &|verified, now| self.effective_of(config, verified, now);
+        let gathered = self.gather(config, locking, Purpose::Examine, policy)?;
+        Ok(gathered.pulled)
+    }
+
     /// As [`Self::serve`], for whoever decides and asks no more of the policy: it may have been compiled before.
     ///
     /// # Errors
@@ -204,26 +215,30 @@ impl Pipeline<'_> {
         let now = self.now(&state)?;
         let lock = Lockfile::load(&lock_path(config))?.unwrap_or_default();
         let seen = lock.bundles.values().map(|locked| locked.root_version);
+        let keeping = match purpose {
+            Purpose::Activate | Purpose::Decide => Keeping::Keep,
+            Purpose::Examine => Keeping::Look,
+        };
         let trusted = self.walk(
             &config.trust,
             &state,
             now,
             seen.max().unwrap_or(0),
             self.reach(config, &lock, locking),
-            Keeping::Keep,
+            keeping,
         )?;
-        let root = trusted.root;
+        let root = &trusted.root;
         let mut bundles = Vec::with_capacity(config.bundles.len());
         for source in &config.bundles {
             let locked = lock.bundles.get(&source.name);
-            bundles.push(self.bring(config, source, locked, locking, purpose, &root, &state, now)?);
+            bundles.push(self.bring(config, source, locked, locking, purpose, root, &state, now)?);
         }
         let verified: Vec<&VerifiedBundle> = bundles.iter().map(|pulled| &pulled.bundle).collect();
         let policy = policy(&verified, now)?;
         let pulled = Pulled {
             bundles,
             policy,
-            root,
+            root: trusted.root,
             advanced_from: trusted.advanced_from,
             confirmation: trusted.confirmation,
         };

@@ -25,19 +25,29 @@ pub mod schema;
 mod stored;
 mod validate;
 
+use crate::bundle::{BundlePath, MANIFEST_FILE};
+
 pub use catalog::{Arguments, FoundPattern, Lowered, Operation, Patterns};
 pub use command::{CommandPatterns, Found};
 pub use condition::{Condition, MAX_CONDITION_BYTES, STACK};
 pub use facts::{Blocked, Facts};
 pub use matcher::{Key, Match, Matcher, Wants};
-pub use matcher_explain::KeyOutcome;
+pub use matcher_explain::{KeyOutcome, Part, ReadValue};
 pub use model::{
     Effect, Layer, Mode, Override, OverridePermission, Risk, Rule, WaiverField, WaiverTerms, Window,
 };
 pub use path::RequestPath;
-pub use policy_test::{Expected, PolicyTest, TestCase, read_tests};
+pub use policy_test::{Expected, PolicyTest, TestCase, read_test, read_tests};
 pub use stored::StoredRule;
 pub use validate::validate;
+
+/// Whether a file of a bundle is a document in YAML that people write: the manifest, policies and catalogues, tests, data.
+#[must_use]
+pub fn is_document(name: &BundlePath) -> bool {
+    let directories = ["policies", "tests", "data"];
+    name.as_str() == MANIFEST_FILE
+        || (name.has_extension(&["yaml"]) && directories.iter().any(|dir| name.is_below(dir)))
+}
 
 /// The greatest number of rules, and of overrides, in one file.
 pub const MAX_RULES: usize = 20_000;

@@ -133,6 +133,15 @@ pub fn read_tests(
     }
 }
 
+/// Reads one file of tests, wherever it lies.
+///
+/// # Errors
+/// Every problem of the file.
+pub fn read_test(name: &str, bytes: &[u8], limits: &Limits) -> Result<PolicyTest, Vec<Diagnostic>> {
+    let mut problems = Vec::new();
+    read_file(name, bytes, limits, &mut problems).ok_or(problems)
+}
+
 /// A test under another ending would silently not run.
 fn refuse_spelling(name: &BundlePath) -> Option<Diagnostic> {
     let lower = name.as_str().to_ascii_lowercase();

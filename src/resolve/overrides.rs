@@ -3,9 +3,9 @@
 //! For one rule, from the root down:
 //!
 //! 1. An override starts from the state that the overrides above it left; where two of them are unordered (two packs), from
-//!    the stricter in every part.
+//!    what is the strictest of them ([`State::strictest`]).
 //! 2. The rule's author decides what may be done to that state; whatever is refused is an error of the bundle that tried.
-//! 3. The state that stands is that of the lowest overrides, again the stricter in every part where they are unordered.
+//! 3. The state that stands is that of the lowest overrides, again the strictest where they are unordered.
 //!
 //! Under `tighten`, a changed precedence is refused as well: it lets another rule of the layer decide.
 
@@ -90,37 +90,62 @@ impl State {
         self.effect >= Effect::RequireApproval
     }
 
-    /// The stricter of the two in every part. Later in the order changes the reason only where it is stricter. A rule that is
-    /// switched off is weaker than one that refuses, and stricter than one that permits.
-    fn stricter(self, other: Self) -> Self {
-        let rank = |state: &Self| match (state.disabled, state.refuses()) {
+    /// How strict a state is as a whole, for whose reason is told. A rule that is switched off is weaker than one that refuses,
+    /// and stricter than one that permits.
+    fn weight(&self) -> (u8, Effect, Mode) {
+        let rank = match (self.disabled, self.refuses()) {
             (false, true) => 2,
             (true, _) => 1,
             (false, false) => 0,
         };
-        let weight = |state: &Self| (rank(state), state.effect, state.mode);
-        let (strict, loose) = if weight(&other) > weight(&self) {
-            (other, self)
+        (rank, self.effect, self.mode)
+    }
+
+    /// What stands of states that are unordered, in a way that does not hang on their order; none of none.
+    ///
+    /// INVARIANT: for no request is the layer's answer looser than under each of them alone. So the parts are not all the
+    /// greatest ones: mode and precedence of a rule that waits for approval come from states that bind as much. If the mode
+    /// of one and the place of another met, the rule would bind in a place where neither lets it, and silence a `deny` there.
+    fn strictest(states: &[&Self]) -> Option<Self> {
+        // The first of equals, so that only what is stricter changes the reason.
+        let strict = states.iter().copied().reduce(|best, next| {
+            if next.weight() > best.weight() {
+                next
+            } else {
+                best
+            }
+        })?;
+        let live = || states.iter().filter(|state| !state.disabled);
+        let mode = if strict.disabled {
+            states.iter().map(|state| state.mode).max()
         } else {
-            (self, other)
+            live().map(|state| state.mode).max()
         };
-        // Looking earlier at a rule that refuses is stricter, looking later at one that permits.
+        let mode = mode.unwrap_or(strict.mode);
         let effect = if strict.disabled {
-            strict.effect.max(loose.effect)
+            // A later override starts from what was the most that anyone asked for.
+            states.iter().map(|state| state.effect).max()
         } else {
-            strict.effect
+            Some(strict.effect)
         };
-        let precedence = if effect >= Effect::RequireApproval {
-            strict.precedence.max(loose.precedence)
-        } else {
-            strict.precedence.min(loose.precedence)
+        let effect = effect.unwrap_or(strict.effect);
+        let precedence = match effect {
+            // Nothing is stricter than it, wherever it stands.
+            Effect::Deny => states.iter().map(|state| state.precedence).max(),
+            Effect::RequireApproval => {
+                let binding = live().filter(|state| state.mode == mode);
+                binding.map(|state| state.precedence).max()
+            }
+            // Looking later at a rule that permits is stricter.
+            Effect::Allow | Effect::Audit => states.iter().map(|state| state.precedence).min(),
         };
-        Self {
+        Some(Self {
             effect,
-            mode: strict.mode.max(loose.mode),
-            precedence,
-            ..strict
-        }
+            disabled: strict.disabled,
+            mode,
+            precedence: precedence.unwrap_or(strict.precedence),
+            reason: strict.reason.clone(),
+        })
     }
 }
 
@@ -287,9 +312,8 @@ fn settle(
 fn lowest(states: &[&(&Scope, State)], graph: &Graph) -> Option<State> {
     let is_lowest = |by: &Scope| !states.iter().any(|(other, _)| graph.is_above(by, other));
     let lowest = states.iter().filter(|(by, _)| is_lowest(by));
-    lowest
-        .map(|(_, state)| state.clone())
-        .reduce(State::stricter)
+    let lowest: Vec<&State> = lowest.map(|(_, state)| state).collect();
+    State::strictest(&lowest)
 }
 
 /// Why the rule's author does not permit `change`, if so.

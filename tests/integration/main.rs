@@ -14,6 +14,7 @@
 mod acme;
 mod architecture;
 mod bad_input;
+mod bench;
 mod catalog;
 mod compiled;
 mod conditions;
@@ -50,5 +51,6 @@ mod transfer;
 mod trust_init;
 mod trust_model;
 mod trust_rotate;
+mod unordered_overrides;
 mod vectors;
 mod waivers;

@@ -72,7 +72,8 @@ fn flags_that_would_be_ignored_are_refused() {
 #[test]
 fn json_holds_no_character_that_steers_a_terminal() {
     let env = example();
-    env.write("odd.json", READ.replace("dana", "d\u{9b}\u{202e}\u{7f}"));
+    let team = "\"dana\",\"properties\":{\"team\":\"d\u{9b}\u{202e}\u{7f}\"}";
+    env.write("odd.json", READ.replace("\"dana\"", team));
     let output = env.ordain(["request", "normalize", "odd.json"]);
     assert_eq!(output.status, Some(0), "{output}");
     assert!(output.stdout.contains(r"d\u009b\u202e\u007f"), "{output}");

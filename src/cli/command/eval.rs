@@ -186,7 +186,7 @@ fn load(context: &Context, args: &Arguments, config: Option<&Config>) -> Result<
 }
 
 /// Why decisions are made without a policy; none when there is nobody to decide for.
-fn cause_of(code: Code) -> Cause {
+pub(super) fn cause_of(code: Code) -> Cause {
     match code.kind {
         Kind::Untrusted => Cause::PolicyNotTrusted,
         Kind::Unavailable => Cause::PolicyUnavailable,

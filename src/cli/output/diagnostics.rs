@@ -6,7 +6,7 @@ use clap::ValueEnum;
 use serde_json::{Value, json};
 
 use crate::cli::report::{Failure, print_diagnostic};
-use crate::cli::ui::{Output, printable_json};
+use crate::cli::ui::{Output, line_json, pretty_json};
 use crate::diag::{Diagnostic, Severity};
 
 /// A format for problems.
@@ -69,13 +69,11 @@ pub(crate) fn write(
         }
         Format::Json => {
             for problem in problems {
-                let text = serde_json::to_string(problem).unwrap_or_default();
-                out.line(&printable_json(text))?;
+                out.line(&line_json(problem)?)?;
             }
         }
         Format::Sarif => {
-            let text = serde_json::to_string_pretty(&sarif(problems, roots)).unwrap_or_default();
-            out.line(&printable_json(text))?;
+            out.line(&pretty_json(&sarif(problems, roots))?)?;
         }
         Format::Github => {
             for problem in problems {

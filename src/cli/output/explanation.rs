@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use super::FORMAT_VERSION;
 use crate::cli::project::whole_second;
 use crate::cli::report::Failure;
-use crate::cli::ui::{Output, counted, escape, printable_json};
+use crate::cli::ui::{Output, counted, escape, pretty_json};
 use crate::clock::roughly;
 use crate::pipeline::{Explained, Explanation, Outcome, StepFact};
 use crate::trust::{Contrast, Fact, Fixer, Tally};
@@ -41,8 +41,7 @@ pub(crate) fn json(out: &mut Output, explanation: &Explanation) -> Result<(), Fa
         "bundles": bundles,
         "together": all(&explanation.together),
     });
-    let text = serde_json::to_string_pretty(&document).unwrap_or_default();
-    out.line(&printable_json(text))
+    out.line(&pretty_json(&document)?)
 }
 
 fn step_json(explained: &Explained) -> Value {

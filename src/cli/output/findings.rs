@@ -4,7 +4,7 @@ use serde_json::json;
 
 use super::FORMAT_VERSION;
 use crate::cli::report::Failure;
-use crate::cli::ui::{Output, escape, printable_json};
+use crate::cli::ui::{Output, escape, pretty_json};
 use crate::pipeline::doctor::{Area, Finding, Level, Report, Verdict};
 
 /// Writes a report for people.
@@ -62,8 +62,7 @@ pub(crate) fn json(out: &mut Output, report: &Report) -> Result<(), Failure> {
         "verdict": verdict,
         "findings": report.findings,
     });
-    let text = serde_json::to_string_pretty(&document).unwrap_or_default();
-    out.line(&printable_json(text))
+    out.line(&pretty_json(&document)?)
 }
 
 fn headline(report: &Report) -> String {

@@ -1,5 +1,6 @@
 //! How decisions are written: one module a format. Each begins, writes decisions as they come, and ends.
 
+pub(crate) mod bench;
 pub(crate) mod diagnostics;
 pub(crate) mod explanation;
 pub(crate) mod findings;

@@ -187,4 +187,7 @@ codes! {
          report lists the worst first. Have the change approved by whoever answers for the policy, or ask the open ones as whole requests with `--requests`.";
     IMPACT_FLIPS = "E-POLICY-083", Finding, "requests get another answer, or may",
         "`policy impact --fail-on flip` found requests that a change of policy answers otherwise, or of which what is on record does not tell.";
+    BENCH_NO_REQUEST = "E-POLICY-090", Invalid, "there is no request to measure with",
+        "`ordain bench` takes requests as `ordain eval` does, or policy tests. Without either it takes those of the bundle's own policy tests, and it has \
+         none. Name a file of requests, best of some that were really asked.";
 }

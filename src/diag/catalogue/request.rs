@@ -37,4 +37,7 @@ codes! {
         "A file holds one array, or JSON Lines. Remove what follows the closing bracket.";
     INPUT_EMPTY = "E-REQUEST-017", Invalid, "there is no request",
         "The input is empty or blank, most likely since the program that should have written it failed. An empty batch is written `[]`.";
+    REQUEST_HIDDEN = "E-REQUEST-019", Invalid, "a name in the request holds a character that hides what it is",
+        "Types, ids and names hold no control characters, none that cannot be seen, and none that change the direction of writing: two names that look \
+         the same to whoever approves must not be two to the rules. Send the name without it. What stands under `properties` and `context` may hold anything.";
 }

@@ -75,6 +75,16 @@ pub enum RequestError {
         /// The member's path.
         path: String,
     },
+    /// A name with a character that hides what it is.
+    #[error(
+        "`{}` holds the character U+{:04X}, which cannot be seen or changes what is seen", path.escape_debug(), u32::from(*character)
+    )]
+    Hidden {
+        /// The member's path.
+        path: String,
+        /// The first such character.
+        character: char,
+    },
     /// Two keys of one object that are equal in Unicode's normalisation form C.
     #[error(
         "`{}` holds key `{}` twice after Unicode normalisation", path.escape_debug(), key.escape_debug()
@@ -107,6 +117,7 @@ impl RequestError {
             Self::Missing { .. } => Code::REQUEST_MISSING_MEMBER,
             Self::WrongType { .. } => Code::REQUEST_WRONG_TYPE,
             Self::Empty { .. } => Code::REQUEST_EMPTY,
+            Self::Hidden { .. } => Code::REQUEST_HIDDEN,
             Self::KeyCollision { .. } => Code::REQUEST_KEY_COLLISION,
             Self::UnknownOperation { .. } => Code::REQUEST_UNKNOWN_OPERATION,
         }
@@ -126,6 +137,9 @@ impl RequestError {
             Self::UnknownOperation { .. } => {
                 Some("use `configure_server`, `remove_server`, `restore` or `apply_stack`")
             }
+            Self::Hidden { .. } => Some(
+                "send the name without it; what may hold any character stands under `properties` or `context`",
+            ),
             _ => None,
         }
     }

@@ -442,6 +442,60 @@ fn meaning_changes_the_fingerprint() {
     }
 }
 
+#[test]
+fn names_are_what_they_look_like() {
+    let places = [
+        (authzen(), "/subject/type", "subject.type"),
+        (authzen(), "/subject/id", "subject.id"),
+        (authzen(), "/action/name", "action.name"),
+        (authzen(), "/resource/type", "resource.type"),
+        (authzen(), "/resource/id", "resource.id"),
+        (configuration(), "/client", "client"),
+        (configuration(), "/server/package", "server.package"),
+        (tool_call(), "/tool", "tool"),
+        (tool_call(), "/caller/id", "caller.id"),
+        (tool_call(), "/target", "target"),
+    ];
+    for (request, pointer, path) in places {
+        for hidden in [
+            '\u{200b}',
+            '\u{202e}',
+            '\u{7}',
+            '\u{9b}',
+            '\u{ad}',
+            '\u{fe0f}',
+            '\u{e0041}',
+        ] {
+            let found = read(&with(
+                request.clone(),
+                pointer,
+                Some(json!(format!("a{hidden}b"))),
+            ));
+            let path = path.to_owned();
+            let character = hidden;
+            assert_eq!(
+                found,
+                Err(RequestError::Hidden { path, character }),
+                "{pointer}"
+            );
+        }
+        for seen in ["zoë", "名前", "a b", "Ω~"] {
+            assert!(
+                read(&with(request.clone(), pointer, Some(json!(seen)))).is_ok(),
+                "{pointer} {seen}"
+            );
+        }
+    }
+    let data = with(authzen(), "/context/command", Some(json!("echo\n\u{202e}")));
+    assert!(read(&data).is_ok(), "data may hold anything");
+    assert_eq!(
+        read(&with(authzen(), "/subject/id", Some(json!("a\u{200d}"))))
+            .unwrap_err()
+            .code(),
+        Code::REQUEST_HIDDEN
+    );
+}
+
 /// Any JSON value that a request may hold, with texts that normalisation changes.
 fn values() -> impl Strategy<Value = Value> {
     let leaf = prop_oneof![

@@ -22,11 +22,12 @@ mod functions;
 mod kind;
 mod meter;
 mod operators;
+mod paths;
 mod place;
 mod source;
 mod values;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
@@ -72,6 +73,13 @@ impl Condition {
     #[must_use]
     pub fn reads(&self) -> &BTreeMap<String, Sha256Digest> {
         &self.reads
+    }
+
+    /// The paths of the request that it names, sorted; `risk` is one of itself. For explanations: the text is parsed again.
+    #[must_use]
+    pub fn paths(&self) -> BTreeSet<Vec<String>> {
+        let program = source::parse(&self.source).ok();
+        program.map_or_else(BTreeSet::new, |program| paths::of(program.expression()))
     }
 
     /// Whether the condition holds; failed where it gives no boolean.

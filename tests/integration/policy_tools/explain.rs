@@ -216,3 +216,86 @@ fn what_a_catalogue_asks_is_told_in_words() {
     );
     assert!(!text.contains("sha256:"), "{found}");
 }
+
+#[test]
+fn groups_and_conditions_say_what_they_found() {
+    let env = bundle();
+    let grouped = super::ORG.to_owned()
+        + "  - id: grouped\n    effect: deny\n    reason: R\n    match:\n      action: apply_stack\n      any:\n        \
+           - {context.environment: production}\n        - {not: {context.replicas: 2}, resource: payments-api}\n    \
+           when: context[\"change-id\"] == 'none' || subject.id in context.owners && risk != 'low'\n";
+    env.write("acme/policies/acme.yaml", grouped);
+    let request = apply(
+        json!({"environment": "production", "replicas": 2, "change-id": "none", "owners": ["dana"]}),
+    );
+    let found = explain(&env, &request, &["--json"]);
+    found.code(1);
+    let document = found.json();
+    let rules = document["layers"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .flat_map(|layer| layer["rules"].as_array().unwrap());
+    let rule = rules
+        .into_iter()
+        .find(|rule| rule["rule"] == "acme#grouped");
+    let keys = rule.unwrap()["keys"].as_array().unwrap();
+    let any = keys.iter().find(|key| key["key"] == "any").unwrap();
+    assert_eq!(any["groups"][0][0]["found"], "production", "{any:#}");
+    let not = &any["groups"][1][0];
+    assert_eq!((&not["key"], &not["answer"]), (&json!("not"), &json!("no")));
+    assert_eq!(not["groups"][0][0]["found"], 2, "{not:#}");
+    let when = keys.iter().find(|key| key["key"] == "when").unwrap();
+    assert_eq!(
+        when["reads"],
+        json!([
+            {"path": "context.change-id", "found": "none"},
+            {"path": "context.owners", "found": ["dana"]},
+            {"path": "risk", "found": null},
+            {"path": "subject.id", "found": "dana"},
+        ])
+    );
+    let text = explain(&env, &request, &[]);
+    for line in [
+        "         item 1\n        yes  context.environment: wanted \"production\", found \"production\"\n",
+        "            yes  context.replicas: wanted 2, found 2\n",
+        "         context.change-id is \"none\"\n",
+        "         risk is nothing\n",
+    ] {
+        assert!(text.stdout.contains(line), "{line}\n{text}");
+    }
+}
+
+#[test]
+fn where_nothing_verified_may_decide_it_ends_as_eval_does() {
+    use crate::support::organisation::{Organisation, fails};
+    let world = Organisation::new();
+    world.edit("READ");
+    world.sign(&["carol"], &[]).success();
+    world.commit();
+    world.consumer("app", &world.file_url(), None);
+    let config = world.env.read("app/ordain.yaml");
+    for (mode, status) in [("enforce", 3), ("warn", 0), ("audit-only", 0)] {
+        let text = config.replace("kind: Config\n", &format!("kind: Config\nmode: {mode}\n"));
+        world.env.write("app/ordain.yaml", text);
+        let eval = world.env.ordain_in("app", ["eval", "drop_x.json"]);
+        let found = world
+            .env
+            .ordain_in("app", ["policy", "explain", "drop_x.json"]);
+        assert_eq!(
+            (found.status, eval.status),
+            (Some(status), Some(status)),
+            "{found}\n{eval}"
+        );
+        fails(&found, status, "E-TRUST-009");
+        if status == 0 {
+            assert!(found.stdout.contains("[POLICY_NOT_TRUSTED]"), "{found}");
+            assert_eq!(found.stdout, eval.stdout);
+            let found = world
+                .env
+                .ordain_in("app", ["policy", "explain", "drop_x.json", "--json"]);
+            assert_eq!(found.json()["layers"], json!([]));
+            assert_eq!(found.json()["decision"]["would"]["effect"], "deny");
+        }
+    }
+}

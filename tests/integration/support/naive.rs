@@ -171,7 +171,7 @@ impl<'a> Naive<'a> {
         let lowest = makers
             .iter()
             .filter(|by| !makers.iter().any(|other| self.is_above(by, other)));
-        let mut state: Option<State> = None;
+        let mut states = Vec::new();
         for by in lowest {
             let above: Vec<String> = makers
                 .iter()
@@ -186,9 +186,12 @@ impl<'a> Naive<'a> {
             } else if rule["override"] == "none" {
                 return Err(Refused);
             }
-            state = Some(state.map_or(next.clone(), |state| stricter(state, next)));
+            states.push(next);
         }
-        Ok(state.unwrap_or_else(|| self.written(scope, rule)))
+        Ok(match states.as_slice() {
+            [] => self.written(scope, rule),
+            states => strictest(states),
+        })
     }
 
     /// The root of the chain.
@@ -410,22 +413,36 @@ fn is_looser(before: &State, after: &State) -> bool {
         || after.precedence != before.precedence
 }
 
-fn stricter(left: State, right: State) -> State {
-    let strictest = left.effect.max(right.effect);
-    let (effect, disabled) = match (left.disabled, right.disabled) {
-        (true, false) if right.effect >= 2 => (right.effect, false),
-        (false, true) if left.effect >= 2 => (left.effect, false),
-        (false, false) => (strictest, false),
-        _ => (strictest, true),
+/// What stands of states that are unordered.
+fn strictest(states: &[State]) -> State {
+    let all = |part: fn(&State) -> i64| states.iter().map(part).collect::<Vec<i64>>();
+    let live: Vec<&State> = states.iter().filter(|state| !state.disabled).collect();
+    let refusing = live.iter().any(|state| state.effect >= 2);
+    let disabled = !refusing && live.len() < states.len();
+    let counted: Vec<&State> = if disabled {
+        states.iter().collect()
+    } else {
+        live
     };
-    let (low, high) = (
-        left.precedence.min(right.precedence),
-        left.precedence.max(right.precedence),
-    );
+    let effect = counted.iter().map(|state| state.effect).max().unwrap();
+    let mode = counted.iter().map(|state| state.mode).max().unwrap();
+    let places = match effect {
+        2 => counted
+            .iter()
+            .filter(|state| state.mode == mode && state.disabled == disabled)
+            .map(|state| state.precedence)
+            .collect(),
+        _ => all(|state| state.precedence),
+    };
+    let place = if effect >= 2 {
+        places.iter().max()
+    } else {
+        places.iter().min()
+    };
     State {
         disabled,
         effect,
-        mode: left.mode.max(right.mode),
-        precedence: if effect >= 2 { high } else { low },
+        mode,
+        precedence: *place.unwrap_or(&states[0].precedence),
     }
 }

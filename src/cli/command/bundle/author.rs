@@ -11,7 +11,7 @@ use crate::cli::command::Context;
 use crate::cli::exit::Exit;
 use crate::cli::keyfile::{self, KEY_HELP, KeyArg};
 use crate::cli::report::Failure;
-use crate::cli::ui::{Output, escape, note, printable_json};
+use crate::cli::ui::{Output, escape, note, pretty_json};
 use crate::clock::Lifetime;
 use crate::diag::Code;
 use crate::name::{BundleName, Namespace};
@@ -345,9 +345,7 @@ pub(super) fn inspect(context: &Context, args: &Inspect) -> Result<Exit, Failure
     if args.json {
         let payload = envelope.as_ref().map_or(&b"null"[..], Envelope::payload);
         let value: serde_json::Value = serde_json::from_slice(payload).unwrap_or_default();
-        out.line(&printable_json(
-            serde_json::to_string_pretty(&value).unwrap_or_default(),
-        ))?;
+        out.line(&pretty_json(&value)?)?;
     } else {
         if let Some((_, bytes)) = manifest {
             let manifest = Manifest::parse(bytes, limits.yaml_bytes)?;

@@ -11,7 +11,7 @@ use crate::cli::output::explanation;
 use crate::cli::project;
 use crate::cli::report::Failure;
 use crate::cli::session::{FetchFlags, with_pipeline};
-use crate::cli::ui::{Output, escape};
+use crate::cli::ui::{Output, escape, pretty_json};
 use crate::config::{BundleSource, FirstUse, TrustSource};
 use crate::diag::Code;
 use crate::lockfile::{LOCK_FILE, Lockfile};
@@ -404,7 +404,7 @@ pub(super) fn list(context: &Context, args: &List) -> Result<Exit, Failure> {
             "root_confirmed": confirmation.map(|known| known != Confirmation::FirstUse),
             "bundles": bundles,
         });
-        out.line(&serde_json::to_string_pretty(&value).unwrap_or_default())?;
+        out.line(&pretty_json(&value)?)?;
     } else {
         for source in &config.bundles {
             match lock.bundles.get(&source.name) {

@@ -8,11 +8,12 @@ use serde_json::Value;
 use super::resolve::{describe, own_mode, place, span};
 use super::which::Which;
 use crate::cli::command::Context;
+use crate::cli::command::eval::cause_of;
 use crate::cli::exit::Exit;
 use crate::cli::input;
 use crate::cli::output::for_people;
 use crate::cli::report::Failure;
-use crate::cli::ui::{Output, escape, note, printable_json};
+use crate::cli::ui::{Output, escape, note, pretty_json, printable_json};
 use crate::diag::Code;
 use crate::engine::input::RequestReader;
 use crate::engine::request::{Request, RequestLimits};
@@ -39,12 +40,56 @@ pub(crate) struct Explain {
 
 pub(super) fn run(context: &Context, args: &Explain) -> Result<Exit, Failure> {
     let request = read_request(context, args)?;
-    let engine = Engine::new(args.which.policy(context)?);
     let now = context.env.clock.now();
-    let verdict = engine.evaluate(&request, now);
     let occasion = Occasion::rehearsal(&request, now);
+    let engine = match args.which.policy(context) {
+        Ok(policy) => Engine::new(policy),
+        Err(failure) => {
+            let decision =
+                closed(context, args, &failure, occasion).ok_or_else(|| failure.clone())?;
+            failure.print();
+            let nothing = Explanation {
+                binds: false,
+                layers: Vec::new(),
+            };
+            return tell(args, &request, &decision, &nothing);
+        }
+    };
+    let verdict = engine.evaluate(&request, now);
     let decision = Decision::new(&engine, &verdict, occasion);
     let explanation = engine.explain(&request, now, &verdict);
+    tell(args, &request, &decision, &explanation)
+}
+
+/// What `eval` would answer where nothing may decide; none where it would end with the failure itself.
+fn closed(
+    context: &Context,
+    args: &Explain,
+    failure: &Failure,
+    occasion: Occasion,
+) -> Option<Decision> {
+    let code = failure.code().filter(|code| *code != Code::INTERRUPTED)?;
+    let config = (!args.which.is_unsigned()).then(|| args.which.config(context));
+    // Without a configuration that says otherwise, the mode is `enforce`.
+    let config = config?.ok()?;
+    let mode = config.mode.filter(|mode| *mode != Mode::Enforce)?;
+    let reason = failure.summary();
+    let cause = cause_of(code);
+    Some(Decision::fail_closed(
+        &config.scope,
+        mode,
+        cause,
+        &reason,
+        occasion,
+    ))
+}
+
+fn tell(
+    args: &Explain,
+    request: &Request,
+    decision: &Decision,
+    explanation: &Explanation<'_>,
+) -> Result<Exit, Failure> {
     let mut out = Output::stdout();
     if args.json {
         let document = serde_json::json!({
@@ -53,11 +98,10 @@ pub(super) fn run(context: &Context, args: &Explain) -> Result<Exit, Failure> {
             "binds": explanation.binds,
             "layers": explanation.layers,
         });
-        let text = serde_json::to_string_pretty(&document).unwrap_or_default();
-        out.line(&printable_json(text))?;
+        out.line(&pretty_json(&document)?)?;
     } else {
-        out.raw(&for_people(&decision, &request))?;
-        text(&mut out, &explanation)?;
+        out.raw(&for_people(decision, request))?;
+        text(&mut out, explanation)?;
     }
     out.flush()?;
     note("note: this was no decision: it is not on record");
@@ -164,10 +208,32 @@ fn rule_text(
         .iter()
         .filter(|key| !is_near || key.answer != Match::Yes)
     {
-        out.line(&format!("    {}", key_text(key)))?;
+        key_lines(out, key, 1)?;
     }
     for change in &rule.overrides {
         out.line(&format!("    change {}{}", change.by, describe(change)))?;
+    }
+    Ok(())
+}
+
+/// One key, and what stands below it.
+fn key_lines(out: &mut Output, key: &KeyOutcome, depth: usize) -> Result<(), Failure> {
+    let indent = "    ".repeat(depth);
+    out.line(&format!("{indent}{}", key_text(key)))?;
+    for (index, group) in key.groups.iter().enumerate() {
+        if key.groups.len() > 1 {
+            out.line(&format!("{indent}     item {}", index + 1))?;
+        }
+        for key in group {
+            key_lines(out, key, depth + 1)?;
+        }
+    }
+    for read in &key.reads {
+        let found = read.found.as_ref();
+        let found = found.map_or("nothing".to_owned(), |value| {
+            printable_json(value.to_string())
+        });
+        out.line(&format!("{indent}     {} is {found}", escape(&read.path)))?;
     }
     Ok(())
 }

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use clap::Args;
 
 use crate::atomic::{self, Access};
-use crate::bundle::{BundlePath, ENVELOPE_FILE, Limits, MANIFEST_FILE};
+use crate::bundle::{ENVELOPE_FILE, Limits, MANIFEST_FILE};
 use crate::cli::command::Context;
 use crate::cli::exit::Exit;
 use crate::cli::input;
@@ -14,10 +14,8 @@ use crate::cli::report::{Failure, print_diagnostic};
 use crate::cli::ui::{Output, counted, escape, note};
 use crate::diag::Code;
 use crate::pipeline;
+use crate::policy::is_document;
 use crate::yaml;
-
-/// The directories of a bundle whose `.yaml` files are formatted.
-const DIRECTORIES: [&str; 3] = ["policies", "tests", "data"];
 
 #[derive(Debug, Args)]
 pub(crate) struct Fmt {
@@ -142,11 +140,7 @@ fn list(
         return Err(Failure::new(Code::MANIFEST_MISSING, message)
             .hint("name a bundle's directory, or the files themselves"));
     }
-    let is_ours = |name: &BundlePath| {
-        name.as_str() == MANIFEST_FILE
-            || (name.has_extension(&["yaml"]) && DIRECTORIES.iter().any(|dir| name.is_below(dir)))
-    };
-    for (name, bytes) in files.iter().filter(|(name, _)| is_ours(name)) {
+    for (name, bytes) in files.iter().filter(|(name, _)| is_document(name)) {
         targets.push(Target {
             shown: shown.strip_prefix(".").unwrap_or(shown).join(name.as_str()),
             path: dir.join(name.as_str()),

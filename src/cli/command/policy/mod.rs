@@ -11,7 +11,7 @@ mod resolve;
 mod schema;
 mod sides;
 mod test;
-mod which;
+pub(super) mod which;
 
 use clap::Subcommand;
 

@@ -8,7 +8,7 @@ use super::which::Which;
 use crate::cli::command::Context;
 use crate::cli::exit::Exit;
 use crate::cli::report::Failure;
-use crate::cli::ui::{Output, escape, note, printable_json};
+use crate::cli::ui::{Output, escape, note, pretty_json, printable_json};
 use crate::engine::Freshness;
 use crate::policy::{Effect, Mode, WaiverTerms, Window};
 use crate::resolve::{EffectivePolicy, LayerView, OverrideView, RuleView, Source};
@@ -35,9 +35,7 @@ pub(super) fn run(context: &Context, args: &Resolve) -> Result<Exit, Failure> {
     let is_stale = validity.at(now) != Some(Freshness::Fresh);
     if args.json {
         let value = serde_json::json!({"format_version": 1, "stale": is_stale, "policy": view});
-        out.line(&printable_json(
-            serde_json::to_string_pretty(&value).unwrap_or_default(),
-        ))?;
+        out.line(&pretty_json(&value)?)?;
     } else {
         if is_stale {
             out.line(&format!(
@@ -139,7 +137,7 @@ fn print_rule(
     if explain {
         out.line(&format!(
             "    match  {}",
-            printable_json(serde_json::to_string(rule.matcher).unwrap_or_default())
+            printable_json(rule.matcher.to_string())
         ))?;
         if let Some(when) = rule.when {
             let when: Vec<&str> = when.split_whitespace().collect();

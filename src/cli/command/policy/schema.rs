@@ -10,7 +10,7 @@ use crate::bundle::manifest_schema;
 use crate::cli::command::Context;
 use crate::cli::exit::Exit;
 use crate::cli::report::Failure;
-use crate::cli::ui::{Output, escape};
+use crate::cli::ui::{Output, escape, pretty_json};
 use crate::config::config_schema;
 use crate::diag::Code;
 use crate::policy::schema::{catalog_schema, policy_schema, test_schema};
@@ -101,22 +101,18 @@ fn document_schema() -> Value {
     })
 }
 
-fn text(schema: &Value) -> String {
-    serde_json::to_string_pretty(schema).unwrap_or_default()
-}
-
 pub(super) fn run(context: &Context, args: &Schema) -> Result<Exit, Failure> {
     let mut out = Output::stdout();
     match (args.kind, &args.dir) {
-        (Some(kind), _) => out.line(&text(&kind.schema()))?,
+        (Some(kind), _) => out.line(&pretty_json(&kind.schema())?)?,
         (None, Some(dir)) => {
             let dir = context.env.resolve(dir);
             for (name, schema) in schemas() {
                 let path = dir.join(format!("{}.json", name.to_lowercase()));
                 let shown = escape(&path.display().to_string());
-                let written = std::fs::create_dir_all(&dir).and_then(|()| {
-                    atomic::replace(&path, (text(&schema) + "\n").as_bytes(), Access::Shared)
-                });
+                let text = pretty_json(&schema)? + "\n";
+                let written = std::fs::create_dir_all(&dir)
+                    .and_then(|()| atomic::replace(&path, text.as_bytes(), Access::Shared));
                 written.map_err(|error| {
                     Failure::new(
                         Code::FILE_UNWRITABLE,

@@ -9,7 +9,7 @@ use super::which::With;
 use crate::cli::command::Context;
 use crate::cli::exit::Exit;
 use crate::cli::report::Failure;
-use crate::cli::ui::{Output, counted, escape, printable_json};
+use crate::cli::ui::{Output, counted, escape, pretty_json, printable_json};
 use crate::diag::Code;
 use crate::engine::testing::{self, CaseResult, Coverage, Place, TestReport};
 use crate::policy::read_tests;
@@ -60,10 +60,7 @@ pub(super) fn run(context: &Context, args: &Test) -> Result<Exit, Failure> {
     let mut out = Output::stdout();
     match args.format {
         Format::Text => text(&mut out, &report)?,
-        Format::Json => {
-            let text = serde_json::to_string_pretty(&document(&report)).unwrap_or_default();
-            out.line(&printable_json(text))?;
-        }
+        Format::Json => out.line(&pretty_json(&document(&report))?)?,
     }
     out.flush()?;
     let mut exit = Exit::Success;

@@ -1,6 +1,7 @@
 //! Whose policy a command is about: the configured bundles', or that of directories that nobody signed.
 
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use clap::Args;
 
@@ -9,9 +10,13 @@ use crate::cli::command::Context;
 use crate::cli::project;
 use crate::cli::report::Failure;
 use crate::cli::session::{FetchFlags, tell_policy, with_pipeline};
+use crate::config::Config;
 use crate::diag::Code;
+use crate::engine::Engine;
 use crate::name::Scope;
+use crate::pipeline::bench::{LoadTimes, Memory, Source, resident};
 use crate::pipeline::{self, Authored, Locking, PipelineError, Unreadable};
+use crate::policy::{PolicyTest, read_tests};
 use crate::resolve::{self, EffectivePolicy, LoadedBundle};
 
 /// The bundles that a bundle builds on.
@@ -69,6 +74,16 @@ impl With {
     }
 }
 
+/// A policy that was looked at, and what that took.
+#[derive(Debug)]
+pub(in crate::cli::command) struct Timed {
+    pub(in crate::cli::command) engine: Engine,
+    pub(in crate::cli::command) load: LoadTimes,
+    pub(in crate::cli::command) memory: Option<Memory>,
+    /// The tests that come with its bundles.
+    pub(in crate::cli::command) tests: Vec<PolicyTest>,
+}
+
 /// One scope's policy.
 #[derive(Debug, Args)]
 pub(crate) struct Which {
@@ -85,6 +100,20 @@ pub(crate) struct Which {
 }
 
 impl Which {
+    /// Whether a directory that nobody signed stands in for the configured bundles.
+    pub(super) fn is_unsigned(&self) -> bool {
+        self.unsigned_dir.is_some()
+    }
+
+    /// The configuration, for the scope that is asked about.
+    pub(super) fn config(&self, context: &Context) -> Result<Config, Failure> {
+        let mut config = project::config(context)?;
+        if let Some(scope) = &self.scope {
+            config.scope = scope.clone();
+        }
+        Ok(config)
+    }
+
     /// The effective policy.
     pub(super) fn policy(&self, context: &Context) -> Result<EffectivePolicy, Failure> {
         self.with
@@ -94,15 +123,72 @@ impl Which {
             let authored = self.with.read(context, dir)?;
             return Ok(resolve::resolve(&authored.bundles, scope, now, None)?);
         }
-        let mut config = project::config(context)?;
-        if let Some(scope) = &self.scope {
-            config.scope = scope.clone();
-        }
+        let config = self.config(context)?;
         let locking = self.fetch.locking(context, Locking::Prefer);
         with_pipeline(context, &self.fetch, |pipeline| {
             let pulled = pipeline.serve(&config, locking)?;
             tell_policy(context, &pulled);
             Ok(pulled.policy)
+        })
+    }
+}
+
+impl Which {
+    /// The same policy, which is looked at and taken for nothing: not even what is seen of bundles is kept. Its steps are
+    /// repeated for so long.
+    pub(in crate::cli::command) fn timed(
+        &self,
+        context: &Context,
+        time: Duration,
+    ) -> Result<Timed, Failure> {
+        let limits = Limits::default();
+        let before = resident();
+        self.with
+            .needs(self.unsigned_dir.as_deref(), "`--unsigned-dir`")?;
+        if let (Some(dir), Some(scope)) = (&self.unsigned_dir, &self.scope) {
+            let now = context.env.clock.now();
+            let authored = self.with.read(context, dir)?;
+            let policy = resolve::resolve(&authored.bundles, scope, now, None)?;
+            let engine = Engine::new(policy);
+            let memory = Memory::since(before);
+            let dirs = std::iter::once(dir).chain(&self.with.dirs);
+            let dirs: Vec<PathBuf> = dirs.map(|dir| context.env.resolve(dir)).collect();
+            let source = Source::Unsigned {
+                dirs: &dirs,
+                scope,
+                limits: &limits,
+                now,
+            };
+            return Ok(Timed {
+                engine,
+                load: LoadTimes::measure(source, time)?,
+                memory,
+                tests: read_tests(&authored.files, &limits)?,
+            });
+        }
+        let config = self.config(context)?;
+        let locking = self.fetch.locking(context, Locking::Prefer);
+        with_pipeline(context, &self.fetch, |pipeline| {
+            let pulled = pipeline.rehearse(&config, locking)?;
+            tell_policy(context, &pulled);
+            let engine = Engine::new(pulled.policy.clone());
+            let memory = Memory::since(before);
+            let source = Source::Configured {
+                pipeline,
+                config: &config,
+                pulled: &pulled,
+            };
+            let load = LoadTimes::measure(source, time)?;
+            let mut tests = Vec::new();
+            for pulled in &pulled.bundles {
+                tests.extend(read_tests(pulled.bundle.files(), &limits)?);
+            }
+            Ok(Timed {
+                engine,
+                load,
+                memory,
+                tests,
+            })
         })
     }
 }

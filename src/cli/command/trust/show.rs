@@ -8,7 +8,7 @@ use super::{Context, RootsFlags};
 use crate::cli::exit::Exit;
 use crate::cli::report::Failure;
 use crate::cli::session::{FetchFlags, with_pipeline};
-use crate::cli::ui::{Output, counted};
+use crate::cli::ui::{Output, counted, pretty_json};
 use crate::diag::Code;
 use crate::digest::Sha256Digest;
 use crate::name::{Namespace, PrincipalName, RoleName};
@@ -69,8 +69,7 @@ pub(super) fn run(context: &Context, args: &Show) -> Result<Exit, Failure> {
     } else if let Some(between) = args.diff {
         print_diff(&mut out, &drafts, between, args.json)?;
     } else if args.json {
-        let text = serde_json::to_string_pretty(last.document()).unwrap_or_default();
-        out.line(&text)?;
+        out.line(&pretty_json(last.document())?)?;
     } else {
         print_root(&mut out, &fingerprint, last)?;
         let anchored = with_pipeline(context, &FetchFlags::default(), |pipeline| {
@@ -110,7 +109,7 @@ fn print_diff(
             "to": to,
             "differences": differences,
         });
-        return out.line(&serde_json::to_string_pretty(&value).unwrap_or_default());
+        return out.line(&pretty_json(&value)?);
     }
     out.line(&format!(
         "trust root {to} against {from}: {}",
