@@ -174,7 +174,7 @@ pub(crate) fn measure(options: &Options) -> Result<()> {
             .map(|&rules| Shape::new(rules, requests))
             .collect(),
         outcomes: BTreeMap::new(),
-        bytes: once::bytes_to_decision(if is_quick { 1_000 } else { USUAL }, requests)?,
+        bytes: once::bytes_to_decision(USUAL, requests)?,
         one_shot: match &ordain {
             Some(ordain) => Some(once::one_shot(
                 ordain,
