@@ -19,7 +19,6 @@ mod model;
 mod once;
 mod print;
 mod report;
-mod stream;
 mod system;
 
 use std::path::PathBuf;

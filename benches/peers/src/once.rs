@@ -86,13 +86,13 @@ pub(crate) fn one_shot(ordain: &Path, rules: usize, rounds: usize) -> Result<Pai
 }
 
 /// A project with a configuration, and a machine and a signed bundle of its own.
-pub(crate) struct Consumer {
+struct Consumer {
     directory: TempDir,
     ordain: PathBuf,
 }
 
 impl Consumer {
-    pub(crate) fn new(ordain: &Path, rules: usize) -> Result<Self> {
+    fn new(ordain: &Path, rules: usize) -> Result<Self> {
         // Beside the program: a temporary directory may be in memory, where syncing is free.
         let here = std::env::current_exe()?;
         let parent = here.parent().context("the directory of this program")?;
@@ -105,7 +105,7 @@ impl Consumer {
         consumer.publish(rules)?;
         let config = format!(
             "apiVersion: ordain/v1\nkind: Config\nscope: acme\ntrust: {{dir: trust, fingerprint: \"{}\"}}\n\
-             bundles:\n  - {{name: acme, git: \"file://{}\", ref: refs/heads/main}}\nlog: {{path: log, sync: group}}\n",
+             bundles:\n  - {{name: acme, git: \"file://{}\", ref: refs/heads/main}}\nlog: {{path: log}}\n",
             run(consumer
                 .ordain()
                 .args(["trust", "show", "--fingerprint", "--dir", "trust"]))?
@@ -117,7 +117,7 @@ impl Consumer {
         Ok(consumer)
     }
 
-    pub(crate) fn path(&self) -> &Path {
+    fn path(&self) -> &Path {
         self.directory.path()
     }
 
@@ -187,7 +187,7 @@ impl Consumer {
     }
 
     /// The program, with a home in this directory.
-    pub(crate) fn ordain(&self) -> Command {
+    fn ordain(&self) -> Command {
         let mut command = Command::new(&self.ordain);
         command.env_remove("CI").env("HOME", self.path());
         for variable in ["CACHE", "STATE", "CONFIG"] {

@@ -19,7 +19,6 @@ use crate::generate;
 use crate::measure::{Budget, Measured, Outcome};
 use crate::model::Effect;
 use crate::once::{self, Pair};
-use crate::stream::{Streamed, stream};
 use crate::system::Reference;
 
 /// The size that most targets speak of.
@@ -48,9 +47,6 @@ pub(crate) struct Options {
     /// Seconds for comparing the answers of one system at one size.
     #[arg(long, default_value_t = 300)]
     check: u64,
-    /// Requests of the stream.
-    #[arg(long, default_value_t = 1_000_000)]
-    stream: usize,
     #[command(flatten)]
     render: Render,
 }
@@ -144,7 +140,6 @@ struct Figures {
     outcomes: BTreeMap<String, BTreeMap<usize, Outcome>>,
     bytes: Pair,
     one_shot: Option<Pair>,
-    stream: Option<Streamed>,
 }
 
 impl Figures {
@@ -179,20 +174,12 @@ pub(crate) fn measure(options: &Options) -> Result<()> {
             .map(|&rules| Shape::new(rules, requests))
             .collect(),
         outcomes: BTreeMap::new(),
-        bytes: once::bytes_to_decision(if is_quick { 1_000 } else { USUAL }, requests)?,
+        bytes: once::bytes_to_decision(USUAL, requests)?,
         one_shot: match &ordain {
             Some(ordain) => Some(once::one_shot(
                 ordain,
                 USUAL,
                 if is_quick { 5 } else { 31 },
-            )?),
-            None => None,
-        },
-        stream: match &ordain {
-            Some(ordain) => Some(stream(
-                ordain,
-                USUAL,
-                if is_quick { 5_000 } else { options.stream },
             )?),
             None => None,
         },

@@ -7,7 +7,6 @@ use super::{Figures, USUAL};
 use crate::child::{ENTRANTS, Role};
 use crate::measure::Measured;
 use crate::once::Pair;
-use crate::stream::Streamed;
 
 /// A ratio, and what it should be.
 struct Target {
@@ -56,6 +55,9 @@ pub(super) fn table(figures: &Figures) -> String {
         };
         let _ = writeln!(text, "| {what} | {found} | {goal} | {verdict} |");
     }
+    text.push_str(
+        "\nStreams have a benchmark of their own: `cargo bench --bench compare -- stream`.\n",
+    );
     text
 }
 
@@ -154,16 +156,6 @@ fn targets(figures: &Figures) -> Vec<Target> {
             "one-shot `ordain eval`, 10 000 rules / `git --version`",
             at_most(3.0),
             figures.one_shot.map(Pair::ratio),
-        ),
-        target(
-            "streaming `eval`: the bound's time / ours",
-            at_least(0.7),
-            figures.stream.map(Streamed::share),
-        ),
-        target(
-            "streaming `eval`: memory for all requests / for a tenth of them",
-            at_most(1.1),
-            figures.stream.map(Streamed::growth),
         ),
     ]
 }
