@@ -37,9 +37,9 @@ const FEW: u32 = 8;
 #[derive(Debug)]
 pub enum Ready {
     /// Compiled now.
-    Engine(Engine),
+    Engine(Box<Engine>),
     /// Compiled before.
-    Compiled(Compiled<File>),
+    Compiled(Box<Compiled<File>>),
 }
 
 impl Pipeline<'_> {
@@ -57,7 +57,7 @@ impl Pipeline<'_> {
         let found = found.and_then(|(file, digest)| Compiled::open(file, digest));
         let fits = |found: &Compiled<File>| found.holds(now) && found.outline(verified).is_some();
         if let Some(found) = found.filter(fits) {
-            return Ok(Ready::Compiled(found));
+            return Ok(Ready::Compiled(Box::new(found)));
         }
         let policy = self.effective_of(config, verified, now)?;
         let rules: usize = policy.layers().iter().map(|layer| layer.rules.len()).sum();
@@ -68,7 +68,7 @@ impl Pipeline<'_> {
             // Whoever cannot keep it compiles again.
             let _ = compiled::keep(cache, state, &key, (&bytes, &digest));
         }
-        Ok(Ready::Engine(engine))
+        Ok(Ready::Engine(Box::new(engine)))
     }
 }
 
@@ -146,8 +146,8 @@ impl Served {
         limits: &Limits,
     ) -> Result<Self, PipelineError> {
         let compiled = match pulled.policy {
-            Ready::Engine(engine) => return Ok(Self::whole(engine)),
-            Ready::Compiled(compiled) => compiled,
+            Ready::Engine(engine) => return Ok(Self::whole(*engine)),
+            Ready::Compiled(compiled) => *compiled,
         };
         let verified = verified(&pulled.bundles);
         let Some(outline) = compiled.outline(&verified) else {
