@@ -136,7 +136,7 @@ impl Engine {
 
     /// What the conditions of this policy are judged by: the request, the time, and the risk that its catalogues give.
     pub(super) fn facts<'a>(&self, request: &'a Request, now: Timestamp) -> Facts<'a> {
-        let facts = Facts::new(request.attributes(), now);
+        let facts = Facts::new(request.attributes(), now).with_texts(request.texts());
         let risks = self
             .operations(&facts)
             .map(|operation| operation.risk(&facts));
@@ -188,13 +188,14 @@ impl Engine {
             let binding = || picks().filter(Candidate::binds);
             let own = binding().find(|found| !found.only_adds());
             let fallback = default.filter(|default| default.mode == Mode::Enforce);
-            enforced.add(own.map(|found| found.pick).or(fallback));
+            let own = own.map(|found| found.pick).or(fallback);
+            enforced.add(own);
             for found in binding().filter(Candidate::only_adds) {
                 enforced.add(Some(found.pick));
             }
             let is_audit = |pick: &Pick| pick.effect == Effect::Audit;
             audited |= picks().any(|found| is_audit(&found.pick))
-                || spoken.is_some_and(|pick| is_audit(&pick));
+                || [spoken, own].iter().flatten().any(is_audit);
         }
         for operation in self.operations(facts) {
             findings.patterns_of(operation, facts);

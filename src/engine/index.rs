@@ -20,12 +20,12 @@ mod flat;
 mod lookup;
 
 use std::collections::{HashMap, HashSet};
-use std::hash::{BuildHasher, BuildHasherDefault, Hasher};
+use std::hash::{BuildHasherDefault, Hasher};
 
 use serde::{Deserialize, Serialize};
 use smallvec::SmallVec;
 
-use crate::policy::{Matcher, RequestPath};
+use crate::policy::{Matcher, RequestPath, symbol};
 
 pub(super) use flat::{Section, Tables};
 
@@ -88,11 +88,6 @@ impl Shape {
 
 /// A text, or some of them, as a number that differs where they differ, nearly always.
 type Symbol = u64;
-
-fn symbol(text: &[u8]) -> Symbol {
-    // The same in every process, since it decides nothing.
-    foldhash::quality::FixedState::with_seed(0).hash_one(text)
-}
 
 /// The symbol of a sequence that goes on with `next`.
 fn extended(before: Symbol, next: Symbol) -> Symbol {

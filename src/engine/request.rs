@@ -32,6 +32,7 @@ use serde_json::{Map, Value};
 
 use crate::digest::Sha256Digest;
 use crate::json;
+use crate::policy::Texts;
 
 pub use error::RequestError;
 pub use identity::ProjectIdentity;
@@ -101,6 +102,7 @@ pub struct Request {
     attributes: Value,
     mapping: Cow<'static, [Mapped]>,
     fingerprint: Sha256Digest,
+    texts: Texts,
 }
 
 impl Request {
@@ -142,6 +144,7 @@ impl Request {
         names::check(&canonical, &mapping)?;
         let fingerprint = Sha256Digest::of(&stable_form(&canonical)?);
         Ok(Self {
+            texts: Texts::of(&canonical),
             form,
             attributes: Value::Object(canonical),
             mapping,
@@ -159,6 +162,12 @@ impl Request {
     #[must_use]
     pub fn attributes(&self) -> &Value {
         &self.attributes
+    }
+
+    /// The texts of the canonical form, where rules find them fast.
+    #[must_use]
+    pub fn texts(&self) -> &Texts {
+        &self.texts
     }
 
     /// Where each member of the canonical form came from, in the order of that form.

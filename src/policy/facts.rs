@@ -8,7 +8,7 @@ use serde_json::Value;
 
 use super::catalog::Memo;
 use super::condition::{self, Purse};
-use super::{RequestPath, Risk};
+use super::{RequestPath, Risk, Stands, Texts};
 
 /// A request and the time at which it is judged. Both are inputs: the same facts give the same answer everywhere.
 #[derive(Debug)]
@@ -18,17 +18,11 @@ pub struct Facts<'a> {
     /// `now` as a request would write it: few rules ask.
     time: OnceLock<Value>,
     risk: Option<Risk>,
-    walked: [OnceLock<Walked<'a>>; WALKED],
+    texts: Option<&'a Texts>,
     memo: Memo,
     views: Views,
     purse: Purse,
 }
-
-/// As many ways are remembered as are found faster than walked.
-const WALKED: usize = 12;
-
-/// The number of a path, and what stands there.
-type Walked<'a> = (u64, Result<Option<&'a Value>, Blocked>);
 
 /// The parts of the request as conditions see them: made once, when the first condition asks.
 #[derive(Debug, Default)]
@@ -52,11 +46,18 @@ impl<'a> Facts<'a> {
             now,
             time: OnceLock::new(),
             risk: None,
-            walked: [const { OnceLock::new() }; WALKED],
+            texts: None,
             memo: Memo::default(),
             views: Views::default(),
             purse: Purse::default(),
         }
+    }
+
+    /// The same, of a request whose texts are noted.
+    #[must_use]
+    pub fn with_texts(self, texts: &'a Texts) -> Self {
+        let texts = Some(texts);
+        Self { texts, ..self }
     }
 
     /// The same, of an operation of this risk.
@@ -104,19 +105,14 @@ impl<'a> Facts<'a> {
     /// # Errors
     /// [`Blocked`]: whoever asks chooses the types, and a mapping in a list must not pass for one that is not there.
     pub fn at(&self, path: &RequestPath) -> Result<Option<&Value>, Blocked> {
-        let found = self.walked(path)?;
+        let found = self.walk(path)?;
         Ok(found.or_else(|| path.iter().eq(["context", "time"]).then(|| self.time())))
     }
 
-    /// Most rules go the same few ways: each is walked once.
-    fn walked(&self, path: &RequestPath) -> Result<Option<&'a Value>, Blocked> {
-        for way in &self.walked {
-            let (number, found) = way.get_or_init(|| (path.number(), self.walk(path)));
-            if *number == path.number() {
-                return *found;
-            }
-        }
-        self.walk(path)
+    /// What stands at a path, as far as that is known without walking there.
+    #[must_use]
+    pub fn stands(&self, path: &RequestPath) -> Stands<'a> {
+        self.texts.map_or(Stands::Else, |texts| texts.at(path))
     }
 
     fn walk(&self, path: &[String]) -> Result<Option<&'a Value>, Blocked> {

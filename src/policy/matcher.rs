@@ -20,6 +20,7 @@ use serde_json::Value;
 use super::catalog::Criterion;
 use super::facts::Facts;
 use super::path::RequestPath;
+use super::texts::Stands;
 
 pub use key::{Key, Wants};
 
@@ -140,9 +141,17 @@ fn all_terms(terms: &[Term], facts: &Facts<'_>) -> Match {
 impl Term {
     pub(super) fn matches(&self, facts: &Facts<'_>) -> Match {
         match self {
-            Self::Path { path, test } => facts
-                .at(path)
-                .map_or(Match::Failed, |value| test.matches(value, facts)),
+            Self::Path { path, test } => {
+                let known = match facts.stands(path) {
+                    Stands::Nothing => Some(test.matches(None, facts)),
+                    Stands::Text(text, _) => test.matches_text(text),
+                    Stands::Else => None,
+                };
+                known.unwrap_or_else(|| {
+                    let found = facts.at(path);
+                    found.map_or(Match::Failed, |value| test.matches(value, facts))
+                })
+            }
             Self::Any(groups) => Match::any(groups.iter().map(|group| all_terms(group, facts))),
             Self::All(groups) => Match::all(groups.iter().map(|group| all_terms(group, facts))),
             Self::Not(group) => all_terms(group, facts).negated(),

@@ -23,6 +23,7 @@ mod path;
 mod policy_test;
 pub mod schema;
 mod stored;
+mod texts;
 mod validate;
 
 use crate::bundle::{BundlePath, MANIFEST_FILE};
@@ -39,6 +40,7 @@ pub use model::{
 pub use path::RequestPath;
 pub use policy_test::{Expected, PolicyTest, TestCase, read_test, read_tests};
 pub use stored::StoredRule;
+pub use texts::{Stands, Texts, symbol};
 pub use validate::validate;
 
 /// Whether a file of a bundle is a document in YAML that people write: the manifest, policies and catalogues, tests, data.

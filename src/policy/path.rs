@@ -3,60 +3,69 @@
 use std::cell::RefCell;
 use std::collections::HashMap;
 use std::ops::Deref;
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
+
+use super::texts::{SEPARATOR, symbol};
 
 /// The members to walk to a value of a request.
-#[derive(Debug, Clone)]
-pub struct RequestPath {
-    members: Arc<[String]>,
-    /// The same for clones, another for whatever was made apart.
-    number: u64,
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RequestPath(Arc<Way>);
+
+#[derive(Debug, PartialEq, Eq)]
+struct Way {
+    members: Vec<String>,
+    /// The members with a separator between them; none where one holds it.
+    joined: Option<(String, u64)>,
+    reach: Reach,
+}
+
+/// What it means where nothing is known of a path.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Reach {
+    /// Nothing stands there: what leads there is a mapping in every request.
+    Sure,
+    /// Something may stand in the way, or for it.
+    Unsure,
 }
 
 impl RequestPath {
-    /// The path by these members, apart from any that is the same.
+    /// The path by these members.
     #[must_use]
     pub fn new(members: Vec<String>) -> Self {
-        static NEXT: AtomicU64 = AtomicU64::new(0);
-        Self {
-            members: members.into(),
-            number: NEXT.fetch_add(1, Ordering::Relaxed),
-        }
+        let joined = members.join(SEPARATOR);
+        let is_plain = members.iter().all(|member| !member.contains(SEPARATOR));
+        let named: Vec<&str> = members.iter().map(String::as_str).collect();
+        let reach = match named.as_slice() {
+            // The time of the evaluation stands for it.
+            ["context", "time"] => Reach::Unsure,
+            [_] | [_, _] | [_, "properties", _] => Reach::Sure,
+            _ => Reach::Unsure,
+        };
+        let symbol = symbol(joined.as_bytes());
+        Self(Arc::new(Way {
+            joined: is_plain.then_some((joined, symbol)),
+            reach,
+            members,
+        }))
     }
 
-    /// A path that the program itself knows, made once.
-    pub(super) fn known(members: &'static [&'static str]) -> Self {
-        static KNOWN: Mutex<Vec<RequestPath>> = Mutex::new(Vec::new());
-        let mut known = KNOWN.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(path) = known.iter().find(|path| path.iter().eq(members)) {
-            return path.clone();
-        }
-        let path = Self::new(members.iter().map(|&name| name.to_owned()).collect());
-        known.push(path.clone());
-        path
+    /// The members with a separator between them, and their symbol; none where one holds the separator.
+    pub(super) fn joined(&self) -> Option<(&str, u64)> {
+        let joined = self.0.joined.as_ref();
+        joined.map(|(joined, symbol)| (joined.as_str(), *symbol))
     }
 
-    /// What tells whether two are clones of one, without a look at the members.
-    pub(super) fn number(&self) -> u64 {
-        self.number
+    pub(super) fn reach(&self) -> Reach {
+        self.0.reach
     }
 }
 
 impl Deref for RequestPath {
     type Target = [String];
     fn deref(&self) -> &[String] {
-        &self.members
+        &self.0.members
     }
 }
-
-impl PartialEq for RequestPath {
-    fn eq(&self, other: &Self) -> bool {
-        self.members == other.members
-    }
-}
-
-impl Eq for RequestPath {}
 
 /// The paths of one bundle, each made once.
 #[derive(Debug, Default)]

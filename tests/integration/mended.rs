@@ -150,6 +150,24 @@ fn effect(policies: &[(String, Value)], scope: &str, context: &Value) -> Effect 
     Engine::new(policy).evaluate(&asked, now).effect()
 }
 
+/// Invariant: the mark stays, here of a default that decides while a rule under trial speaks as well.
+#[test]
+fn an_enforced_default_that_audits_leaves_its_mark() {
+    let trial = json!({"id": "r", "effect": "deny", "mode": "warn", "reason": "x", "match": {}});
+    let (scope, fields) = policy("acme", json!({"default": "audit", "rules": [trial]}));
+    let policy = resolve(&many_bundles(&[(scope, fields)].into()), "acme", None).unwrap();
+    let asked = request(&json!({
+        "subject": {"type": "user", "id": "sam"},
+        "action": {"name": "go"},
+        "resource": {"type": "stack", "id": "a"},
+    }));
+    let verdict = Engine::new(policy).evaluate(&asked, NOW.parse().unwrap());
+    assert_eq!(
+        (verdict.effect(), verdict.is_audited()),
+        (Effect::Audit, true)
+    );
+}
+
 #[test]
 fn what_is_wrapped_in_a_list_is_not_absent() {
     let rule = |effect: &str, matcher: Value| {

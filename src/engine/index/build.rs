@@ -3,8 +3,8 @@
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, HashMap, HashSet};
 
-use super::{Index, Kind, RuleNumber, Shape, Slot, Symbol, extended, symbol};
-use crate::policy::{Key, Matcher, Wants};
+use super::{Index, Kind, RuleNumber, Shape, Slot, Symbol, extended};
+use crate::policy::{Key, Matcher, Wants, symbol};
 
 /// The most keys of one shape.
 const MAX_KEYS: usize = 6;

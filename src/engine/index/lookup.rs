@@ -3,8 +3,8 @@
 use serde_json::Value;
 use smallvec::SmallVec;
 
-use super::{Candidates, Index, Kind, Slot, Symbol, extended, symbol};
-use crate::policy::Facts;
+use super::{Candidates, Index, Kind, Slot, Symbol, extended};
+use crate::policy::{Facts, Stands, symbol};
 
 /// What a request has in a slot.
 #[derive(Debug)]
@@ -99,16 +99,17 @@ pub(super) fn sequences(shape: &[usize], has: &Read, rules: u64) -> Option<Small
 
 impl Slot {
     fn read(&self, known: Known, facts: &Facts<'_>) -> Has {
+        match (self.kind, facts.stands(&self.path)) {
+            (_, Stands::Nothing) => return Has::Nothing,
+            (Kind::Text, Stands::Text(_, symbol)) => return self.one(known, symbol),
+            (Kind::Prefix, Stands::Text(text, _)) => return self.beginnings(known, text),
+            (Kind::Item, Stands::Text(..)) => return Has::Another,
+            (_, Stands::Else) => {}
+        }
         match (self.kind, facts.at(&self.path)) {
             (_, Ok(None)) => Has::Nothing,
-            (Kind::Text, Ok(Some(Value::String(text)))) => {
-                self.symbols(known, std::iter::once(text.as_bytes()))
-            }
-            (Kind::Prefix, Ok(Some(Value::String(text)))) => {
-                let lengths = self.lengths.iter();
-                let beginnings = lengths.map_while(|length| text.as_bytes().get(..*length));
-                self.symbols(known, beginnings)
-            }
+            (Kind::Text, Ok(Some(Value::String(text)))) => self.one(known, symbol(text.as_bytes())),
+            (Kind::Prefix, Ok(Some(Value::String(text)))) => self.beginnings(known, text),
             (Kind::Item, Ok(Some(Value::Array(items)))) => {
                 let is_nested =
                     |item: &Value| item.is_array() || item.is_object() || item.is_null();
@@ -122,8 +123,26 @@ impl Slot {
         }
     }
 
+    fn is_known(&self, known: Known, symbol: Symbol) -> bool {
+        known == Known::Unknown || self.known.contains(&symbol)
+    }
+
+    fn one(&self, known: Known, symbol: Symbol) -> Has {
+        if self.is_known(known, symbol) {
+            Has::One(symbol)
+        } else {
+            Has::Nothing
+        }
+    }
+
+    fn beginnings(&self, known: Known, text: &str) -> Has {
+        let lengths = self.lengths.iter();
+        let beginnings = lengths.map_while(|length| text.as_bytes().get(..*length));
+        self.symbols(known, beginnings)
+    }
+
     fn symbols<'a>(&self, known: Known, texts: impl IntoIterator<Item = &'a [u8]>) -> Has {
-        let is_known = |symbol: &Symbol| known == Known::Unknown || self.known.contains(symbol);
+        let is_known = |symbol: &Symbol| self.is_known(known, *symbol);
         let mut symbols = texts.into_iter().map(symbol).filter(is_known);
         let Some(first) = symbols.next() else {
             return Has::Nothing;

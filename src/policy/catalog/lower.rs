@@ -278,8 +278,9 @@ impl Building {
         self.0.insert(key.to_owned(), (written, term));
     }
 
-    fn path(&mut self, key: &str, written: Value, path: &'static [&'static str], test: Test) {
-        let path = RequestPath::known(path);
+    fn path(&mut self, key: &str, written: Value, path: &[&str], test: Test) {
+        let members = path.iter().map(|&name| name.to_owned());
+        let path = RequestPath::new(members.collect());
         self.add(key, written, Term::Path { path, test });
     }
 

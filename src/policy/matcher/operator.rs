@@ -103,6 +103,19 @@ impl Operator {
     }
 }
 
+impl Operator {
+    /// As [`Self::matches`], of a text; none where that takes more than the text.
+    pub(super) fn matches_text(&self, text: &str) -> Option<Match> {
+        Some(match self {
+            Self::In(scalars) => Match::any(scalars.iter().map(|scalar| scalar.compare_text(text))),
+            Self::Glob(globs) => Match::of(globs.iter().any(|glob| glob.matches(text))),
+            Self::Prefix(parts) => Match::of(parts.iter().any(|part| text.starts_with(part))),
+            Self::Suffix(parts) => Match::of(parts.iter().any(|part| text.ends_with(part))),
+            _ => return None,
+        })
+    }
+}
+
 /// Whether one of the operands fits a text; a value that is no text fails.
 fn of_text<T>(value: &Value, operands: &[T], fits: impl Fn(&T, &str) -> bool) -> Match {
     value.as_str().map_or(Match::Failed, |text| {

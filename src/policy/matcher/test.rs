@@ -42,6 +42,20 @@ impl Test {
         }
     }
 
+    /// As [`Self::matches`], of a text; none where that takes more than the text.
+    pub(super) fn matches_text(&self, text: &str) -> Option<Match> {
+        match self {
+            Self::Is(pattern) => Some(pattern.matches_text(text)),
+            Self::AnyOf(patterns) => Some(Match::any(
+                patterns.iter().map(|pattern| pattern.matches_text(text)),
+            )),
+            Self::Operators(operators) => match operators.as_slice() {
+                [operator] => operator.matches_text(text),
+                _ => None,
+            },
+        }
+    }
+
     /// The texts that it admits, where it lists texts and nothing else: against a number every text fails.
     pub(super) fn texts(&self) -> Option<Vec<&str>> {
         let patterns = match self {
@@ -93,9 +107,16 @@ impl Test {
 impl Pattern {
     fn matches(&self, value: &Value) -> Match {
         match (self, value) {
+            (_, Value::String(text)) => self.matches_text(text),
             (Self::Exactly(scalar), _) => scalar.compare(value),
-            (Self::Glob(glob), Value::String(text)) => Match::of(glob.matches(text)),
             (Self::Glob(_), _) => Match::Failed,
+        }
+    }
+
+    fn matches_text(&self, text: &str) -> Match {
+        match self {
+            Self::Exactly(scalar) => scalar.compare_text(text),
+            Self::Glob(glob) => Match::of(glob.matches(text)),
         }
     }
 }

@@ -17,10 +17,19 @@ impl Scalar {
     /// wrapped in a list must not slip past a rule that refuses the text.
     pub(super) fn compare(&self, value: &Value) -> Match {
         match (self, value) {
-            (Self::Text(_), Value::String(_))
-            | (Self::Bool(_), Value::Bool(_))
-            | (Self::Number(_), Value::Number(_)) => Match::of(self.equals(value)),
+            (_, Value::String(text)) => self.compare_text(text),
+            (Self::Bool(_), Value::Bool(_)) | (Self::Number(_), Value::Number(_)) => {
+                Match::of(self.equals(value))
+            }
             _ => Match::Failed,
+        }
+    }
+
+    /// As [`Self::compare`], of a text.
+    pub(super) fn compare_text(&self, text: &str) -> Match {
+        match self {
+            Self::Text(wanted) => Match::of(wanted == text),
+            Self::Bool(_) | Self::Number(_) => Match::Failed,
         }
     }
 

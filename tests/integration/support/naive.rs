@@ -349,10 +349,10 @@ impl Settled<'_> {
             let adds = |rule: &Ruling, failed: bool| rule.raised || failed;
             let enforced = || rules.iter().filter(|(rule, _)| rule.enforced);
             let own = enforced().find(|(rule, failed)| !adds(rule, *failed));
-            bound.extend(
-                own.map(|(rule, _)| named(rule))
-                    .or(default.filter(|_| layer.enforced)),
-            );
+            let own = own.map(|(rule, _)| named(rule));
+            let own = own.or(default.filter(|_| layer.enforced));
+            audited |= own.as_ref().is_some_and(|(effect, _)| *effect == 1);
+            bound.extend(own);
             bound.extend(
                 enforced()
                     .filter(|(rule, failed)| adds(rule, *failed))
