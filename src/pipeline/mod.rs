@@ -58,7 +58,7 @@ pub use error::PipelineError;
 pub use explain::{Explained, ExplainedBundle, Explanation, Outcome, StepFact, Subject};
 pub use project::project_identity;
 pub use pull::{Locking, Pulled, PulledBundle};
-pub use ready::{Ready, Served};
+pub use ready::{Ready, Reuse, Served};
 pub use review::{Reviewed, Standing, review_directory};
 pub use roots::{Confirmation, Trusted, root_files, trust_root};
 pub use step::{Part, Step};

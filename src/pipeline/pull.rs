@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use jiff::{SignedDuration, Timestamp};
 
 use super::error::PipelineError;
-use super::ready::Ready;
+use super::ready::{Ready, Reuse};
 use super::roots::{Confirmation, Trusted};
 use super::walk::{Keeping, Reach};
 use super::{Network, Pipeline, effective};
@@ -128,9 +128,10 @@ impl Pipeline<'_> {
         &self,
         config: &Config,
         locking: Locking,
+        reuse: Reuse,
     ) -> Result<Pulled<Ready>, PipelineError> {
         self.take(config, locking, Purpose::Decide, &|verified, now| {
-            self.ready(config, verified, now)
+            self.ready(config, verified, now, reuse)
         })
     }
 

@@ -38,7 +38,9 @@ impl RequestPath {
         let reach = match named.as_slice() {
             // The time of the evaluation stands for it.
             ["context", "time"] => Reach::Unsure,
-            [_] | [_, _] | [_, "properties", _] => Reach::Sure,
+            ["subject" | "action" | "resource" | "context"]
+            | ["subject" | "action" | "resource" | "context", _]
+            | ["subject" | "action" | "resource", "properties", _] => Reach::Sure,
             _ => Reach::Unsure,
         };
         let symbol = symbol(joined.as_bytes());

@@ -183,7 +183,7 @@ mod tests {
     /// A request in its canonical form: these four, and `properties`, are mappings.
     fn request() -> impl Strategy<Value = Value> {
         let map = || {
-            let names = select(vec!["a", "b", "time", "a\u{1f}b", "k"]);
+            let names = select(vec!["a", "b", "time", "properties", "a\u{1f}b", "k"]);
             prop::collection::btree_map(names, value(), 0..4).prop_map(|members| json!(members))
         };
         (map(), map(), map()).prop_map(|(subject, action, context)| {

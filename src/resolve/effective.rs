@@ -130,6 +130,7 @@ pub struct EffectivePolicy {
     bundles: Arc<[BundleIdentity]>,
     layers: Vec<EffectiveLayer>,
     lapsed: Vec<AppliedOverride>,
+    until: Option<Timestamp>,
     root_mode: Mode,
     unsigned: bool,
     validity: Validity,
@@ -143,6 +144,7 @@ impl EffectivePolicy {
         digest: Sha256Digest,
         root_mode: Mode,
         (bundles, validity): (Arc<[BundleIdentity]>, Validity),
+        until: Option<Timestamp>,
         layers: Vec<EffectiveLayer>,
     ) -> Self {
         Self {
@@ -150,6 +152,7 @@ impl EffectivePolicy {
             bundles,
             layers,
             lapsed: Vec::new(),
+            until,
             root_mode,
             unsigned: false,
             validity,
@@ -210,6 +213,12 @@ impl EffectivePolicy {
         self.digest
     }
 
+    /// When the first of its overrides lapses, and it is another policy.
+    #[must_use]
+    pub fn until(&self) -> Option<Timestamp> {
+        self.until
+    }
+
     /// Every override that loosens, with its rule.
     pub fn loosenings(&self) -> impl Iterator<Item = (&EffectiveRule, &AppliedOverride)> {
         let rules = self.layers.iter().flat_map(|layer| &layer.rules);
@@ -266,7 +275,11 @@ pub(super) fn assemble(
         let message = format!("the policy has no canonical form: {error}");
         Diagnostic::error(Code::RESOLVE_LIMIT, message)
     })?;
+    let rules = layers.iter().flat_map(|layer| &layer.rules);
+    let changes = rules.flat_map(|rule| &rule.overrides);
+    let until = changes.filter_map(|change| change.written.expires).min();
     Ok(EffectivePolicy {
+        until,
         scope: scope.clone(),
         bundles: used.iter().map(|b| b.identity().clone()).collect(),
         layers,

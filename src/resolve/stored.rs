@@ -104,8 +104,6 @@ impl StoredPolicy {
     /// `policy`, resolved at `now`, without its rules.
     #[must_use]
     pub fn of(policy: &EffectivePolicy, now: Timestamp) -> Self {
-        let rules = policy.layers().iter().flat_map(|layer| &layer.rules);
-        let changes = rules.flat_map(|rule| &rule.overrides);
         let layer = |layer: &EffectiveLayer| StoredLayer {
             scope: layer.scope.clone(),
             kind: layer.kind,
@@ -122,7 +120,7 @@ impl StoredPolicy {
             bundles: policy.bundles().iter().map(|b| b.name.clone()).collect(),
             layers: policy.layers().iter().map(layer).collect(),
             from: now,
-            until: changes.filter_map(|change| change.written.expires).min(),
+            until: policy.until(),
         }
     }
 
@@ -188,6 +186,7 @@ impl StoredPolicy {
                 self.digest,
                 self.root_mode,
                 (identities, validity),
+                self.until,
                 layers,
             )
         })

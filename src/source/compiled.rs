@@ -58,7 +58,12 @@ pub fn keep(
             source,
         })?;
     }
-    let bytes_path = cache.join(DIRECTORY).join(digest.to_hex());
+    let kept = cache.join(DIRECTORY);
+    // SECURITY: whoever may write the cache must not lead us to another directory, where we would write and remove.
+    if fs::symlink_metadata(&kept).is_ok_and(|metadata| !metadata.is_dir()) {
+        return Err(StateError::Link { path: kept });
+    }
+    let bytes_path = kept.join(digest.to_hex());
     let write = |path: &Path, bytes: &[u8]| {
         durable::replace(path, |out| out.write_all(bytes)).map_err(|source| StateError::Io {
             path: path.to_owned(),
@@ -67,11 +72,15 @@ pub fn keep(
     };
     write(&bytes_path, bytes)?;
     write(&noted.join(key.to_hex()), digest.to_string().as_bytes())?;
-    for directory in [&noted, &cache.join(DIRECTORY)] {
+    for directory in [&noted, &kept] {
         // What cannot be removed now is removed next time.
         let _ = prune(directory);
     }
     Ok(())
+}
+
+fn is_digest(name: &str) -> bool {
+    Sha256Digest::from_hex(name).is_ok()
 }
 
 fn prune(directory: &Path) -> io::Result<()> {
@@ -79,7 +88,8 @@ fn prune(directory: &Path) -> io::Result<()> {
     for entry in fs::read_dir(directory)? {
         let entry = entry?;
         let metadata = entry.metadata()?;
-        if metadata.is_file() {
+        let is_ours = entry.file_name().to_str().is_some_and(is_digest);
+        if metadata.is_file() && is_ours {
             let modified = metadata.modified().unwrap_or(SystemTime::UNIX_EPOCH);
             files.push((modified, entry.path()));
         }

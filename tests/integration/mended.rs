@@ -186,6 +186,12 @@ fn what_is_wrapped_in_a_list_is_not_absent() {
             json!({"env": {"name": "prod"}}),
             json!({"env": "name"}),
         ),
+        // What a caller may choose is no mapping of ours, whatever it is called.
+        (
+            json!({"context.properties.env": "prod"}),
+            json!({"properties": {"env": "prod"}}),
+            json!({"properties": ["prod"]}),
+        ),
         (
             json!({"context.tags": {"contains": "prod"}}),
             json!({"tags": ["prod"]}),

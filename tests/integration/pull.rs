@@ -7,6 +7,7 @@ pub(crate) mod first_use;
 mod full_disk;
 mod grace;
 mod jobs;
+mod kept;
 mod keys;
 mod locking;
 mod races;

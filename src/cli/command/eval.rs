@@ -28,9 +28,9 @@ use crate::cli::ui::{Output, note};
 use crate::cli::{input, logs, project};
 use crate::config::{Config, LogConfig};
 use crate::diag::{Code, Kind};
-use crate::engine::{Cause, Engine};
+use crate::engine::Cause;
 use crate::name::Scope;
-use crate::pipeline::{self, Locking, Served};
+use crate::pipeline::{Locking, Reuse, Served};
 use crate::policy::Mode;
 
 use decide::{Decider, Ids, Judge};
@@ -167,16 +167,26 @@ fn load(context: &Context, args: &Arguments, config: Option<&Config>) -> Result<
     match (config, &args.unsigned_dir, &args.scope) {
         (Some(config), ..) => {
             let locking = args.fetch.locking(context, Locking::Prefer);
+            // SECURITY: what a job of CI finds as its state, other jobs may have left there.
+            let reuse = if context.env.ci {
+                Reuse::Nothing
+            } else {
+                Reuse::Kept
+            };
             with_pipeline(context, &args.fetch, |pipeline| {
-                let pulled = pipeline.serve_ready(config, locking)?;
+                let pulled = pipeline.serve_ready(config, locking, reuse)?;
                 tell_policy(context, &pulled);
                 Ok(Served::new(pulled, config, now, pipeline.limits)?)
             })
         }
         (None, Some(dir), Some(scope)) => {
             let dir = context.env.resolve(dir);
-            let policy = pipeline::unsigned(&dir, scope, now, None, &Limits::default())?;
-            Ok(Served::whole(Engine::new(policy)))
+            Ok(Served::unsigned(
+                dir,
+                scope.clone(),
+                now,
+                &Limits::default(),
+            )?)
         }
         (None, ..) => Err(Failure::new(
             Code::USAGE,

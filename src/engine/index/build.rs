@@ -3,15 +3,15 @@
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, HashMap, HashSet};
 
-use super::{Index, Kind, RuleNumber, Shape, Slot, Symbol, extended};
+use super::{Index, Kind, RuleNumber, Shape, Slot, Spread, Symbol, extended};
 use crate::policy::{Key, Matcher, Wants, symbol};
 
-/// The most keys of one shape.
-const MAX_KEYS: usize = 6;
+/// The most keys that a rule is listed by: two tell nearly all rules apart, and each more makes more shapes to look up.
+const MAX_KEYS: usize = 2;
 /// The most entries that a rule with several keys may take in its table.
 const MAX_ENTRIES: usize = 16;
 /// As many shapes as may well be looked up for each request.
-const FEW_SHAPES: usize = 24;
+const FEW_SHAPES: usize = 12;
 /// A shape of fewer rules than this is worth no lookup of its own, where shapes are not few.
 const WORTHWHILE: usize = 16;
 
@@ -27,26 +27,33 @@ struct Slots<'a> {
     slots: Vec<Slot>,
 }
 
+type Listed = (RuleNumber, Vec<Placed>);
+
 pub(super) fn index<'a>(rules: impl Iterator<Item = Option<&'a Matcher>>) -> Index {
     let mut slots = Slots::default();
     let mut always = Vec::new();
-    let mut shapes: BTreeMap<Vec<usize>, Vec<(RuleNumber, Vec<Placed>)>> = BTreeMap::new();
+    let mut listed: Vec<Listed> = Vec::new();
     for (number, matcher) in (0..).zip(rules) {
         let Some(matcher) = matcher else { continue };
         let keys: Vec<Placed> = matcher.keys().iter().map(|key| slots.place(key)).collect();
-        let keys = chosen(keys);
         if keys.is_empty() {
             always.push(number);
         } else {
-            shapes
-                .entry(shape_of(&keys))
-                .or_default()
-                .push((number, keys));
+            listed.push((number, keys));
         }
     }
     let mut slots = slots.slots;
+    let values = Values::of(&slots, &listed);
+    let mut shapes: BTreeMap<Vec<usize>, Vec<Listed>> = BTreeMap::new();
+    for (number, keys) in listed {
+        let keys = values.chosen(keys, MAX_KEYS);
+        shapes
+            .entry(shape_of(&keys))
+            .or_default()
+            .push((number, keys));
+    }
     if shapes.len() > FEW_SHAPES {
-        shapes = merged(shapes, &slots);
+        shapes = values.merged(shapes);
     }
     for (_, keys) in shapes.values().flatten() {
         for key in keys {
@@ -101,64 +108,77 @@ fn symbols(texts: &[impl AsRef<str>]) -> Vec<Symbol> {
     symbols
 }
 
-/// The keys that a rule is listed by: one for a slot, and as many as give few entries, the most selective first.
-fn chosen(mut keys: Vec<Placed>) -> Vec<Placed> {
-    keys.sort_by_key(|key| (key.slot, key.symbols.len()));
-    keys.dedup_by_key(|key| key.slot);
-    keys.sort_by_key(|key| (key.symbols.len(), key.slot));
-    let mut entries = 1_usize;
-    let mut count = 0;
-    for key in keys.iter().take(MAX_KEYS) {
-        entries = entries.saturating_mul(key.symbols.len());
-        if count > 0 && entries > MAX_ENTRIES {
-            break;
+/// How much each slot tells apart: how many values rules ask for there, and how many a request has there at once.
+struct Values(Vec<usize>);
+
+impl Values {
+    fn of(slots: &[Slot], listed: &[Listed]) -> Self {
+        let mut values: Vec<HashSet<Symbol, Spread>> =
+            slots.iter().map(|_| HashSet::default()).collect();
+        for key in listed.iter().flat_map(|(_, keys)| keys) {
+            if let Some(values) = values.get_mut(key.slot) {
+                values.extend(&key.symbols);
+            }
         }
-        count += 1;
+        let told_apart = slots
+            .iter()
+            .zip(values)
+            .map(|(slot, values)| match slot.kind {
+                Kind::Text => values.len(),
+                Kind::Prefix => values.len() / 2,
+                Kind::Item => values.len() / 4,
+            });
+        Self(told_apart.collect())
     }
-    keys.truncate(count);
-    keys.sort_by_key(|key| key.slot);
-    keys
+
+    /// The keys that a rule is listed by: `most` of them, the most selective, as long as they give few entries.
+    fn chosen(&self, mut keys: Vec<Placed>, most: usize) -> Vec<Placed> {
+        let selects = |key: &Placed| {
+            let told_apart = self.0.get(key.slot).copied().unwrap_or_default();
+            told_apart.saturating_mul(MAX_ENTRIES) / key.symbols.len().max(1)
+        };
+        keys.sort_by_key(|key| (Reverse(selects(key)), key.slot));
+        let mut chosen: Vec<Placed> = Vec::with_capacity(most);
+        let mut entries = 1_usize;
+        for key in keys {
+            entries = entries.saturating_mul(key.symbols.len());
+            let is_free = chosen.iter().all(|other| other.slot != key.slot);
+            if chosen.is_empty() || (is_free && entries <= MAX_ENTRIES && chosen.len() < most) {
+                chosen.push(key);
+            }
+        }
+        chosen.sort_by_key(|key| key.slot);
+        chosen
+    }
+
+    /// The same rules in fewer shapes: those of which there are few are listed by one key alone.
+    fn merged(
+        &self,
+        shapes: BTreeMap<Vec<usize>, Vec<Listed>>,
+    ) -> BTreeMap<Vec<usize>, Vec<Listed>> {
+        let mut merged: BTreeMap<Vec<usize>, Vec<Listed>> = BTreeMap::new();
+        for (shape, rules) in shapes {
+            if rules.len() >= WORTHWHILE {
+                merged.entry(shape).or_default().extend(rules);
+                continue;
+            }
+            for (number, keys) in rules {
+                let keys = self.chosen(keys, 1);
+                merged
+                    .entry(shape_of(&keys))
+                    .or_default()
+                    .push((number, keys));
+            }
+        }
+        merged
+    }
 }
 
 fn shape_of(keys: &[Placed]) -> Vec<usize> {
     keys.iter().map(|key| key.slot).collect()
 }
 
-/// The same rules in fewer shapes: those of which there are few are listed by one key, whose slot has the most to tell apart.
-fn merged(
-    shapes: BTreeMap<Vec<usize>, Vec<(RuleNumber, Vec<Placed>)>>,
-    slots: &[Slot],
-) -> BTreeMap<Vec<usize>, Vec<(RuleNumber, Vec<Placed>)>> {
-    let mut values: Vec<HashSet<Symbol>> = slots.iter().map(|_| HashSet::new()).collect();
-    for (_, keys) in shapes.values().flatten() {
-        for key in keys {
-            if let Some(values) = values.get_mut(key.slot) {
-                values.extend(&key.symbols);
-            }
-        }
-    }
-    let told_apart = |key: &Placed| values.get(key.slot).map_or(0, HashSet::len);
-    let mut merged: BTreeMap<Vec<usize>, Vec<(RuleNumber, Vec<Placed>)>> = BTreeMap::new();
-    for (shape, rules) in shapes {
-        if shape.len() == 1 || rules.len() >= WORTHWHILE {
-            merged.entry(shape).or_default().extend(rules);
-            continue;
-        }
-        for (number, keys) in rules {
-            let best = keys
-                .into_iter()
-                .min_by_key(|key| (Reverse(told_apart(key)), key.symbols.len(), key.slot));
-            let keys: Vec<Placed> = best.into_iter().collect();
-            merged
-                .entry(shape_of(&keys))
-                .or_default()
-                .push((number, keys));
-        }
-    }
-    merged
-}
-
-fn table(slots: Vec<usize>, rules: Vec<(RuleNumber, Vec<Placed>)>) -> Shape {
+fn table(slots: Vec<usize>, rules: Vec<Listed>) -> Shape {
     let mut entries: Vec<(Symbol, RuleNumber)> = Vec::with_capacity(rules.len());
     for (number, keys) in &rules {
         let mut sequences: Vec<Symbol> = vec![0];

@@ -1,0 +1,168 @@
+//! Policies that are kept compiled, as a user of `ordain eval` has them.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use serde_json::Value;
+
+use crate::support::organisation::Organisation;
+
+/// A consumer of a policy of so many rules.
+fn consumer(rules: usize) -> Organisation {
+    let world = Organisation::new();
+    world.publish("READ");
+    let path = "policy/bundles/acme/policies/acme.yaml";
+    let mut text = world.env.read(path);
+    for number in 0..rules {
+        text += &format!(
+            "- {{id: r{number:03}, effect: deny, reason: never, match: {{action: act-{number}}}}}\n"
+        );
+    }
+    world.env.write(path, text);
+    world.sign(&["alice"], &[]).success();
+    world.commit();
+    world.consumer("app", &world.file_url(), None);
+    world.pull("app", &[]).success();
+    world
+}
+
+fn files(directory: &Path) -> Vec<PathBuf> {
+    let entries = fs::read_dir(directory).into_iter().flatten();
+    entries.map(|entry| entry.unwrap().path()).collect()
+}
+
+/// What is decided of a request, but for what differs each time.
+fn decided(world: &Organisation) -> Value {
+    let output = world.eval("app", &[]);
+    output.success();
+    let mut decision = output.json()["decisions"][0].take();
+    for own in ["decision_id", "time", "duration_ns"] {
+        decision.as_object_mut().unwrap().remove(own);
+    }
+    decision
+}
+
+#[test]
+fn a_policy_is_kept_and_decides_the_same() {
+    let world = consumer(300);
+    let (noted, kept) = (
+        world.state().join("compiled"),
+        world.cache().join("compiled"),
+    );
+    assert!(files(&noted).is_empty() && files(&kept).is_empty());
+    let first = decided(&world);
+    assert_eq!((files(&noted).len(), files(&kept).len()), (1, 1));
+    let written = fs::metadata(&files(&noted)[0]).unwrap().modified().unwrap();
+    assert_eq!(decided(&world), first);
+    // It would have been written again if it had not been used.
+    let again = fs::metadata(&files(&noted)[0]).unwrap().modified().unwrap();
+    assert_eq!(again, written);
+    // Another revision is another policy.
+    world.publish("READ_AGAIN");
+    world.pull("app", &[]).success();
+    assert_eq!(decided(&world)["reason_code"], "READ_AGAIN");
+}
+
+/// SECURITY: whoever may write the cache changes no answer, and leads us nowhere.
+#[test]
+fn a_hostile_cache_decides_nothing() {
+    let world = consumer(300);
+    let wanted = decided(&world);
+    let kept = files(&world.cache().join("compiled"));
+    let honest = fs::read(&kept[0]).unwrap();
+    let mut forged = honest.clone();
+    for byte in &mut forged[8..] {
+        // `deny` to `denz`, and whatever else.
+        *byte ^= u8::from(*byte == b'y') * 3;
+    }
+    for bytes in [&forged[..], &honest[..honest.len() / 2], b"", &[0xff; 64]] {
+        fs::write(&kept[0], bytes).unwrap();
+        assert_eq!(decided(&world), wanted);
+    }
+    fs::remove_file(&kept[0]).unwrap();
+    assert_eq!(decided(&world), wanted);
+
+    // Another directory under the name of ours, of one who has another policy to compile.
+    let compiled = world.cache().join("compiled");
+    fs::remove_dir_all(&compiled).unwrap();
+    let home = world.env.work().join("home");
+    fs::create_dir(&home).unwrap();
+    for number in 0..50 {
+        fs::write(home.join(format!("{number:064x}")), "mine").unwrap();
+    }
+    std::os::unix::fs::symlink(&home, &compiled).unwrap();
+    assert_eq!(decided(&world), wanted);
+    assert_eq!(files(&home).len(), 50);
+}
+
+#[test]
+fn no_more_is_kept_than_is_of_use() {
+    let world = consumer(300);
+    let compiled = world.cache().join("compiled");
+    fs::create_dir_all(&compiled).unwrap();
+    for number in 0..50 {
+        fs::write(compiled.join(format!("{number:064x}")), "old").unwrap();
+    }
+    fs::write(compiled.join("README"), "not ours").unwrap();
+    decided(&world);
+    assert_eq!(files(&compiled).len(), 33);
+    assert!(compiled.join("README").exists());
+    let small = consumer(10);
+    decided(&small);
+    assert!(files(&small.state().join("compiled")).is_empty());
+}
+
+/// SECURITY: what a job finds as its state, others may have left there.
+#[test]
+fn under_ci_nothing_is_kept_or_used() {
+    let mut world = consumer(300);
+    world.env.set("CI", "true");
+    decided(&world);
+    assert!(files(&world.state().join("compiled")).is_empty());
+}
+
+/// A run that lasts does not outlive its waivers, whether its policy was kept or not.
+#[test]
+fn a_waiver_lapses_while_requests_are_decided() {
+    let text = r#"
+apiVersion: ordain/v1
+kind: Policy
+scope: acme
+rules:
+- {id: drop, effect: deny, override: any, reason: never, match: {action: drop_x}}
+"#;
+    let team = r#"
+apiVersion: ordain/v1
+kind: Policy
+scope: acme/a
+overrides:
+- {rule: "acme#drop", effect: allow, reason: for a while, expires: 2026-11-02T00:00:00Z}
+"#;
+    let world = Organisation::new();
+    world.env.write(
+        "dir/bundle.yaml",
+        "apiVersion: ordain/v1\nkind: Bundle\nname: acme\nversion: 1.0.0\nnamespace: acme\n",
+    );
+    world.env.write("dir/policies/acme.yaml", text);
+    world.env.write("dir/policies/a.yaml", team);
+    let time = |text: &str| text.parse().unwrap();
+    let before = time("2026-11-01T00:00:00Z");
+    let limits = ordain::bundle::Limits::default();
+    let scope = "acme/a".parse().unwrap();
+    let dir = world.env.work().join("dir");
+    let served = ordain::pipeline::Served::unsigned(dir, scope, before, &limits).unwrap();
+    let asked = crate::support::organisation::request("drop_x");
+    let asked = ordain::engine::request::Request::from_json(
+        asked.as_bytes(),
+        &ordain::engine::request::RequestLimits::default(),
+    )
+    .unwrap();
+    let effect = |now| {
+        let engine = served.engine(&asked, now).unwrap();
+        engine.evaluate(&asked, now).effect().as_str()
+    };
+    assert_eq!(effect(before), "allow");
+    assert_eq!(effect(time("2026-11-01T23:59:59Z")), "allow");
+    assert_eq!(effect(time("2026-11-02T00:00:00Z")), "deny");
+    assert_eq!(effect(time("2026-11-03T00:00:00Z")), "deny");
+}
