@@ -49,6 +49,7 @@ impl Recorder {
         for answers in batch.iter() {
             for about in &answers.about {
                 self.tally.count(about.outcome);
+                self.tally.withheld += u64::from(failure.is_some());
             }
             self.writer.rendered(&mut self.out, &answers.rendered)?;
         }

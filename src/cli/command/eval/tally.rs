@@ -12,6 +12,8 @@ pub(super) struct Tally {
     denied: u64,
     pending: u64,
     pub(super) unreadable: u64,
+    /// Of all, those that are not on record.
+    pub(super) withheld: u64,
 }
 
 impl Tally {
@@ -28,6 +30,7 @@ impl Tally {
             allowed,
             denied,
             pending,
+            withheld,
             ..
         } = self;
         let total = allowed + denied + pending;
@@ -35,6 +38,9 @@ impl Tally {
         note(&format!(
             "{total} decisions: {allowed} allowed, {denied} denied, {pending} need approval; on record in `{path}`"
         ));
+        if *withheld > 0 {
+            note(&format!("warning: {withheld} of them are not on record"));
+        }
     }
 
     pub(super) fn exit(&self, exit_zero: bool) -> Exit {
