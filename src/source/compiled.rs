@@ -41,7 +41,7 @@ pub fn find(cache: &Path, state: &Path, key: &Sha256Digest) -> Option<(File, Sha
     Some((File::open(path).ok()?, digest))
 }
 
-/// Keeps what was compiled for `key`, and no more than [`KEPT`] others.
+/// Keeps what was compiled for `key`, and no more than `KEPT` in all.
 ///
 /// # Errors
 /// [`StateError`] where it cannot be kept, which loses nothing but time.
