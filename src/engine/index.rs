@@ -42,6 +42,36 @@ pub(super) struct Index {
     shapes: Vec<Shape>,
     /// The rules that have no key.
     always: Vec<RuleNumber>,
+    others: Others,
+}
+
+/// The keys for one text each that rules have besides those that they are listed by.
+///
+/// They are looked at before the rule is, which lies elsewhere in memory and is mostly looked at in vain.
+#[derive(Debug, Default)]
+struct Others {
+    keys: Vec<(u32, Symbol)>,
+    /// Where each rule's end.
+    ends: Vec<u32>,
+}
+
+impl Others {
+    fn push(&mut self, keys: impl IntoIterator<Item = (u32, Symbol)>) {
+        self.keys.extend(keys);
+        self.ends
+            .push(u32::try_from(self.keys.len()).unwrap_or(u32::MAX));
+    }
+
+    /// Of the rule with this number: positions of slots, and what must stand there.
+    fn of(&self, number: RuleNumber) -> &[(u32, Symbol)] {
+        let position = number as usize;
+        let end = self.ends.get(position).copied().unwrap_or_default();
+        let before = position
+            .checked_sub(1)
+            .and_then(|before| self.ends.get(before));
+        let range = before.copied().unwrap_or_default() as usize..end as usize;
+        self.keys.get(range).unwrap_or_default()
+    }
 }
 
 /// What is read off a request for the tables.

@@ -3,7 +3,7 @@
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, HashMap, HashSet};
 
-use super::{Index, Kind, RuleNumber, Shape, Slot, Spread, Symbol, extended};
+use super::{Index, Kind, Others, RuleNumber, Shape, Slot, Spread, Symbol, extended};
 use crate::policy::{Key, Matcher, Wants, symbol};
 
 /// The most keys that a rule is listed by: two tell nearly all rules apart, and each more makes more shapes to look up.
@@ -33,9 +33,14 @@ pub(super) fn index<'a>(rules: impl Iterator<Item = Option<&'a Matcher>>) -> Ind
     let mut slots = Slots::default();
     let mut always = Vec::new();
     let mut listed: Vec<Listed> = Vec::new();
+    let mut singles: Vec<Vec<(u32, Symbol)>> = Vec::new();
     for (number, matcher) in (0..).zip(rules) {
-        let Some(matcher) = matcher else { continue };
-        let keys: Vec<Placed> = matcher.keys().iter().map(|key| slots.place(key)).collect();
+        let keys = matcher.map(Matcher::keys).unwrap_or_default();
+        let keys: Vec<Placed> = keys.iter().map(|key| slots.place(key)).collect();
+        singles.push(slots.single_texts(&keys));
+        if matcher.is_none() {
+            continue;
+        }
         if keys.is_empty() {
             always.push(number);
         } else {
@@ -62,8 +67,23 @@ pub(super) fn index<'a>(rules: impl Iterator<Item = Option<&'a Matcher>>) -> Ind
             }
         }
     }
+    for (number, keys) in shapes.values().flatten() {
+        if let Some(others) = singles.get_mut(*number as usize) {
+            others.retain(|(slot, _)| keys.iter().all(|key| key.slot != *slot as usize));
+        }
+    }
+    let mut others = Others::default();
+    for keys in singles {
+        for (slot, symbol) in &keys {
+            if let Some(slot) = slots.get_mut(*slot as usize) {
+                slot.known.insert(*symbol);
+            }
+        }
+        others.push(keys);
+    }
     let shapes = shapes.into_iter();
     Index {
+        others,
         slots,
         shapes: shapes.map(|(slots, rules)| table(slots, rules)).collect(),
         always,
@@ -95,6 +115,21 @@ impl<'a> Slots<'a> {
             }
         }
         Placed { slot, symbols }
+    }
+}
+
+impl Slots<'_> {
+    /// Of keys, those for one text.
+    fn single_texts(&self, keys: &[Placed]) -> Vec<(u32, Symbol)> {
+        let texts = keys.iter().filter(|key| {
+            let slot = self.slots.get(key.slot);
+            slot.is_some_and(|slot| slot.kind == Kind::Text)
+        });
+        let single = texts.filter_map(|key| match key.symbols.as_slice() {
+            [symbol] => Some((u32::try_from(key.slot).ok()?, *symbol)),
+            _ => None,
+        });
+        single.collect()
     }
 }
 

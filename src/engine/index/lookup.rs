@@ -3,7 +3,7 @@
 use serde_json::Value;
 use smallvec::SmallVec;
 
-use super::{Candidates, Index, Kind, Slot, Symbol, extended};
+use super::{Candidates, Index, Kind, RuleNumber, Slot, Symbol, extended};
 use crate::policy::{Facts, Stands, symbol};
 
 /// What a request has in a slot.
@@ -49,7 +49,24 @@ impl Index {
         }
         candidates.sort_unstable();
         candidates.dedup();
+        candidates.retain(|number| self.others_may_hold(*number, facts, &mut has));
         candidates
+    }
+
+    /// Whether none of the rule's other keys certainly fails.
+    fn others_may_hold(&self, number: RuleNumber, facts: &Facts<'_>, has: &mut Read) -> bool {
+        self.others.of(number).iter().all(|(position, symbol)| {
+            let position = *position as usize;
+            let slot = self.slots.get(position).zip(has.get_mut(position));
+            slot.is_none_or(|(slot, has)| {
+                match has.get_or_insert_with(|| slot.read(Known::Known, facts)) {
+                    Has::Nothing => false,
+                    Has::One(found) => found == symbol,
+                    Has::Several(found) => found.contains(symbol),
+                    Has::Another => true,
+                }
+            })
+        })
     }
 }
 
