@@ -39,7 +39,7 @@ impl Fixture {
             .args(["bundle", "new", "--name", "acme", "--namespace", "acme"])
             .arg(&bundle));
         for number in 0..files {
-            let file = bundle.join(format!("data/of_{:03}/at_{number:05}.json", number % 100));
+            let file = bundle.join(format!("records/{:03}/{number:05}.json", number % 100));
             fs::create_dir_all(file.parent().unwrap()).unwrap();
             let item = format!("{{\"number\": {number}}}");
             let items = vec![item; 32 + number % 200];
