@@ -157,7 +157,7 @@ impl<R: Read + Seek> Compiled<R> {
             start: *start,
             held,
         };
-        let facts = Facts::new(request.attributes(), now).with_texts(request.texts());
+        let facts = Facts::new(request.attributes(), now).with_leaves(request.leaves());
         let mut read = |range: Range<u64>| body.read(range);
         let candidates = head.tables.candidates(&facts, &mut read)?;
         let mut rules = Vec::with_capacity(candidates.len());

@@ -32,7 +32,7 @@ use serde_json::{Map, Value};
 
 use crate::digest::Sha256Digest;
 use crate::json;
-use crate::policy::Texts;
+use crate::policy::Leaves;
 
 pub use error::RequestError;
 pub use identity::ProjectIdentity;
@@ -102,7 +102,7 @@ pub struct Request {
     attributes: Value,
     mapping: Cow<'static, [Mapped]>,
     fingerprint: Sha256Digest,
-    texts: Texts,
+    leaves: Leaves,
 }
 
 impl Request {
@@ -144,7 +144,7 @@ impl Request {
         names::check(&canonical, &mapping)?;
         let fingerprint = Sha256Digest::of(&stable_form(&canonical)?);
         Ok(Self {
-            texts: Texts::of(&canonical),
+            leaves: Leaves::of(&canonical),
             form,
             attributes: Value::Object(canonical),
             mapping,
@@ -164,10 +164,10 @@ impl Request {
         &self.attributes
     }
 
-    /// The texts of the canonical form, where rules find them fast.
+    /// The leaves of the canonical form, where rules find them fast.
     #[must_use]
-    pub fn texts(&self) -> &Texts {
-        &self.texts
+    pub fn leaves(&self) -> &Leaves {
+        &self.leaves
     }
 
     /// Where each member of the canonical form came from, in the order of that form.
