@@ -129,15 +129,10 @@ impl Index {
             lengths: slot.lengths.clone(),
         };
         let shapes = self.shapes.iter().map(|shape| {
-            let mut entries: Vec<(Symbol, RuleNumber)> = Vec::with_capacity(shape.listed.len());
-            for (symbol, (start, end)) in &shape.table {
-                let listed = shape.listed.get(*start as usize..*end as usize);
-                entries.extend(
-                    listed
-                        .unwrap_or_default()
-                        .iter()
-                        .map(|number| (*symbol, *number)),
-                );
+            let mut entries: Vec<(Symbol, RuleNumber)> = Vec::with_capacity(shape.rules.len());
+            for (symbol, entry) in &shape.table {
+                let listed = shape.listed(entry).iter();
+                entries.extend(listed.map(|number| (*symbol, *number)));
             }
             entries.sort_unstable();
             let at = body.len() as u64;

@@ -135,7 +135,9 @@ impl Index {
                 rules,
                 Known::Known,
                 &mut |sequence| {
-                    unjudged(shape.listed(sequence), &mut candidates);
+                    if let Some(entry) = shape.table.get(&sequence) {
+                        unjudged(shape.listed(entry), &mut candidates);
+                    }
                     Some(())
                 },
             );

@@ -7,7 +7,7 @@ use super::operator::{Comparison, Operator};
 use super::test::{Pattern, Test};
 use super::value::Scalar;
 use super::{Match, Term};
-use crate::policy::glob::Glob;
+use crate::policy::glob::{Around, Glob};
 use crate::policy::model::Rule;
 use crate::policy::path::RequestPath;
 
@@ -55,7 +55,13 @@ pub enum Exactly<'a> {
 #[derive(Debug, Clone, Copy)]
 pub struct Form<'a>(&'a Glob);
 
-impl Form<'_> {
+impl<'a> Form<'a> {
+    /// What stands around its star, where it is as simple as that.
+    #[must_use]
+    pub fn around(self) -> Option<Around<'a>> {
+        self.0.around()
+    }
+
     /// The same, to keep.
     #[must_use]
     pub fn kept(self) -> KeptForm {
