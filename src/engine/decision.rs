@@ -137,8 +137,7 @@ pub struct MatchedRule {
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub failed: bool,
     /// Where it was written.
-    #[serde(serialize_with = "perhaps_shared")]
-    pub source: Option<Arc<Source>>,
+    pub source: Option<Source>,
 }
 
 /// What would have happened if everything were enforced.
@@ -330,7 +329,7 @@ impl Because {
                     rule: Some(rule.written.name.clone()),
                     reason: findings.reason(rule),
                     reason_code: rule.written.reason_code.clone().into(),
-                    remediation: rule.written.remediation.clone(),
+                    remediation: rule.written.remediation().cloned(),
                 },
                 None => Self::no_match(),
             },

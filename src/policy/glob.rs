@@ -11,7 +11,7 @@
 /// A compiled glob.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Glob {
-    tokens: Vec<Token>,
+    tokens: Box<[Token]>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -39,6 +39,7 @@ impl Glob {
                 (character, _) => tokens.push(Token::Char(character)),
             }
         }
+        let tokens = tokens.into_boxed_slice();
         Self { tokens }
     }
 

@@ -13,6 +13,7 @@ mod data;
 mod facts;
 mod fields;
 mod glob;
+mod lexicon;
 mod matcher;
 mod matcher_explain;
 mod matcher_names;
@@ -25,6 +26,7 @@ pub mod schema;
 mod stored;
 mod texts;
 mod validate;
+mod written;
 
 use crate::bundle::{BundlePath, MANIFEST_FILE};
 
@@ -35,13 +37,15 @@ pub use facts::{Blocked, Facts};
 pub use matcher::{Key, Match, Matcher, Wants};
 pub use matcher_explain::{KeyOutcome, Part, ReadValue};
 pub use model::{
-    Effect, Layer, Mode, Override, OverridePermission, Risk, Rule, WaiverField, WaiverTerms, Window,
+    Effect, Extras, Layer, Mode, Override, OverridePermission, Risk, Rule, WaiverField,
+    WaiverTerms, Window,
 };
 pub use path::RequestPath;
 pub use policy_test::{Expected, PolicyTest, TestCase, read_test, read_tests};
 pub use stored::StoredRule;
 pub use texts::{Stands, Texts, symbol};
 pub use validate::validate;
+pub use written::Written;
 
 /// Whether a file of a bundle is a document in YAML that people write: the manifest, policies and catalogues, tests, data.
 #[must_use]

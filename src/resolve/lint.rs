@@ -66,7 +66,7 @@ impl<F: Fn(&Scope) -> bool> Linter<F> {
             }
             for rule in &layer.rules {
                 // Nobody wrote a lowered rule, so nobody could mend it.
-                if is_own && rule.written.lowered.is_none() {
+                if is_own && rule.written.lowered().is_none() {
                     voided(rule, layer, &closed, &mut self.found);
                     if let Some(catalogs) = &catalogs {
                         catalogs.lint(rule, layer, &mut self.found);
@@ -97,7 +97,7 @@ impl<F: Fn(&Scope) -> bool> Linter<F> {
         let mut earlier = Earlier::new(&layer.rules);
         for (position, rule) in layer.rules.iter().enumerate() {
             let first = earlier.covering(position);
-            if rule.written.lowered.is_some() {
+            if rule.written.lowered().is_some() {
                 continue;
             }
             shadowed(rule, first, &mut self.found);
@@ -161,7 +161,8 @@ fn when(rule: &EffectiveRule) -> Option<&str> {
 /// Whether `first` certainly matches every request that `rule` matches, in every mode that `rule` counts in.
 fn covers(first: &EffectiveRule, rule: &EffectiveRule) -> bool {
     let binds = first.declared_mode.min(first.mode) >= rule.mode;
-    let lasts = first.written.valid == Window::ALWAYS || first.written.valid == rule.written.valid;
+    let lasts =
+        first.written.valid() == Window::ALWAYS || first.written.valid() == rule.written.valid();
     // Two conditions that are written alike hold alike: both are of one bundle.
     let asks_no_more = when(first).is_none_or(|text| when(rule) == Some(text));
     if first.disabled || !binds || !lasts || !asks_no_more {
@@ -173,8 +174,8 @@ fn covers(first: &EffectiveRule, rule: &EffectiveRule) -> bool {
     // Where a condition fails, a rule that refuses matches and one that permits does not.
     let survives_failure = first.effect >= Effect::RequireApproval || rule.effect <= Effect::Audit;
     let conditions = (
-        first.written.matcher.source(),
-        rule.written.matcher.source(),
+        first.written.matcher.source().value(),
+        rule.written.matcher.source().value(),
     );
     let (Value::Object(first), Value::Object(rule)) = conditions else {
         return false;
@@ -210,7 +211,7 @@ fn voided(
 
 /// A rule that will never count again.
 fn past(rule: &EffectiveRule, now: Timestamp, found: &mut Vec<Diagnostic>) {
-    if let Some(until) = rule.written.valid.until.filter(|until| *until <= now) {
+    if let Some(until) = rule.written.valid().until.filter(|until| *until <= now) {
         let message = format!("the rule `{}` is over since {until}", rule.written.name);
         found.push(
             Diagnostic::warning(Code::LINT_PAST, message)
