@@ -160,11 +160,11 @@ impl Term {
     }
 
     fn never_matches(&self) -> bool {
-        let never = |group: &Box<[Self]>| group.iter().any(Self::never_matches);
+        let never = |group: &[Self]| group.iter().any(Self::never_matches);
         match self {
             Self::Path { test, .. } => test.never_matches(),
-            Self::Any(groups) => groups.iter().all(never),
-            Self::All(groups) => groups.iter().any(never),
+            Self::Any(groups) => groups.iter().all(|group| never(group)),
+            Self::All(groups) => groups.iter().any(|group| never(group)),
             // What negates everything.
             Self::Not(group) => group.is_empty(),
             Self::Catalog(_) => false,

@@ -9,7 +9,6 @@ mod void;
 use std::collections::HashSet;
 
 use jiff::{SignedDuration, Timestamp};
-use serde_json::Value;
 
 use self::catalog::Catalogs;
 use self::shadow::Earlier;
@@ -158,7 +157,8 @@ fn when(rule: &EffectiveRule) -> Option<&str> {
     rule.written.when.as_ref().map(Condition::source)
 }
 
-/// Whether `first` certainly matches every request that `rule` matches, in every mode that `rule` counts in.
+/// Whether `first`, whose conditions are among those of `rule`, certainly matches every request that `rule` matches, in every mode
+/// that `rule` counts in.
 fn covers(first: &EffectiveRule, rule: &EffectiveRule) -> bool {
     let binds = first.declared_mode.min(first.mode) >= rule.mode;
     let lasts =
@@ -172,18 +172,7 @@ fn covers(first: &EffectiveRule, rule: &EffectiveRule) -> bool {
         return true;
     }
     // Where a condition fails, a rule that refuses matches and one that permits does not.
-    let survives_failure = first.effect >= Effect::RequireApproval || rule.effect <= Effect::Audit;
-    let conditions = (
-        first.written.matcher.source().value(),
-        rule.written.matcher.source().value(),
-    );
-    let (Value::Object(first), Value::Object(rule)) = conditions else {
-        return false;
-    };
-    survives_failure
-        && first
-            .iter()
-            .all(|(key, value)| rule.get(key) == Some(value))
+    first.effect >= Effect::RequireApproval || rule.effect <= Effect::Audit
 }
 
 /// An `allow` that another layer's `default: deny` always beats.

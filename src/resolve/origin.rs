@@ -20,17 +20,17 @@ pub struct SourceFile {
     pub bundle: BundleName,
     /// Its commit, where it came from Git.
     pub commit: Option<CommitId>,
-    /// The file in the bundle.
-    pub file: Arc<str>,
+    /// Its name in the bundle.
+    pub name: Arc<str>,
 }
 
 impl SourceFile {
-    /// The file named `file` of this bundle.
-    pub(super) fn of(bundle: &BundleIdentity, file: &Arc<str>) -> Self {
+    /// The file of this name in a bundle.
+    pub(super) fn of(bundle: &BundleIdentity, name: &Arc<str>) -> Self {
         Self {
             bundle: bundle.name.clone(),
             commit: bundle.commit.clone(),
-            file: Arc::clone(file),
+            name: Arc::clone(name),
         }
     }
 }
@@ -39,31 +39,34 @@ impl SourceFile {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Source {
     /// The file.
-    pub of: Arc<SourceFile>,
+    pub file: Arc<SourceFile>,
     /// 1-based line.
     pub line: u32,
 }
 
 impl Serialize for Source {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let of = &self.of;
-        let fields = 3 + usize::from(of.commit.is_some());
+        let file = &self.file;
+        let fields = 3 + usize::from(file.commit.is_some());
         let mut fields = serializer.serialize_struct("Source", fields)?;
-        fields.serialize_field("bundle", &of.bundle)?;
-        match &of.commit {
+        fields.serialize_field("bundle", &file.bundle)?;
+        match &file.commit {
             Some(commit) => fields.serialize_field("commit", commit)?,
             None => fields.skip_field("commit")?,
         }
-        fields.serialize_field("file", &*of.file)?;
+        fields.serialize_field("file", &*file.name)?;
         fields.serialize_field("line", &self.line)?;
         fields.end()
     }
 }
 
+/// Files by the positions of their bundles and their names.
+type Known = BTreeMap<(usize, Arc<str>), Arc<SourceFile>>;
+
 /// The files that rules and overrides were written in, each once.
 pub(super) struct Sources<'a> {
     pub(super) bundles: &'a [&'a LoadedBundle],
-    known: RefCell<BTreeMap<(usize, Arc<str>), Arc<SourceFile>>>,
+    known: RefCell<Known>,
 }
 
 impl<'a> Sources<'a> {
@@ -79,7 +82,7 @@ impl<'a> Sources<'a> {
         let file = known.entry((bundle, Arc::clone(&location.file)));
         let file = file.or_insert_with(|| Arc::new(SourceFile::of(identity, &location.file)));
         Some(Source {
-            of: Arc::clone(file),
+            file: Arc::clone(file),
             line: location.line,
         })
     }

@@ -82,7 +82,7 @@ impl StoredEffectiveRule {
         let source = bundle.map(|bundle| {
             let location = &written.location;
             Source {
-                of: Arc::new(SourceFile::of(bundle, &location.file)),
+                file: Arc::new(SourceFile::of(bundle, &location.file)),
                 line: location.line,
             }
         });

@@ -145,3 +145,63 @@ impl<'a> Visitor<'_> for SameKey<'a> {
         })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::tree;
+    use super::*;
+
+    /// Each of these is read by both parsers alike, and no two of them hold the same.
+    const DOCUMENTS: [&str; 20] = [
+        "a",
+        "'1'",
+        "1",
+        "1.0",
+        "-1",
+        "true",
+        "null",
+        "[]",
+        "[a]",
+        "[a, b]",
+        "[[a], b]",
+        "{}",
+        "{a: b}",
+        "{a: c}",
+        "{b: b}",
+        "{a: b, b: b}",
+        "{a: b, b: {a: b}}",
+        "{a: b, b: {a: b, c: [1]}}",
+        "{a: [{x: 1, y: 2}, {x: 1}]}",
+        "{a: [{x: 1, y: 2}, {x: 1, y: 2}]}",
+    ];
+
+    #[test]
+    fn a_document_agrees_with_itself_alone() {
+        for text in DOCUMENTS {
+            for other in DOCUMENTS {
+                let (value, spans) = tree::build("a.yaml", other).unwrap();
+                assert_eq!(
+                    agrees(text, &value, &spans),
+                    text == other,
+                    "{text} {other}"
+                );
+            }
+        }
+    }
+
+    #[test]
+    fn no_key_stands_for_another() {
+        let (value, spans) = tree::build("a.yaml", "{b: 1, a: 1}").unwrap();
+        assert!(agrees("{b: 1, a: 1}", &value, &spans));
+        for text in [
+            "{a: 1, a: 1}",
+            "{b: 1, b: 1}",
+            "{b: 1, a: 1, a: 1}",
+            "{b: 1, a: 1}\n---\nb",
+            "{b: 1, a: 1",
+            "{b: 1, c: 1}",
+        ] {
+            assert!(!agrees(text, &value, &spans), "{text}");
+        }
+    }
+}

@@ -203,7 +203,7 @@ fn scope_itself(
         let found = layer.and_then(|layer| side.defined.get(&layer.scope))?;
         let (identity, location) = (found.loaded.identity(), &found.layer.location);
         Some(Source {
-            of: Arc::new(SourceFile::of(identity, &location.file)),
+            file: Arc::new(SourceFile::of(identity, &location.file)),
             line: location.line,
         })
     };

@@ -179,7 +179,11 @@ mod tests {
             let mut earlier = Earlier::new(&layer.rules);
             for (position, rule) in layer.rules.iter().enumerate() {
                 let before = &layer.rules[..position];
-                let naive = before.iter().find(|first| covers(first, rule));
+                let among = |first: &EffectiveRule| {
+                    let all = conditions(rule);
+                    conditions(first).iter().all(|condition| all.contains(condition))
+                };
+                let naive = before.iter().find(|first| among(first) && covers(first, rule));
                 let name = |rule: &EffectiveRule| rule.written.name.clone();
                 prop_assert_eq!(earlier.covering(position).map(name), naive.map(name));
             }

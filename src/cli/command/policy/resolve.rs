@@ -191,7 +191,7 @@ pub(super) fn span(valid: Window) -> String {
 pub(super) fn place(source: &Source) -> String {
     escape(&format!(
         "{}:{}:{}",
-        source.of.bundle, source.of.file, source.line
+        source.file.bundle, source.file.name, source.line
     ))
 }
 
