@@ -4,8 +4,9 @@
 //! and hardly anybody asks for it; so it is kept as a run of bytes, and the tree is made again for whoever does.
 //!
 //! A value begins with a byte that tells its kind. Lengths are in seven bits a byte, the lowest first, the eighth telling that more
-//! follow. Members stand in the order of the tree. INVARIANT: the value that is made again is the value, number for number.
+//! follow. Members stand in the order of the tree; what many of their keys begin with is told by a number. INVARIANT: the value that is made again is the value, number for number.
 
+use std::borrow::Cow;
 use std::fmt;
 
 use serde::ser::{SerializeMap as _, SerializeSeq as _};
@@ -21,6 +22,17 @@ const FLOAT: u8 = 5;
 const TEXT: u8 = 6;
 const LIST: u8 = 7;
 const MAPPING: u8 = 8;
+
+/// What keys begin with, by number. A key is told by the first that fits, which the last always does.
+const BEGINNINGS: [(u8, &str); 7] = [
+    (0, "subject.properties."),
+    (1, "action.properties."),
+    (2, "resource.properties."),
+    (3, "context."),
+    (4, "action"),
+    (5, "resource"),
+    (6, ""),
+];
 
 /// A value as it was written.
 #[derive(Clone)]
@@ -82,7 +94,7 @@ fn write(value: &Value, bytes: &mut Vec<u8>) {
             bytes.push(MAPPING);
             write_length(members.len(), bytes);
             for (key, member) in members {
-                write_text(key, bytes);
+                write_key(key, bytes);
                 write(member, bytes);
             }
         }
@@ -99,6 +111,14 @@ fn write_number(number: &Number, bytes: &mut Vec<u8>) {
     } else {
         bytes.push(FLOAT);
         bytes.extend(number.as_f64().unwrap_or_default().to_le_bytes());
+    }
+}
+
+fn write_key(key: &str, bytes: &mut Vec<u8>) {
+    let told = |(number, beginning)| Some((number, key.strip_prefix(beginning)?));
+    if let Some((number, rest)) = BEGINNINGS.into_iter().find_map(told) {
+        bytes.push(number);
+        write_text(rest, bytes);
     }
 }
 
@@ -152,7 +172,7 @@ impl<'a> Reader<'a> {
             Read::Text(text) => text.into(),
             Read::List(count) => (0..count).map(|_| self.value()).collect(),
             Read::Mapping(count) => {
-                let members = (0..count).map(|_| (self.text().to_owned(), self.value()));
+                let members = (0..count).map(|_| (self.key().into_owned(), self.value()));
                 Value::Object(members.collect::<Map<String, Value>>())
             }
         }
@@ -186,6 +206,16 @@ impl<'a> Reader<'a> {
         }
     }
 
+    fn key(&mut self) -> Cow<'a, str> {
+        let number = self.byte();
+        let rest = self.text();
+        let mut beginnings = BEGINNINGS.into_iter();
+        match beginnings.find(|(known, _)| *known == number) {
+            None | Some((_, "")) => Cow::Borrowed(rest),
+            Some((_, beginning)) => Cow::Owned([beginning, rest].concat()),
+        }
+    }
+
     fn text(&mut self) -> &'a str {
         let length = self.length();
         let parts = self.0.split_at_checked(length);
@@ -198,12 +228,12 @@ impl<'a> Reader<'a> {
 /// What stands next, for a serializer; it leaves what follows for the one after it.
 struct Next<'a>(std::cell::Cell<Reader<'a>>);
 
-impl Next<'_> {
-    fn text(&self) -> &str {
+impl<'a> Next<'a> {
+    fn key(&self) -> Cow<'a, str> {
         let mut reader = self.0.get();
-        let text = reader.text();
+        let key = reader.key();
         self.0.set(reader);
-        text
+        key
     }
 }
 
@@ -225,7 +255,7 @@ impl Serialize for Next<'_> {
             Read::Mapping(count) => {
                 let mut mapping = serializer.serialize_map(Some(count))?;
                 for _ in 0..count {
-                    mapping.serialize_entry(self.text(), self)?;
+                    mapping.serialize_entry(&self.key(), self)?;
                 }
                 mapping.end()
             }
@@ -251,7 +281,8 @@ mod tests {
         ];
         leaf.prop_recursive(4, 40, 5, |inner| {
             let list = prop::collection::vec(inner.clone(), 0..5).prop_map(Value::from);
-            let mapping = prop::collection::btree_map(".{0,3}", inner, 0..5);
+            let key = r"(context\.|action|resource|subject\.properties\.)?.{0,3}";
+            let mapping = prop::collection::btree_map(key, inner, 0..5);
             prop_oneof![list, mapping.prop_map(|members| json!(members))]
         })
     }
@@ -277,6 +308,20 @@ mod tests {
         assert_eq!(Written::of(&long).value(), long);
         assert_eq!(Written::of(&json!([0.0])), Written::of(&json!([-0.0])));
         assert_ne!(Written::of(&json!(1)), Written::of(&json!(1.0)));
+    }
+
+    #[test]
+    fn keys_of_all_beginnings() {
+        let keys = BEGINNINGS.map(|(_, beginning)| [beginning.to_owned(), format!("{beginning}x")]);
+        let members: Map<String, Value> = keys
+            .into_iter()
+            .flatten()
+            .map(|key| (key, Value::Null))
+            .collect();
+        let value = Value::Object(members);
+        assert_eq!(Written::of(&value).value(), value);
+        let short = Written::of(&json!({"subject.properties.team": "a", "action": "b"}));
+        assert_eq!(short.0.len(), 16);
     }
 
     #[test]

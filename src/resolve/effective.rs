@@ -56,7 +56,7 @@ pub struct EffectiveRule {
     /// Whether an override switched it off.
     pub disabled: bool,
     /// The overrides that touched it, in evaluation order.
-    pub overrides: Vec<AppliedOverride>,
+    pub overrides: Box<[AppliedOverride]>,
     /// Where it was written.
     pub source: Option<Source>,
 }

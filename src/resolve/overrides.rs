@@ -396,6 +396,6 @@ fn finish(
         precedence: state.precedence,
         reason: state.reason,
         disabled: state.disabled,
-        overrides,
+        overrides: overrides.into(),
     }
 }

@@ -94,7 +94,7 @@ impl StoredEffectiveRule {
             precedence: self.precedence,
             reason: self.reason.into(),
             disabled: false,
-            overrides: Vec::new(),
+            overrides: Box::default(),
             source,
         })
     }
