@@ -70,7 +70,7 @@ impl Engine {
             offsets.push(u32::try_from(body.len()).ok()?);
             if rule.disabled {
                 // It may be an operation's of a catalogue.
-                rule.written.lowered.is_none().then_some(())?;
+                rule.written.lowered().is_none().then_some(())?;
                 continue;
             }
             let stored = StoredEffectiveRule::of(rule)?;

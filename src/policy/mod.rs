@@ -14,6 +14,7 @@ mod facts;
 mod fields;
 mod glob;
 mod leaves;
+mod lexicon;
 mod matcher;
 mod matcher_explain;
 mod matcher_names;
@@ -26,6 +27,7 @@ pub mod schema;
 mod seats;
 mod stored;
 mod validate;
+mod written;
 
 use crate::bundle::{BundlePath, MANIFEST_FILE};
 
@@ -38,13 +40,15 @@ pub use leaves::{Items, Leaves, Stands, symbol};
 pub use matcher::{Ask, Exactly, Form, KeptForm, Key, Match, Matcher, Order, Plain, Rest, Wants};
 pub use matcher_explain::{KeyOutcome, Part, ReadValue};
 pub use model::{
-    Effect, Layer, Mode, Override, OverridePermission, Risk, Rule, WaiverField, WaiverTerms, Window,
+    Effect, Extras, Layer, Mode, Override, OverridePermission, Risk, Rule, WaiverField,
+    WaiverTerms, Window,
 };
 pub use path::RequestPath;
 pub use policy_test::{Expected, PolicyTest, TestCase, read_test, read_tests};
 pub use seats::{Seats, Sought};
 pub use stored::StoredRule;
 pub use validate::validate;
+pub use written::Written;
 
 /// Whether a file of a bundle is a document in YAML that people write: the manifest, policies and catalogues, tests, data.
 #[must_use]

@@ -9,7 +9,8 @@ use std::sync::Arc;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::effective::{EffectiveLayer, EffectivePolicy, EffectiveRule, LayerKind, Source};
+use super::effective::{EffectiveLayer, EffectivePolicy, EffectiveRule, LayerKind};
+use super::origin::{Source, SourceFile};
 use crate::bundle::BundleIdentity;
 use crate::digest::Sha256Digest;
 use crate::name::{BundleName, Scope};
@@ -79,12 +80,11 @@ impl StoredEffectiveRule {
     ) -> Option<EffectiveRule> {
         let written = self.written.restore(&layer.scope)?;
         let source = bundle.map(|bundle| {
-            Arc::new(Source {
-                bundle: bundle.name.clone(),
-                commit: bundle.commit.clone(),
-                file: written.location.file.clone(),
-                line: written.location.line,
-            })
+            let location = &written.location;
+            Source {
+                file: Arc::new(SourceFile::of(bundle, &location.file)),
+                line: location.line,
+            }
         });
         Some(EffectiveRule {
             written: Arc::new(written),
@@ -94,7 +94,7 @@ impl StoredEffectiveRule {
             precedence: self.precedence,
             reason: self.reason.into(),
             disabled: false,
-            overrides: Vec::new(),
+            overrides: Box::default(),
             source,
         })
     }

@@ -133,7 +133,7 @@ impl Test {
                 let texts = self.texts().filter(|texts| !texts.is_empty());
                 texts.map(Exactly::OneOf)
             }
-            Self::Operators(operators) => match operators.as_slice() {
+            Self::Operators(operators) => match &**operators {
                 [operator] => operator.exactly(),
                 _ => None,
             },
@@ -145,7 +145,7 @@ impl Operator {
     fn exactly(&self) -> Option<Exactly<'_>> {
         match self {
             Self::In(scalars) => texts(scalars).map(Exactly::OneOf),
-            Self::Glob(globs) => match globs.as_slice() {
+            Self::Glob(globs) => match &**globs {
                 [glob] => Some(Exactly::Like(Form(glob))),
                 _ => None,
             },
