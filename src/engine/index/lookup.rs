@@ -115,7 +115,7 @@ pub(super) fn sequences(shape: &[usize], has: &Read, rules: u64) -> Option<Small
 }
 
 impl Slot {
-    fn read(&self, known: Known, facts: &Facts<'_>) -> Has {
+    pub(super) fn read(&self, known: Known, facts: &Facts<'_>) -> Has {
         match (self.kind, facts.stands(&self.path)) {
             (_, Stands::Nothing) => return Has::Nothing,
             (Kind::Text, Stands::Text(_, symbol)) => return self.one(known, symbol),

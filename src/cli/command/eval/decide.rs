@@ -217,7 +217,9 @@ impl Decider {
                             }
                             Err(error) => {
                                 let failure = Failure::from(error);
-                                closed(self.mode, Cause::PolicyInvalid, &failure.summary())
+                                let cause = failure.code().map(super::cause_of);
+                                let cause = cause.unwrap_or(Cause::PolicyInvalid);
+                                closed(self.mode, cause, &failure.summary())
                             }
                         },
                         (Judge::Policy(_), Some(failure)) => {
