@@ -326,9 +326,13 @@ pub(super) fn read_entry(
             .file(name.as_str().as_bytes())
             .and_then(|_| admit(limits, &total, &name, size))
             .map_err(damaged)?;
-        let mut bytes = vec![0; usize::try_from(size).map_err(damaged)?];
-        reader.read_exact(&mut bytes)?;
-        files.push((name, Arc::from(bytes)));
+        // Read into its place at once: most bundles are nearly all of what a process has in memory.
+        let size = usize::try_from(size).map_err(damaged)?;
+        let mut bytes: Arc<[u8]> = std::iter::repeat_n(0, size).collect();
+        if let Some(bytes) = Arc::get_mut(&mut bytes) {
+            reader.read_exact(bytes)?;
+        }
+        files.push((name, bytes));
     }
     let origin = Origin::Store {
         commit: header.commit,

@@ -33,7 +33,7 @@ use crate::name::{BundleName, RoleName};
 use checks::{check_authority, check_manifest, check_revision, check_times};
 pub(super) use checks::{check_revocation, satisfied_roles};
 pub use error::VerifyError;
-use files::{check_digests, check_file_set, while_hashing};
+use files::{Files, check_digests, check_file_set, while_hashing};
 
 /// The highest revision of a bundle that was ever accepted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -78,7 +78,7 @@ pub fn verify(
     limits: &Limits,
 ) -> Result<VerifiedBundle, VerifyError> {
     // The files are hashed while the statement is read; which check fails first stays as it is.
-    let files = fetched.files.iter().collect();
+    let files: Files<'_> = fetched.files.iter().collect();
     let (found, signed) = while_hashing(&files, || {
         let envelope = fetched
             .envelope
@@ -98,7 +98,7 @@ pub fn verify(
         )
     });
     let (statement, digests) = signed?;
-    check_digests(&found, &digests)?;
+    check_digests(&files, &found, &digests)?;
     let manifest = check_manifest(&fetched, &statement.predicate, limits)?;
     Ok(VerifiedBundle {
         fetched,

@@ -7,7 +7,7 @@ use std::cell::{Cell, RefCell};
 use std::io::{self, BufReader, Cursor, Read};
 
 use super::chunk::Chunk;
-use crate::cli::input::{BUFFER, Source};
+use crate::cli::input::Source;
 use crate::cli::report::Failure;
 use crate::engine::input::RequestReader;
 use crate::engine::request::RequestLimits;
@@ -54,11 +54,12 @@ pub(super) fn read_some(
             stopped()
         })
     };
+    let capacity = source.capacity();
     let ahead = Ahead {
         source,
         before: hand_over,
     };
-    let source = BufReader::with_capacity(BUFFER, ahead);
+    let source = BufReader::with_capacity(capacity, ahead);
     let mut reader = RequestReader::new(source, &RequestLimits::default());
     let is_stopped = || failure.borrow().is_some();
     let is_stream = pump(&mut reader, &waiting, is_stopped, || {
@@ -105,11 +106,12 @@ pub(super) fn read_on(
     };
     let _ = hand_over();
     let mut reader = rest.map_source(|(read, source)| {
+        let capacity = source.capacity();
         let ahead = Ahead {
             source: Cursor::new(read).chain(source),
             before: hand_over,
         };
-        BufReader::with_capacity(BUFFER, ahead)
+        BufReader::with_capacity(capacity, ahead)
     });
     pump(
         &mut reader,
