@@ -23,7 +23,8 @@ const BUFFER: usize = 256 << 10;
 const LEAST: usize = 4 << 10;
 
 impl Source {
-    fn new(bytes: impl Read + Send + 'static, size: u64) -> Self {
+    /// A source of `size` bytes, where that is known; else of as many as may be.
+    pub(crate) fn new(bytes: impl Read + Send + 'static, size: u64) -> Self {
         // A buffer is cleared whole before it is used, which for one request takes longer than reading it.
         let capacity = usize::try_from(size).unwrap_or(BUFFER);
         Self {

@@ -1,7 +1,7 @@
 //! What decides requests for as long as a process runs.
 
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use arc_swap::ArcSwapOption;
 use jiff::Timestamp;
@@ -31,6 +31,8 @@ pub struct Served {
     engine: ArcSwapOption<Engine>,
     few: Mutex<Option<Few>>,
     source: Source,
+    /// Why its bundles cannot be had. Nobody waits twice for them to be fetched in vain.
+    failed: OnceLock<Arc<PipelineError>>,
     scope: Scope,
     limits: Limits,
     root_mode: Mode,
@@ -118,6 +120,7 @@ impl Served {
                 left: FEW,
             })),
             source,
+            failed: OnceLock::new(),
             scope,
             limits: limits.clone(),
         }
@@ -131,6 +134,7 @@ impl Served {
             engine: ArcSwapOption::from_pointee(engine),
             few: Mutex::new(None),
             source,
+            failed: OnceLock::new(),
             scope,
             limits: limits.clone(),
         }
@@ -196,7 +200,14 @@ impl Served {
                 effective(&verified(bundles), scope, now, *cap, limits)
             }
             Source::Later(later, cap) => {
-                effective(&verified(&later.bundles()?), scope, now, *cap, limits)
+                let lasting = |error: &Arc<_>| PipelineError::Lasting(Arc::clone(error));
+                if let Some(error) = self.failed.get() {
+                    return Err(lasting(error));
+                }
+                let bundles = later.bundles();
+                let bundles = bundles
+                    .map_err(|error| lasting(self.failed.get_or_init(|| Arc::new(error))))?;
+                effective(&verified(&bundles), scope, now, *cap, limits)
             }
             Source::Directory(dir) => unsigned(dir, scope, now, None, limits),
         }

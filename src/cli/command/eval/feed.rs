@@ -173,7 +173,7 @@ mod tests {
 
     fn source(pieces: &[&str]) -> Source {
         let pieces: Vec<String> = pieces.iter().map(|piece| (*piece).to_owned()).collect();
-        Box::new(Pieces(pieces.into_iter()))
+        Source::new(Pieces(pieces.into_iter()), u64::MAX)
     }
 
     fn texts(chunk: Chunk) -> Vec<String> {
@@ -223,7 +223,7 @@ mod tests {
         let few = "{}\n".repeat(255);
         for (text, count) in [(few, 255), (large, 1)] {
             let mut taken = 0;
-            let stream = read_some(Box::new(Cursor::new(text)), &mut |chunk| {
+            let stream = read_some(Source::new(Cursor::new(text), u64::MAX), &mut |chunk| {
                 taken += chunk.len();
                 Ok(())
             });
@@ -237,7 +237,7 @@ mod tests {
         let lines: Vec<String> = (0..2_000).map(|n| format!("{{\"n\":{n}}}")).collect();
         for text in [lines.join("\n"), format!("[{}]", lines.join(",\n"))] {
             let mut taken: Vec<String> = Vec::new();
-            let stream = read_some(Box::new(Cursor::new(text)), &mut |chunk| {
+            let stream = read_some(Source::new(Cursor::new(text), u64::MAX), &mut |chunk| {
                 taken.extend(texts(chunk));
                 Ok(())
             });
@@ -262,7 +262,7 @@ mod tests {
         });
         let failure = failed.err().unwrap();
         assert_eq!(failure.code(), Some(Code::OUTPUT));
-        let stream = read_some(Box::new(Cursor::new(many)), &mut |_| Ok(()));
+        let stream = read_some(Source::new(Cursor::new(many), u64::MAX), &mut |_| Ok(()));
         let (first, rest) = stream.unwrap().unwrap();
         let mut taken = 0;
         let ended = read_on(first, rest, |_| {
