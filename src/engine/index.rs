@@ -76,7 +76,7 @@ struct Shape {
     /// Positions of slots, ascending.
     slots: Vec<usize>,
     /// From the symbols of all slots to the rules.
-    table: HashMap<Symbol, Entry, Spread>,
+    table: HashMap<Symbol, Askers, Spread>,
     several: Vec<RuleNumber>,
     /// Its rules, ascending.
     rules: Vec<RuleNumber>,
@@ -84,7 +84,7 @@ struct Shape {
 
 /// The rules that ask for the same texts.
 #[derive(Debug, Clone, Copy)]
-enum Entry {
+enum Askers {
     /// One, as mostly.
     One(RuleNumber),
     /// This part of a shape's list.
@@ -92,11 +92,11 @@ enum Entry {
 }
 
 impl Shape {
-    /// The rules of an entry.
-    fn listed<'a>(&'a self, entry: &'a Entry) -> &'a [RuleNumber] {
-        match entry {
-            Entry::One(number) => std::slice::from_ref(number),
-            Entry::Several(start, end) => {
+    /// The rules by their numbers.
+    fn askers<'a>(&'a self, askers: &'a Askers) -> &'a [RuleNumber] {
+        match askers {
+            Askers::One(number) => std::slice::from_ref(number),
+            Askers::Several(start, end) => {
                 let several = self.several.get(*start as usize..*end as usize);
                 several.unwrap_or_default()
             }

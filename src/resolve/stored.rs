@@ -15,7 +15,7 @@ use crate::bundle::BundleIdentity;
 use crate::digest::Sha256Digest;
 use crate::name::{BundleName, Scope};
 use crate::policy::{Effect, Mode, StoredRule, WaiverTerms};
-use crate::trust::{Validity, VerifiedBundle};
+use crate::trust::{Validity, VerifiedStatement};
 
 /// An effective policy but for its rules.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -141,14 +141,14 @@ impl StoredPolicy {
     #[must_use]
     pub fn restore(
         &self,
-        bundles: &[&VerifiedBundle],
+        bundles: &[impl AsRef<VerifiedStatement>],
         rules: impl IntoIterator<Item = (usize, StoredEffectiveRule)>,
     ) -> Option<EffectivePolicy> {
-        let known: BTreeMap<&BundleName, &VerifiedBundle> = bundles
+        let known: BTreeMap<&BundleName, &VerifiedStatement> = bundles
             .iter()
-            .map(|bundle| (&bundle.predicate().bundle, *bundle))
+            .map(|bundle| (&bundle.as_ref().predicate().bundle, bundle.as_ref()))
             .collect();
-        let used: Option<Vec<&VerifiedBundle>> = self
+        let used: Option<Vec<&VerifiedStatement>> = self
             .bundles
             .iter()
             .map(|name| known.get(name).copied())

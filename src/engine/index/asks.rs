@@ -82,18 +82,14 @@ pub(in crate::engine) enum Judged {
 impl Asks {
     /// What the rule with this number makes of a request that has this.
     pub(super) fn judge(&self, number: RuleNumber, seats: &Seats<'_>) -> Judged {
-        let position = number as usize;
-        let Some(end) = self.ends.get(position) else {
+        let Some(end) = self.ends.get(number as usize) else {
             return Judged::Unknown;
         };
-        let before = position.checked_sub(1);
-        let before = before.and_then(|before| self.ends.get(before));
-        let range = before.map_or(0, |before| before.at as usize)..end.at as usize;
         let mut judged = match end.rest {
             Rest::Nothing => Judged::Yes,
             Rest::More => Judged::Unknown,
         };
-        for ask in self.asks.get(range).unwrap_or_default() {
+        for ask in self.of(number) {
             match self.holds(ask, seats.at(usize::from(ask.path))) {
                 Some(true) => {}
                 Some(false) => return Judged::No,
@@ -101,6 +97,20 @@ impl Asks {
             }
         }
         judged
+    }
+
+    /// The paths, by their numbers, at which the rule with this number asks for one text alone, and that text.
+    pub(super) fn texts_of(&self, number: RuleNumber) -> impl Iterator<Item = (usize, &str)> {
+        let singles = self.of(number).iter();
+        let singles = singles.filter(|ask| matches!(ask.kind, Kind::Is));
+        singles.map(|ask| (usize::from(ask.path), self.text(ask.at)))
+    }
+
+    fn of(&self, number: RuleNumber) -> &[Packed] {
+        let position = number as usize;
+        let at = |position: usize| self.ends.get(position).map_or(0, |end| end.at as usize);
+        let start = position.checked_sub(1).map_or(0, at);
+        self.asks.get(start..at(position)).unwrap_or_default()
     }
 
     fn holds(&self, ask: &Packed, stands: Stands<'_>) -> Option<bool> {

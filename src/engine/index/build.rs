@@ -4,7 +4,7 @@ use std::cmp::Reverse;
 use std::collections::{BTreeMap, HashMap, HashSet};
 
 use super::asks::Building;
-use super::{Entry, Index, Kind, RuleNumber, Shape, Slot, Spread, Symbol, extended};
+use super::{Askers, Index, Kind, RuleNumber, Shape, Slot, Spread, Symbol, extended};
 use crate::policy::{Key, Rule, Wants, symbol};
 
 /// The most keys that a rule is listed by: two tell nearly all rules apart, and each more makes more shapes to look up.
@@ -205,19 +205,19 @@ fn table(slots: Vec<usize>, rules: Vec<Listed>) -> Shape {
     }
     entries.sort_unstable();
     entries.dedup();
-    let mut table: HashMap<Symbol, Entry, Spread> = HashMap::default();
+    let mut table: HashMap<Symbol, Askers, Spread> = HashMap::default();
     let mut several: Vec<RuleNumber> = Vec::new();
     for of_one in entries.chunk_by(|left, right| left.0 == right.0) {
         let end = |several: &Vec<RuleNumber>| u32::try_from(several.len()).unwrap_or(u32::MAX);
         match of_one {
             [] => {}
             [(sequence, number)] => {
-                table.insert(*sequence, Entry::One(*number));
+                table.insert(*sequence, Askers::One(*number));
             }
             [(sequence, _), ..] => {
                 let start = end(&several);
                 several.extend(of_one.iter().map(|(_, number)| *number));
-                table.insert(*sequence, Entry::Several(start, end(&several)));
+                table.insert(*sequence, Askers::Several(start, end(&several)));
             }
         }
     }
