@@ -11,6 +11,7 @@ use std::hash::BuildHasher as _;
 use serde_json::{Map, Value};
 
 use super::path::{Reach, RequestPath};
+use crate::json::{Node, Plain, Seen};
 
 /// What stands between the members of a joined path.
 pub(super) const SEPARATOR: &str = "\u{1f}";
@@ -22,6 +23,8 @@ const MAX_PATH: usize = 128;
 const MAX_NOTED: usize = 64;
 /// The most bytes of texts and paths.
 const MAX_BYTES: usize = 16 << 10;
+/// The values that room is made for.
+const ROOM: usize = 24;
 
 /// A text as a number, which differs where texts differ, nearly always. The same in every process, since it decides nothing.
 #[must_use]
@@ -67,11 +70,38 @@ impl Texts {
     #[must_use]
     pub fn of(attributes: &Map<String, Value>) -> Self {
         let mut texts = Self::default();
-        texts.note_members(attributes, &mut String::new(), 1);
+        let members = attributes
+            .iter()
+            .map(|(name, value)| (name.as_str(), value));
+        texts.note_members(members, &mut String::new(), 1);
         texts
     }
 
-    fn note_members(&mut self, members: &Map<String, Value>, path: &mut String, depth: usize) {
+    /// The texts of a request whose canonical form `plain` is, but for empty objects at the paths `filled`.
+    #[must_use]
+    pub(crate) fn of_plain(plain: &Plain, filled: &[&[&str]]) -> Self {
+        let mut texts = Self {
+            paths: Vec::with_capacity(ROOM),
+            noted: Vec::with_capacity(ROOM),
+            bytes: String::with_capacity(2 * plain.text().len().min(MAX_BYTES / 2)),
+            is_cut: false,
+        };
+        let members = (plain, plain.root()).members();
+        texts.note_members(members, &mut String::with_capacity(MAX_PATH), 1);
+        for path in filled {
+            if !texts.is_cut {
+                texts.note(&path.join(SEPARATOR), None);
+            }
+        }
+        texts
+    }
+
+    fn note_members<'a, V: Member<'a>>(
+        &mut self,
+        members: impl Iterator<Item = (&'a str, V)>,
+        path: &mut String,
+        depth: usize,
+    ) {
         let start = path.len();
         for (name, value) in members {
             if depth > 1 {
@@ -82,11 +112,16 @@ impl Texts {
                 self.is_cut = true;
             } else {
                 path.push_str(name);
-                self.note(path, value);
-                if let Value::Object(members) = value
-                    && depth < MAX_MEMBERS
-                {
-                    self.note_members(members, path, depth + 1);
+                match value.see() {
+                    Seen::Null => {}
+                    Seen::Text(text) => self.note(path, Some(text)),
+                    Seen::Else => self.note(path, None),
+                    Seen::Object => {
+                        self.note(path, None);
+                        if depth < MAX_MEMBERS {
+                            self.note_members(value.members(), path, depth + 1);
+                        }
+                    }
                 }
             }
             path.truncate(start);
@@ -96,12 +131,7 @@ impl Texts {
         }
     }
 
-    fn note(&mut self, path: &str, value: &Value) {
-        let text = match value {
-            Value::Null => return,
-            Value::String(text) => Some(text.as_str()),
-            _ => None,
-        };
+    fn note(&mut self, path: &str, text: Option<&str>) {
         let written = text.unwrap_or_default();
         let size = self.bytes.len() + path.len() + written.len();
         if self.noted.len() >= MAX_NOTED || size > MAX_BYTES {
@@ -144,6 +174,40 @@ impl Texts {
 
     fn slice(&self, start: u32, end: u32) -> Option<&str> {
         self.bytes.get(start as usize..end as usize)
+    }
+}
+
+/// A member's value, in a tree or in a plain text.
+trait Member<'a>: Copy {
+    fn see(self) -> Seen<'a>;
+    fn members(self) -> impl Iterator<Item = (&'a str, Self)>;
+}
+
+impl<'a> Member<'a> for &'a Value {
+    fn see(self) -> Seen<'a> {
+        match self {
+            Value::Null => Seen::Null,
+            Value::String(text) => Seen::Text(text),
+            Value::Object(_) => Seen::Object,
+            Value::Bool(_) | Value::Number(_) | Value::Array(_) => Seen::Else,
+        }
+    }
+
+    fn members(self) -> impl Iterator<Item = (&'a str, Self)> {
+        let members = self.as_object().into_iter().flatten();
+        members.map(|(name, value)| (name.as_str(), value))
+    }
+}
+
+impl<'a> Member<'a> for (&'a Plain, Node) {
+    fn see(self) -> Seen<'a> {
+        self.0.see(self.1)
+    }
+
+    fn members(self) -> impl Iterator<Item = (&'a str, Self)> {
+        let (plain, node) = self;
+        let members = plain.members(node);
+        members.map(move |(name, value)| (name, (plain, value)))
     }
 }
 
