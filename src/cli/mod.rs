@@ -17,6 +17,7 @@ mod command;
 mod env;
 mod exit;
 mod input;
+mod jobs;
 mod keyfile;
 mod logs;
 mod output;
