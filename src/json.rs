@@ -17,7 +17,7 @@ use serde_json::{Map, Number, Value};
 pub use canonical::canonical;
 pub(crate) use canonical::{write_member, write_members, write_text};
 pub use lazy::Lazy;
-pub(crate) use plain::{Node, Plain, Seen};
+pub(crate) use plain::{Node, Plain, Seen, first_special};
 
 /// The greatest integer that every JSON reader keeps exactly: 2^53 − 1 (RFC 7493, section 2.2).
 pub const MAX_SAFE_INTEGER: u64 = (1 << 53) - 1;

@@ -23,6 +23,8 @@ const DIGITS: usize = 15;
 pub(super) const FIRST_OUT_OF_ORDER: u8 = 0xee;
 /// Bytes of a text for each token that is made room for.
 const BYTES_OF_TOKEN: usize = 6;
+/// Members that room is made for where they are out of order.
+const ROOM: usize = 16;
 
 /// A text that is plain JSON, and what stands where.
 #[derive(Debug, Clone)]
@@ -433,6 +435,7 @@ impl Reader<'_> {
     /// Notes the order of an object's members: where it stands. None where a key stands twice.
     fn sort(&mut self, number: usize) -> Option<u32> {
         let start = self.order.len();
+        self.order.reserve(ROOM);
         let mut at = number + 2;
         while let Some(value) = self.tokens.get(at + 1) {
             self.order.push(u32::try_from(at).ok()?);
@@ -468,17 +471,21 @@ impl Reader<'_> {
 
 /// How many bytes come before the quote that ends a text; none where it does not end, or has what must be escaped.
 fn until_quote(bytes: &[u8]) -> Option<usize> {
+    first_special(bytes).filter(|at| bytes.get(*at) == Some(&b'"'))
+}
+
+/// Where the first byte is that does not stand for itself in a text: a quote, a backslash or a control character.
+pub(crate) fn first_special(bytes: &[u8]) -> Option<usize> {
     let (words, rest) = bytes.as_chunks::<8>();
     for (number, word) in words.iter().enumerate() {
         let found = specials(u64::from_le_bytes(*word));
         if found != 0 {
-            let at = 8 * number + (found.trailing_zeros() / 8) as usize;
-            return (bytes.get(at) == Some(&b'"')).then_some(at);
+            return Some(8 * number + (found.trailing_zeros() / 8) as usize);
         }
     }
     let is_special = |byte: &u8| matches!(byte, 0..0x20 | b'"' | b'\\');
-    let at = bytes.len() - rest.len() + rest.iter().position(is_special)?;
-    (bytes.get(at) == Some(&b'"')).then_some(at)
+    let at = rest.iter().position(is_special)?;
+    Some(bytes.len() - rest.len() + at)
 }
 
 /// The highest bit of the first byte of `word`, in little-endian order, that is a quote, a backslash or a control character.
