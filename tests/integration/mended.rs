@@ -39,7 +39,9 @@ fn a_decision_too_long_for_the_log_is_denied_alone() {
 #[test]
 fn a_refusal_too_long_for_the_log_is_denied_alone() {
     let env = example();
-    let long = format!("{{\"{}\":1}}", "x".repeat(66_000));
+    // The refusal names the key.
+    let key = "x".repeat(66_000);
+    let long = format!(r#"{{"{key}":1,"{key}":2}}"#);
     env.write("requests.jsonl", format!("{READ}\n{long}\n{READ}\n"));
     let output = env.ordain(["eval", "requests.jsonl", "--format", "jsonl"]);
     assert_eq!(output.status, Some(2), "{}", output.stderr);
