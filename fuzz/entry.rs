@@ -74,7 +74,9 @@ pub(crate) fn request(bytes: &[u8]) -> bool {
         return false;
     };
     json::parse(bytes, limits.bytes).expect("a request is strict JSON, whichever way it was read");
-    let preimage = first.fingerprint_preimage().expect("the canonical form is JSON");
+    let preimage = first
+        .fingerprint_preimage()
+        .expect("the canonical form is JSON");
     assert_eq!(first.fingerprint(), Sha256Digest::of(&preimage));
     let canonical = json::canonical(first.attributes()).expect("the canonical form is JSON");
     let second = Request::from_json(&canonical, &limits).expect("the canonical form is a request");

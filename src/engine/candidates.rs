@@ -12,6 +12,9 @@ impl Engine {
     pub fn candidates(&self, request: &Request, now: Timestamp) -> Vec<usize> {
         let facts = self.facts(request, now);
         let candidates = self.index().candidates(&facts);
-        candidates.iter().map(|number| *number as usize).collect()
+        candidates
+            .iter()
+            .map(|(number, _)| *number as usize)
+            .collect()
     }
 }

@@ -2,13 +2,14 @@
 //!
 //! Its fields are those of `docs/decision-log.md`. `approval` is reserved: it is absent until approvals fill it.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use jiff::Timestamp;
 use serde::{Serialize, Serializer};
 use uuid::Uuid;
 
-use super::evaluate::{Engine, Hit, Origin, Pick, Verdict};
+use super::evaluate::{Engine, Origin, Pick, Verdict};
 use super::findings::Findings;
 use super::request::Request;
 use crate::bundle::BundleIdentity;
@@ -17,26 +18,6 @@ use crate::name::{RuleRef, Scope};
 use crate::policy::{Effect, FoundPattern, Mode, Risk};
 use crate::resolve::{EffectivePolicy, EffectiveRule, Source};
 use crate::trust::Freshness;
-
-fn shared<T, S>(value: &Arc<T>, serializer: S) -> Result<S::Ok, S::Error>
-where
-    T: Serialize + ?Sized,
-    S: Serializer,
-{
-    (**value).serialize(serializer)
-}
-
-fn perhaps_shared<T, S>(value: &Option<Arc<T>>, serializer: S) -> Result<S::Ok, S::Error>
-where
-    T: Serialize + ?Sized,
-    S: Serializer,
-{
-    value.as_deref().serialize(serializer)
-}
-
-fn displayed<S: Serializer>(id: &Uuid, serializer: S) -> Result<S::Ok, S::Error> {
-    serializer.collect_str(id)
-}
 
 /// What happens to the request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -125,10 +106,10 @@ impl Occasion {
 }
 
 /// A rule that matched.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct MatchedRule {
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub struct MatchedRule<'a> {
     /// Its name; its scope is its layer.
-    pub rule: RuleRef,
+    pub rule: &'a RuleRef,
     /// What it asks for.
     pub effect: Effect,
     /// How far it binds.
@@ -137,131 +118,81 @@ pub struct MatchedRule {
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub failed: bool,
     /// Where it was written.
-    #[serde(serialize_with = "perhaps_shared")]
-    pub source: Option<Arc<Source>>,
+    pub source: Option<&'a Source>,
 }
 
 /// What would have happened if everything were enforced.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Would {
+pub struct Would<'a> {
     /// The effect.
     pub effect: Effect,
     /// The mode of what made it: under `warn`, tell the user.
     pub mode: Mode,
     /// The rule that made it, if a rule did.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub rule: Option<RuleRef>,
+    pub rule: Option<&'a RuleRef>,
     /// Why.
-    #[serde(serialize_with = "shared")]
-    pub reason: Arc<str>,
+    pub reason: Cow<'a, str>,
     /// Why, for machines.
-    #[serde(serialize_with = "shared")]
-    pub reason_code: Arc<str>,
+    pub reason_code: &'a str,
 }
 
 /// The answer to a request, and everything that explains it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+///
+/// Names, reasons and places are those of the policy that decided, which the decision holds and reads when it is asked.
+#[derive(Debug, Clone)]
 pub struct Decision {
     /// A UUIDv7.
-    #[serde(serialize_with = "displayed")]
     pub decision_id: Uuid,
     /// When.
     pub time: Timestamp,
-    /// The scope whose policy decided.
-    pub scope: Scope,
     /// The effect, from enforced rules alone.
     pub effect: Effect,
     /// What happens to the request.
     pub outcome: Outcome,
     /// `enforce` where something enforced decided; else the mode of what would have.
     pub mode: Mode,
-    /// The determining rule, if a rule determined.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub rule: Option<RuleRef>,
-    /// Why.
-    #[serde(serialize_with = "shared")]
-    pub reason: Arc<str>,
-    /// Why, for machines.
-    #[serde(serialize_with = "shared")]
-    pub reason_code: Arc<str>,
-    /// What the reader of a refusal can do.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    #[serde(serialize_with = "perhaps_shared")]
-    pub remediation: Option<Arc<str>>,
-    /// The greatest risk that a catalogue gives the operation.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub risk: Option<Risk>,
-    /// The capabilities that a catalogue asks for and the subject lacks, sorted.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub missing_capabilities: Vec<String>,
-    /// The dangerous patterns of catalogues that match the arguments.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub patterns: Vec<FoundPattern>,
-    /// Whether an audit rule matched, whatever decided.
-    pub audited: bool,
-    /// What would have happened if everything were enforced, where something else would have decided.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub would: Option<Would>,
-    /// Every rule that matched, in evaluation order.
-    pub matched: Vec<MatchedRule>,
     /// The request's fingerprint.
     pub request_fingerprint: Sha256Digest,
-    /// The effective policy's digest; none where there was no policy to evaluate.
-    pub policy_digest: Option<Sha256Digest>,
-    /// The bundles that took part.
-    #[serde(serialize_with = "shared")]
-    pub bundles: Arc<[BundleIdentity]>,
     /// Whether the policy was past its time.
     pub stale: bool,
-    /// Whether a bundle that took part was not signed.
-    pub unsigned: bool,
     /// How long it took, in nanoseconds.
     pub duration_ns: u64,
+    ground: Ground,
+}
+
+/// What a decision rests on.
+#[derive(Debug, Clone)]
+enum Ground {
+    Policy {
+        policy: Arc<EffectivePolicy>,
+        verdict: Verdict,
+    },
+    /// No policy could be evaluated.
+    Cause {
+        scope: Scope,
+        cause: Cause,
+        reason: Arc<str>,
+    },
 }
 
 impl Decision {
     /// The decision that `verdict`, an answer of `engine`, makes on this occasion.
     #[must_use]
-    pub fn new(engine: &Engine, verdict: &Verdict, occasion: Occasion) -> Self {
-        let policy = engine.policy();
-        let findings = &verdict.findings;
-        let because = verdict
-            .binding()
-            .map(|pick| Because::of(policy, pick, findings));
-        let because = because.unwrap_or_else(|| Because {
-            rule: None,
-            reason: "no enforced rule speaks of this request".into(),
-            reason_code: "NOT_ENFORCED".into(),
-            remediation: None,
-        });
-        let would = verdict.would();
-        let differs = verdict.binding().map(|pick| pick.origin) != Some(would.origin);
-        let hits = verdict.hits.iter().filter_map(|hit| matched(policy, *hit));
+    pub fn new(engine: &Engine, verdict: Verdict, occasion: Occasion) -> Self {
+        let policy = Arc::clone(engine.shared_policy());
         Self {
             decision_id: occasion.decision_id,
             time: occasion.time,
-            scope: policy.scope().clone(),
             effect: verdict.effect(),
             outcome: verdict.effect().into(),
-            mode: verdict.binding().map_or(would.mode, |pick| pick.mode),
-            rule: because.rule,
-            reason: because.reason,
-            reason_code: because.reason_code,
-            remediation: because.remediation,
-            risk: findings.risk,
-            missing_capabilities: findings.missing.iter().cloned().collect(),
-            patterns: findings.patterns.clone(),
-            audited: verdict.is_audited(),
-            would: differs.then(|| would_be(policy, would, findings)),
-            matched: hits.collect(),
+            mode: verdict.binding().unwrap_or(verdict.would()).mode,
             request_fingerprint: occasion.request_fingerprint,
-            policy_digest: Some(policy.digest()),
-            bundles: Arc::clone(policy.bundles()),
             // SECURITY: the policy knows its own times; no caller can forget to say that it is past them.
             stale: occasion.freshness == Freshness::Stale
                 || policy.validity().at(occasion.time) != Some(Freshness::Fresh),
-            unsigned: policy.is_unsigned(),
             duration_ns: occasion.duration_ns,
+            ground: Ground::Policy { policy, verdict },
         }
     }
 
@@ -280,65 +211,283 @@ impl Decision {
         } else {
             Effect::Allow
         };
-        let would = Would {
-            effect: Effect::Deny,
-            mode,
-            rule: None,
-            reason: reason.into(),
-            reason_code: cause.as_str().into(),
-        };
         Self {
             decision_id: occasion.decision_id,
             time: occasion.time,
-            scope: scope.clone(),
             effect,
             outcome: effect.into(),
             mode,
-            rule: None,
-            reason: reason.into(),
-            reason_code: cause.as_str().into(),
-            remediation: None,
-            risk: None,
-            missing_capabilities: Vec::new(),
-            patterns: Vec::new(),
-            audited: false,
-            would: Some(would).filter(|would| would.effect != effect),
-            matched: Vec::new(),
             request_fingerprint: occasion.request_fingerprint,
-            policy_digest: None,
-            bundles: [].into(),
             stale: occasion.freshness == Freshness::Stale,
-            unsigned: false,
             duration_ns: occasion.duration_ns,
+            ground: Ground::Cause {
+                scope: scope.clone(),
+                cause,
+                reason: reason.into(),
+            },
+        }
+    }
+
+    /// The scope whose policy decided.
+    #[must_use]
+    pub fn scope(&self) -> &Scope {
+        match &self.ground {
+            Ground::Policy { policy, .. } => policy.scope(),
+            Ground::Cause { scope, .. } => scope,
+        }
+    }
+
+    fn because(&self) -> Because<'_> {
+        match &self.ground {
+            Ground::Policy { policy, verdict } => match verdict.binding() {
+                Some(pick) => Because::of(policy, pick, &verdict.findings),
+                None => Because::coded("no enforced rule speaks of this request", "NOT_ENFORCED"),
+            },
+            Ground::Cause { cause, reason, .. } => Because::coded(reason, cause.as_str()),
+        }
+    }
+
+    /// The determining rule, if a rule determined.
+    #[must_use]
+    pub fn rule(&self) -> Option<&RuleRef> {
+        let Ground::Policy { policy, verdict } = &self.ground else {
+            return None;
+        };
+        let rule = rule_of(policy, verdict.binding()?)?;
+        Some(&rule.written.name)
+    }
+
+    /// Why.
+    #[must_use]
+    pub fn reason(&self) -> Cow<'_, str> {
+        self.because().reason
+    }
+
+    /// Why, for machines.
+    #[must_use]
+    pub fn reason_code(&self) -> &str {
+        self.because().reason_code
+    }
+
+    /// What the reader of a refusal can do.
+    #[must_use]
+    pub fn remediation(&self) -> Option<&str> {
+        self.because().remediation
+    }
+
+    /// The greatest risk that a catalogue gives the operation.
+    #[must_use]
+    pub fn risk(&self) -> Option<Risk> {
+        self.findings()?.risk
+    }
+
+    /// The capabilities that a catalogue asks for and the subject lacks, sorted.
+    #[must_use]
+    pub fn missing_capabilities(&self) -> &[String] {
+        self.findings().map_or(&[], |findings| &findings.missing)
+    }
+
+    /// The dangerous patterns of catalogues that match the arguments.
+    #[must_use]
+    pub fn patterns(&self) -> &[FoundPattern] {
+        self.findings().map_or(&[], |findings| &findings.patterns)
+    }
+
+    fn findings(&self) -> Option<&Findings> {
+        match &self.ground {
+            Ground::Policy { verdict, .. } => Some(&verdict.findings),
+            Ground::Cause { .. } => None,
+        }
+    }
+
+    /// Whether an audit rule matched, whatever decided.
+    #[must_use]
+    pub fn is_audited(&self) -> bool {
+        matches!(&self.ground, Ground::Policy { verdict, .. } if verdict.is_audited())
+    }
+
+    /// What would have happened if everything were enforced, where something else would have decided.
+    #[must_use]
+    pub fn would(&self) -> Option<Would<'_>> {
+        let (effect, mode, because) = match &self.ground {
+            Ground::Policy { policy, verdict } => {
+                let would = verdict.would();
+                if verdict.binding().map(|pick| pick.origin) == Some(would.origin) {
+                    return None;
+                }
+                let because = Because::of(policy, would, &verdict.findings);
+                (would.effect, would.mode, because)
+            }
+            Ground::Cause { .. } if self.effect == Effect::Deny => return None,
+            Ground::Cause { .. } => (Effect::Deny, self.mode, self.because()),
+        };
+        Some(Would {
+            effect,
+            mode,
+            rule: because.rule,
+            reason: because.reason,
+            reason_code: because.reason_code,
+        })
+    }
+
+    /// Every rule that matched, in evaluation order.
+    pub fn matched(&self) -> impl Iterator<Item = MatchedRule<'_>> {
+        let ground = match &self.ground {
+            Ground::Policy { policy, verdict } => Some((policy, verdict)),
+            Ground::Cause { .. } => None,
+        };
+        let hits = ground.into_iter().flat_map(|(policy, verdict)| {
+            let hits = verdict.hits.iter();
+            hits.map(move |hit| (rule_at(policy, hit.layer(), hit.rule()), hit.failed))
+        });
+        hits.filter_map(|(rule, failed)| {
+            let rule = rule?;
+            Some(MatchedRule {
+                rule: &rule.written.name,
+                effect: rule.effect,
+                mode: rule.mode,
+                failed,
+                source: rule.source.as_deref(),
+            })
+        })
+    }
+
+    /// The effective policy's digest; none where there was no policy to evaluate.
+    #[must_use]
+    pub fn policy_digest(&self) -> Option<Sha256Digest> {
+        match &self.ground {
+            Ground::Policy { policy, .. } => Some(policy.digest()),
+            Ground::Cause { .. } => None,
+        }
+    }
+
+    /// The bundles that took part.
+    #[must_use]
+    pub fn bundles(&self) -> &[BundleIdentity] {
+        match &self.ground {
+            Ground::Policy { policy, .. } => policy.bundles(),
+            Ground::Cause { .. } => &[],
+        }
+    }
+
+    /// The same list, held by all decisions of one policy; none where there was no policy.
+    pub(super) fn shared_bundles(&self) -> Option<&Arc<[BundleIdentity]>> {
+        match &self.ground {
+            Ground::Policy { policy, .. } => Some(policy.bundles()),
+            Ground::Cause { .. } => None,
+        }
+    }
+
+    /// Whether a bundle that took part was not signed.
+    #[must_use]
+    pub fn is_unsigned(&self) -> bool {
+        matches!(&self.ground, Ground::Policy { policy, .. } if policy.is_unsigned())
+    }
+
+    /// All that is written down of it.
+    pub(super) fn told(&self) -> Told<'_> {
+        let because = self.because();
+        Told {
+            decision_id: self.decision_id,
+            time: self.time,
+            scope: self.scope(),
+            effect: self.effect,
+            outcome: self.outcome,
+            mode: self.mode,
+            rule: because.rule,
+            reason: because.reason,
+            reason_code: because.reason_code,
+            remediation: because.remediation,
+            risk: self.risk(),
+            missing_capabilities: self.missing_capabilities(),
+            patterns: self.patterns(),
+            audited: self.is_audited(),
+            would: self.would(),
+            matched: self.matched().collect(),
+            request_fingerprint: self.request_fingerprint,
+            policy_digest: self.policy_digest(),
+            bundles: self.bundles(),
+            stale: self.stale,
+            unsigned: self.is_unsigned(),
+            duration_ns: self.duration_ns,
         }
     }
 }
 
-/// Why a verdict was reached.
-struct Because {
-    rule: Option<RuleRef>,
-    reason: Arc<str>,
-    reason_code: Arc<str>,
-    remediation: Option<Arc<str>>,
+impl Serialize for Decision {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        self.told().serialize(serializer)
+    }
 }
 
-impl Because {
-    fn of(policy: &EffectivePolicy, pick: Pick, findings: &Findings) -> Self {
+/// Two decisions that tell the same are the same, whichever policies they hold.
+impl PartialEq for Decision {
+    fn eq(&self, other: &Self) -> bool {
+        self.told() == other.told()
+    }
+}
+
+impl Eq for Decision {}
+
+/// A decision as it is written down.
+#[derive(PartialEq, Eq, Serialize)]
+pub(super) struct Told<'a> {
+    #[serde(serialize_with = "displayed")]
+    pub(super) decision_id: Uuid,
+    pub(super) time: Timestamp,
+    pub(super) scope: &'a Scope,
+    pub(super) effect: Effect,
+    pub(super) outcome: Outcome,
+    pub(super) mode: Mode,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) rule: Option<&'a RuleRef>,
+    pub(super) reason: Cow<'a, str>,
+    pub(super) reason_code: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) remediation: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) risk: Option<Risk>,
+    #[serde(skip_serializing_if = "<[String]>::is_empty")]
+    pub(super) missing_capabilities: &'a [String],
+    #[serde(skip_serializing_if = "<[FoundPattern]>::is_empty")]
+    pub(super) patterns: &'a [FoundPattern],
+    pub(super) audited: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) would: Option<Would<'a>>,
+    pub(super) matched: Vec<MatchedRule<'a>>,
+    pub(super) request_fingerprint: Sha256Digest,
+    pub(super) policy_digest: Option<Sha256Digest>,
+    pub(super) bundles: &'a [BundleIdentity],
+    pub(super) stale: bool,
+    pub(super) unsigned: bool,
+    pub(super) duration_ns: u64,
+}
+
+fn displayed<S: Serializer>(id: &Uuid, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_str(id)
+}
+
+/// Why a verdict was reached.
+struct Because<'a> {
+    rule: Option<&'a RuleRef>,
+    reason: Cow<'a, str>,
+    reason_code: &'a str,
+    remediation: Option<&'a str>,
+}
+
+impl<'a> Because<'a> {
+    fn of(policy: &'a EffectivePolicy, pick: Pick, findings: &Findings) -> Self {
+        let no_match = || Self::coded("no rule speaks of this request", "NO_MATCH");
         match pick.origin {
-            Origin::Rule(layer, rule) => match rule_at(policy, layer, rule) {
-                Some(rule) => Self {
-                    rule: Some(rule.written.name.clone()),
-                    reason: findings.reason(rule),
-                    reason_code: rule.written.reason_code.clone().into(),
-                    remediation: rule.written.remediation.clone(),
-                },
-                None => Self::no_match(),
-            },
+            Origin::Rule(..) => rule_of(policy, pick).map_or_else(no_match, |rule| Self {
+                rule: Some(&rule.written.name),
+                reason: findings.reason(rule),
+                reason_code: rule.written.reason_code.as_str(),
+                remediation: rule.written.remediation.as_deref(),
+            }),
             Origin::Default(layer) => {
-                let scope = policy
-                    .layers()
-                    .get(layer)
-                    .map_or("", |layer| layer.scope.as_str());
+                let layer = policy.layers().get(layer);
+                let scope = layer.map_or("", |layer| layer.scope.as_str());
                 let effect = pick.effect.as_str();
                 let reason = format!(
                     "no rule of `{scope}` speaks of this request, and its default is `{effect}`"
@@ -346,46 +495,36 @@ impl Because {
                 Self {
                     rule: None,
                     reason: reason.into(),
-                    reason_code: format!("DEFAULT_{}", effect.to_ascii_uppercase()).into(),
+                    reason_code: match pick.effect {
+                        Effect::Allow => "DEFAULT_ALLOW",
+                        Effect::Audit => "DEFAULT_AUDIT",
+                        Effect::RequireApproval => "DEFAULT_REQUIRE_APPROVAL",
+                        Effect::Deny => "DEFAULT_DENY",
+                    },
                     remediation: None,
                 }
             }
-            Origin::NoMatch => Self::no_match(),
+            Origin::NoMatch => no_match(),
         }
     }
 
-    fn no_match() -> Self {
+    fn coded(reason: &'a str, reason_code: &'a str) -> Self {
         Self {
             rule: None,
-            reason: "no rule speaks of this request".into(),
-            reason_code: "NO_MATCH".into(),
+            reason: reason.into(),
+            reason_code,
             remediation: None,
         }
     }
 }
 
-fn rule_at(policy: &EffectivePolicy, layer: usize, rule: usize) -> Option<&EffectiveRule> {
-    policy.layers().get(layer)?.rules.get(rule)
-}
-
-fn would_be(policy: &EffectivePolicy, pick: Pick, findings: &Findings) -> Would {
-    let because = Because::of(policy, pick, findings);
-    Would {
-        effect: pick.effect,
-        mode: pick.mode,
-        rule: because.rule,
-        reason: because.reason,
-        reason_code: because.reason_code,
+fn rule_of(policy: &EffectivePolicy, pick: Pick) -> Option<&EffectiveRule> {
+    match pick.origin {
+        Origin::Rule(layer, rule) => rule_at(policy, layer, rule),
+        Origin::Default(_) | Origin::NoMatch => None,
     }
 }
 
-fn matched(policy: &EffectivePolicy, hit: Hit) -> Option<MatchedRule> {
-    let rule = rule_at(policy, hit.layer, hit.rule)?;
-    Some(MatchedRule {
-        rule: rule.written.name.clone(),
-        effect: rule.effect,
-        mode: rule.mode,
-        failed: hit.failed,
-        source: rule.source.clone(),
-    })
+fn rule_at(policy: &EffectivePolicy, layer: usize, rule: usize) -> Option<&EffectiveRule> {
+    policy.layers().get(layer)?.rules.get(rule)
 }

@@ -10,9 +10,10 @@
 use std::sync::Arc;
 
 use jiff::Timestamp;
+use smallvec::SmallVec;
 
 use super::findings::{Described, Findings};
-use super::index::Index;
+use super::index::{Index, Judged, RuleNumber};
 use super::request::Request;
 use crate::policy::{Effect, Facts, Match, Mode, Operation, Risk};
 use crate::resolve::{EffectiveLayer, EffectivePolicy, EffectiveRule};
@@ -22,8 +23,36 @@ use crate::resolve::{EffectiveLayer, EffectivePolicy, EffectiveRule};
 pub struct Engine {
     policy: Arc<EffectivePolicy>,
     index: Arc<Index>,
+    /// Of every rule, layer after layer, what combining needs.
+    heads: Arc<[Head]>,
     /// What each catalogue describes.
     described: Arc<[Described]>,
+}
+
+/// What is needed of a rule that matches.
+///
+/// Side by side, since a rule lies elsewhere in memory and most that match decide nothing.
+#[derive(Debug, Clone, Copy)]
+struct Head {
+    effect: Effect,
+    mode: Mode,
+    is_raised: bool,
+    /// Whether it is in force at any time.
+    is_lasting: bool,
+    /// Whether a catalogue was lowered to it.
+    is_lowered: bool,
+}
+
+impl Head {
+    fn of(rule: &EffectiveRule) -> Self {
+        Self {
+            effect: rule.effect,
+            mode: rule.mode,
+            is_raised: rule.is_raised(),
+            is_lasting: !rule.disabled && rule.written.limits().is_none(),
+            is_lowered: rule.written.lowered.is_some(),
+        }
+    }
 }
 
 /// What made a verdict.
@@ -51,11 +80,35 @@ pub struct Pick {
 /// A rule that matched.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Hit {
-    pub(super) layer: usize,
-    pub(super) rule: usize,
+    layer: u32,
+    rule: u32,
     /// Whether it counts only because a condition could not be judged.
     pub(super) failed: bool,
 }
+
+impl Hit {
+    /// None where a policy has more rules than the numbers of an index, which no limit lets through.
+    fn new(layer: usize, rule: usize, failed: bool) -> Option<Self> {
+        Some(Self {
+            layer: u32::try_from(layer).ok()?,
+            rule: u32::try_from(rule).ok()?,
+            failed,
+        })
+    }
+
+    /// The position of its layer.
+    pub(super) fn layer(self) -> usize {
+        self.layer as usize
+    }
+
+    /// Its position in the layer.
+    pub(super) fn rule(self) -> usize {
+        self.rule as usize
+    }
+}
+
+/// Rules that matched, in evaluation order.
+pub(super) type Hits = SmallVec<[Hit; 4]>;
 
 /// The answer to one request.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -63,7 +116,7 @@ pub struct Verdict {
     pub(super) binding: Option<Pick>,
     pub(super) would: Pick,
     pub(super) audited: bool,
-    pub(super) hits: Vec<Hit>,
+    pub(super) hits: Hits,
     pub(super) findings: Findings,
 }
 
@@ -103,9 +156,10 @@ impl Engine {
     /// Compiles `policy`, in time linear in its rules.
     #[must_use]
     pub fn new(policy: EffectivePolicy) -> Self {
-        let rules = policy.layers().iter().flat_map(|layer| &layer.rules);
-        let live = rules.map(|rule| (!rule.disabled).then_some(&rule.written.matcher));
+        let rules = || policy.layers().iter().flat_map(|layer| &layer.rules);
+        let live = rules().map(|rule| (!rule.disabled).then_some(&*rule.written));
         let index = Arc::new(Index::new(live));
+        let heads = rules().map(Head::of).collect();
         let described = policy.layers().iter().map(Described::of);
         let described = described
             .filter(|described| !described.is_empty())
@@ -114,6 +168,7 @@ impl Engine {
         Self {
             policy,
             index,
+            heads,
             described,
         }
     }
@@ -121,6 +176,10 @@ impl Engine {
     /// The policy that it decides by.
     #[must_use]
     pub fn policy(&self) -> &EffectivePolicy {
+        &self.policy
+    }
+
+    pub(super) fn shared_policy(&self) -> &Arc<EffectivePolicy> {
         &self.policy
     }
 
@@ -158,21 +217,30 @@ impl Engine {
         let mut all = Combined::default();
         let mut enforced = Combined::default();
         let mut audited = false;
-        let mut hits = Vec::new();
+        let mut hits = Hits::new();
         let candidates = self.index.candidates(facts);
-        let mut candidates = candidates.iter().map(|number| *number as usize).peekable();
+        let mut candidates = candidates.into_iter().peekable();
         let mut first = 0;
         for (position, layer) in self.policy.layers().iter().enumerate() {
             let first_hit = hits.len();
             let end = first + layer.rules.len();
-            while let Some(number) = candidates.next_if(|number| *number < end) {
-                hits.extend(hit(layer, position, number - first, facts));
+            let heads = self.heads.get(first..end).unwrap_or_default();
+            let within = |number: RuleNumber| (number as usize) < end;
+            while let Some((number, judged)) = candidates.next_if(|(number, _)| within(*number)) {
+                let rule = number as usize - first;
+                if let Some(head) = heads.get(rule)
+                    && let Some(failed) = counts(layer, rule, *head, judged, facts)
+                {
+                    hits.extend(Hit::new(position, rule, failed));
+                }
             }
             first = end;
             let found = hits.get(first_hit..).unwrap_or_default();
-            let picks = || found.iter().filter_map(|hit| Candidate::of(layer, *hit));
-            for found in picks() {
-                findings.missing_of(found.rule, facts);
+            let picks = || found.iter().filter_map(|hit| Candidate::of(heads, *hit));
+            for found in picks().filter(|found| found.head.is_lowered) {
+                if let Some(rule) = layer.rules.get(found.rule) {
+                    findings.missing_of(rule, facts);
+                }
             }
             let default = layer.default.map(|effect| Pick {
                 effect,
@@ -221,55 +289,60 @@ fn action<'a>(facts: &Facts<'a>) -> Option<&'a str> {
     facts.request().get("action")?.get("name")?.as_str()
 }
 
-/// What the rule at `rule` of a layer makes of the request; none where it does not count.
-fn hit(layer: &EffectiveLayer, position: usize, rule: usize, facts: &Facts<'_>) -> Option<Hit> {
-    let found = layer.rules.get(rule)?;
-    if !found.is_live(facts.now()) {
+/// Whether the rule at `rule` of a layer counts only because it could not be judged; none where it does not count.
+fn counts(
+    layer: &EffectiveLayer,
+    rule: usize,
+    head: Head,
+    judged: Judged,
+    facts: &Facts<'_>,
+) -> Option<bool> {
+    if head.is_lasting && judged == Judged::Yes {
+        return Some(false);
+    }
+    let rule = layer.rules.get(rule)?;
+    if !rule.is_live(facts.now()) {
         return None;
     }
-    let failed = match found.written.matches(facts) {
-        Match::Yes => false,
+    match rule.written.matches(facts) {
+        Match::Yes => Some(false),
         // INVARIANT: an error never permits.
-        Match::Failed if found.effect >= Effect::RequireApproval => true,
-        Match::Failed | Match::No => return None,
-    };
-    let layer = position;
-    Some(Hit {
-        layer,
-        rule,
-        failed,
-    })
+        Match::Failed if head.effect >= Effect::RequireApproval => Some(true),
+        Match::Failed | Match::No => None,
+    }
 }
 
 /// A rule of a layer that matched, or may have.
-struct Candidate<'a> {
-    rule: &'a EffectiveRule,
+struct Candidate {
+    rule: usize,
+    head: Head,
     pick: Pick,
     is_failed: bool,
 }
 
-impl<'a> Candidate<'a> {
-    fn of(layer: &'a EffectiveLayer, hit: Hit) -> Option<Self> {
-        let rule = layer.rules.get(hit.rule)?;
+impl Candidate {
+    fn of(heads: &[Head], hit: Hit) -> Option<Self> {
+        let head = *heads.get(hit.rule())?;
         Some(Self {
-            rule,
+            rule: hit.rule(),
+            head,
             pick: Pick {
-                effect: rule.effect,
-                origin: Origin::Rule(hit.layer, hit.rule),
-                mode: rule.mode,
+                effect: head.effect,
+                origin: Origin::Rule(hit.layer(), hit.rule()),
+                mode: head.mode,
             },
             is_failed: hit.failed,
         })
     }
 
     fn binds(&self) -> bool {
-        self.rule.mode == Mode::Enforce
+        self.head.mode == Mode::Enforce
     }
 
     /// Whether it adds its verdict and silences no other. A raised rule does, and one whose condition could not be judged:
     /// where a parent's `default: deny` stood in for it, a descendant that makes it `require_approval` must not lift that.
     fn only_adds(&self) -> bool {
-        self.is_failed || self.rule.is_raised()
+        self.is_failed || self.head.is_raised
     }
 }
 

@@ -112,9 +112,9 @@ fn say<'a>(
     verdict: &Verdict,
     pick: Pick,
 ) -> LayerSaid<'a> {
-    let hits = || verdict.hits.iter().filter(|hit| hit.layer == position);
+    let hits = || verdict.hits.iter().filter(|hit| hit.layer() == position);
     let rules = layer.rules.iter().enumerate().filter_map(|(index, rule)| {
-        let hit = hits().find(|hit| hit.rule == index);
+        let hit = hits().find(|hit| hit.rule() == index);
         let keys = rule.written.explain(facts);
         let standing = match hit {
             Some(hit) if hit.failed => Standing::Failed,
@@ -136,9 +136,9 @@ fn say<'a>(
     let rules: Vec<RuleTrace<'_>> = rules.collect();
     // What could not be judged adds to what the layer says, and silences nothing.
     let first = hits().find(|hit| !hit.failed);
-    let spoken = first.and_then(|hit| layer.rules.get(hit.rule));
+    let spoken = first.and_then(|hit| layer.rules.get(hit.rule()));
     let failed = hits().filter(|hit| hit.failed);
-    let failed = failed.filter_map(|hit| layer.rules.get(hit.rule));
+    let failed = failed.filter_map(|hit| layer.rules.get(hit.rule()));
     let own = spoken.map(|rule| (rule.effect, Some(rule)));
     let own = own.or(layer.default.map(|effect| (effect, None)));
     let all = own

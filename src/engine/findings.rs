@@ -1,6 +1,7 @@
 //! What catalogues say of a request beside the rules that match.
 
-use std::collections::{BTreeSet, HashMap};
+use std::borrow::Cow;
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use crate::policy::{Arguments, Facts, FoundPattern, Lowered, Operation, Risk};
@@ -41,7 +42,7 @@ pub(super) struct Findings {
     /// The greatest risk that a catalogue gives the operation.
     pub(super) risk: Option<Risk>,
     /// The capabilities that a rule asks for and the subject lacks, sorted.
-    pub(super) missing: BTreeSet<String>,
+    pub(super) missing: Vec<String>,
     /// The dangerous patterns that match, in evaluation order.
     pub(super) patterns: Vec<FoundPattern>,
 }
@@ -59,11 +60,18 @@ impl Findings {
     /// Notes what `rule`, which matches, finds missing.
     pub(super) fn missing_of(&mut self, rule: &EffectiveRule, facts: &Facts<'_>) {
         let missing = rule.written.missing(facts);
-        self.missing.extend(missing.into_iter().map(str::to_owned));
+        for name in missing {
+            if let Err(place) = self
+                .missing
+                .binary_search_by(|known| known.as_str().cmp(name))
+            {
+                self.missing.insert(place, name.to_owned());
+            }
+        }
     }
 
     /// `rule`'s reason, with what it is about by name.
-    pub(super) fn reason(&self, rule: &EffectiveRule) -> Arc<str> {
+    pub(super) fn reason<'a>(&self, rule: &'a EffectiveRule) -> Cow<'a, str> {
         let named: Vec<String> = match &rule.written.lowered {
             Some(Lowered::MissingCapability { .. }) => {
                 let missing = self.missing.iter();
@@ -76,7 +84,7 @@ impl Findings {
             _ => Vec::new(),
         };
         if named.is_empty() {
-            return Arc::clone(&rule.reason);
+            return Cow::Borrowed(&rule.reason);
         }
         let more = match named.len().saturating_sub(MAX_NAMED) {
             0 => String::new(),

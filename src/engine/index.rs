@@ -1,6 +1,6 @@
 //! Which rules a request might match: an index over what rules ask of texts.
 //!
-//! The paths and kinds of a rule's keys ([`Matcher::keys`]) are its *shape*. Rules of one shape share a table, from the texts that
+//! The paths and kinds of a rule's keys (`Matcher::keys`) are its *shape*. Rules of one shape share a table, from the texts that
 //! they ask for, all together, to the rules. A request is looked up once in each table, by the texts that it has at the
 //! table's paths. So the cost grows with the shapes, which are few however many rules there are, and with the rules whose
 //! every key holds. It is tuple space search, as packet classifiers do it (Srinivasan, Suri, Varghese 1999).
@@ -9,12 +9,13 @@
 //! - A prefix is looked up by each length that the policy has for its path; a list by each of its items.
 //! - Where shapes are many, the rules of those that few share are listed by their most selective key alone.
 //!
-//! INVARIANT: it leaves out only rules that [`Matcher::matches`] says no of. What it lets through, the rule itself decides, so a
-//! collision of hashes costs time and nothing else.
+//! INVARIANT: it leaves out only rules that [`Rule::matches`] says no of. What it lets through, the rule itself or [`asks`] decides,
+//! so a collision of hashes costs time and nothing else.
 //!
 //! It lacks conditions (`when`), numbers, regular expressions and globs that begin with a star: they are judged last, of candidates
 //! alone; a rule that asks for nothing else is a candidate always.
 
+mod asks;
 mod build;
 mod flat;
 mod lookup;
@@ -25,15 +26,17 @@ use std::hash::{BuildHasherDefault, Hasher};
 use serde::{Deserialize, Serialize};
 use smallvec::SmallVec;
 
-use crate::policy::{Matcher, RequestPath, symbol};
+use crate::policy::{Rule, Sought, symbol};
 
+use asks::Asks;
+pub(super) use asks::Judged;
 pub(super) use flat::{Section, Tables};
 
 /// A rule by its position among all rules of the policy, layer after layer in evaluation order.
 pub(super) type RuleNumber = u32;
 
-/// The rules that might match, in evaluation order.
-pub(super) type Candidates = SmallVec<[RuleNumber; 32]>;
+/// The rules that might match, in evaluation order, and what is known of each.
+pub(super) type Candidates = SmallVec<[(RuleNumber, Judged); 16]>;
 
 /// The index of a policy's rules.
 #[derive(Debug, Default)]
@@ -42,42 +45,15 @@ pub(super) struct Index {
     shapes: Vec<Shape>,
     /// The rules that have no key.
     always: Vec<RuleNumber>,
-    others: Others,
-}
-
-/// The keys for one text each that rules have besides those that they are listed by.
-///
-/// They are looked at before the rule is, which lies elsewhere in memory and is mostly looked at in vain.
-#[derive(Debug, Default)]
-struct Others {
-    keys: Vec<(u32, Symbol)>,
-    /// Where each rule's end.
-    ends: Vec<u32>,
-}
-
-impl Others {
-    fn push(&mut self, keys: impl IntoIterator<Item = (u32, Symbol)>) {
-        self.keys.extend(keys);
-        self.ends
-            .push(u32::try_from(self.keys.len()).unwrap_or(u32::MAX));
-    }
-
-    /// Of the rule with this number: positions of slots, and what must stand there.
-    fn of(&self, number: RuleNumber) -> &[(u32, Symbol)] {
-        let position = number as usize;
-        let end = self.ends.get(position).copied().unwrap_or_default();
-        let before = position
-            .checked_sub(1)
-            .and_then(|before| self.ends.get(before));
-        let range = before.copied().unwrap_or_default() as usize..end as usize;
-        self.keys.get(range).unwrap_or_default()
-    }
+    sought: Sought,
+    asks: Asks,
 }
 
 /// What is read off a request for the tables.
 #[derive(Debug)]
 struct Slot {
-    path: RequestPath,
+    /// The number of its path.
+    path: usize,
     kind: Kind,
     /// What rules ask for here. Nothing else needs to be looked up.
     known: HashSet<Symbol, Spread>,
@@ -147,7 +123,7 @@ impl Hasher for AsItIs {
 
 impl Index {
     /// The index of rules, numbered as they come; none where a rule is not to be found.
-    pub(super) fn new<'a>(rules: impl Iterator<Item = Option<&'a Matcher>>) -> Self {
+    pub(super) fn new<'a>(rules: impl Iterator<Item = Option<&'a Rule>>) -> Self {
         build::index(rules)
     }
 }

@@ -72,7 +72,8 @@ impl<'a> Record<'a> {
     ) -> Result<Range<usize>, serde_json::Error> {
         out.extend_from_slice(HEAD);
         let comma = out.len();
-        write::members(out, self.decision, bundles)?;
+        let written = bundles.of(self.decision.shared_bundles())?;
+        write::members(out, &self.decision.told(), written)?;
         let members = comma + 1..out.len();
         if let Some(request) = &self.request {
             request.write(out);

@@ -36,7 +36,7 @@ use serde_json::{Map, Value};
 
 use crate::digest::Sha256Digest;
 use crate::json::{self, Lazy};
-use crate::policy::{Facts, Texts};
+use crate::policy::{Facts, Leaves};
 
 pub use error::RequestError;
 pub use identity::ProjectIdentity;
@@ -106,7 +106,7 @@ pub struct Request {
     attributes: Lazy,
     mapping: Cow<'static, [Mapped]>,
     fingerprint: Sha256Digest,
-    texts: Texts,
+    leaves: Leaves,
     /// Where the names stand in the text, if the attributes are one.
     names: Option<plain::Names>,
 }
@@ -186,7 +186,7 @@ impl Request {
         names::check(&canonical, &mapping)?;
         let fingerprint = Sha256Digest::of(&stable_form(&canonical)?);
         Ok(Self {
-            texts: Texts::of(&canonical),
+            leaves: Leaves::of(&canonical),
             form,
             attributes: Value::Object(canonical).into(),
             mapping,
@@ -231,13 +231,13 @@ impl Request {
 
     /// What rules are judged by at `now`.
     pub(crate) fn facts(&self, now: Timestamp) -> Facts<'_> {
-        Facts::lazily(&self.attributes, now).with_texts(&self.texts)
+        Facts::lazily(&self.attributes, now).with_leaves(&self.leaves)
     }
 
-    /// The texts of the canonical form, where rules find them fast.
+    /// The leaves of the canonical form, where rules find them fast.
     #[must_use]
-    pub fn texts(&self) -> &Texts {
-        &self.texts
+    pub fn leaves(&self) -> &Leaves {
+        &self.leaves
     }
 
     /// Where each member of the canonical form came from, in the order of that form.

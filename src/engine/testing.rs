@@ -153,7 +153,7 @@ fn run_case(case: &TestCase, engines: &mut Engines<'_>) -> Result<CaseResult, Ve
     let engine = engines.of(case)?;
     let verdict = engine.evaluate(&request, case.now);
     let occasion = Occasion::rehearsal(&request, case.now);
-    let decision = Decision::new(engine, &verdict, occasion);
+    let decision = Decision::new(engine, verdict, occasion);
     // A decision holds texts, booleans, numbers and lists of them.
     let written = serde_json::to_value(&decision).unwrap_or_default();
     let mut mismatches = Vec::new();
@@ -233,14 +233,13 @@ fn names(found: &Value) -> Value {
 fn cover(own: &LoadedBundle, cases: &[CaseResult]) -> Coverage {
     let decisions = || cases.iter().map(|case| &case.decision);
     let matched: HashSet<&RuleRef> = decisions()
-        .flat_map(|decision| &decision.matched)
-        .map(|hit| &hit.rule)
+        .flat_map(Decision::matched)
+        .map(|hit| hit.rule)
         .collect();
     let determined: HashSet<&RuleRef> = decisions()
         .flat_map(|decision| {
-            let would = decision.would.as_ref();
-            let would = would.and_then(|would| would.rule.as_ref());
-            decision.rule.iter().chain(would)
+            let would = decision.would().and_then(|would| would.rule);
+            decision.rule().into_iter().chain(would)
         })
         .collect();
     let mut places: BTreeMap<(&Scope, &Location), Vec<&RuleRef>> = BTreeMap::new();

@@ -40,16 +40,20 @@ pub(crate) struct Plain {
 pub(crate) struct Node(u32);
 
 /// What stands at a [`Node`].
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) enum Seen<'a> {
     /// `null`.
     Null,
     /// A text.
     Text(&'a str),
-    /// A number, a boolean or a list.
-    Else,
+    /// A number.
+    Number(f64),
+    /// A list.
+    List,
     /// An object.
     Object,
+    /// A boolean.
+    Else,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -129,6 +133,9 @@ impl Plain {
         match token.kind {
             Kind::Null => Seen::Null,
             Kind::Text => Seen::Text(self.slice(token)),
+            // INVARIANT: a double holds so few digits exactly.
+            Kind::Integer => Seen::Number(self.slice(token).parse().unwrap_or_default()),
+            Kind::List => Seen::List,
             Kind::Object => Seen::Object,
             _ => Seen::Else,
         }
@@ -155,6 +162,19 @@ impl Plain {
         })
     }
 
+    /// The items of the list at `node`; none for anything else.
+    pub(crate) fn items(&self, node: Node) -> impl Iterator<Item = Node> {
+        let mut inside = match self.token(node.0).kind {
+            Kind::List => self.inside(node.0),
+            _ => 0..0,
+        };
+        std::iter::from_fn(move || {
+            let item = inside.next()?;
+            inside.start = self.after(item);
+            Some(Node(item))
+        })
+    }
+
     /// The RFC 8785 form of the value at `node`, if it is what stands in the text.
     pub(crate) fn canonical(&self, node: Node) -> Option<&str> {
         let token = self.token(node.0);
@@ -170,11 +190,9 @@ impl Plain {
             Kind::Object => self.write_members(out, node, |_| true),
             _ => {
                 let mut next = b'[';
-                let mut inside = self.inside(node.0);
-                while let Some(item) = inside.next() {
-                    inside.start = self.after(item);
+                for item in self.items(node) {
                     out.push(std::mem::replace(&mut next, b','));
-                    self.write(out, Node(item));
+                    self.write(out, item);
                 }
                 if next == b'[' {
                     out.push(next);
@@ -222,15 +240,7 @@ impl Plain {
             // INVARIANT: so few digits always fit.
             Kind::Integer => Value::from(self.slice(token).parse::<i64>().unwrap_or_default()),
             Kind::Text => Value::String(self.slice(token).to_owned()),
-            Kind::List => {
-                let mut items = Vec::new();
-                let mut inside = self.inside(node.0);
-                while let Some(item) = inside.next() {
-                    inside.start = self.after(item);
-                    items.push(self.tree(Node(item)));
-                }
-                Value::Array(items)
-            }
+            Kind::List => Value::Array(self.items(node).map(|item| self.tree(item)).collect()),
             Kind::Object => {
                 let members = self.members(node);
                 let members = members.map(|(name, value)| (name.to_owned(), self.tree(value)));

@@ -8,7 +8,7 @@ use serde_json::Value;
 
 use super::catalog::Memo;
 use super::condition::{self, Purse};
-use super::{RequestPath, Risk, Stands, Texts};
+use super::{Leaves, RequestPath, Risk, Seats, Sought, Stands};
 use crate::json::Lazy;
 
 /// A request and the time at which it is judged. Both are inputs: the same facts give the same answer everywhere.
@@ -16,16 +16,23 @@ use crate::json::Lazy;
 pub struct Facts<'a> {
     request: Asked<'a>,
     now: Timestamp,
-    /// `now` as a request would write it: few rules ask.
-    time: OnceLock<Value>,
     risk: Option<Risk>,
-    texts: Option<&'a Texts>,
-    memo: Memo,
-    views: Views,
+    leaves: Option<&'a Leaves>,
     purse: Purse,
+    /// Few rules ask for these.
+    rare: OnceLock<Box<Rare>>,
 }
 
-/// The parts of the request as conditions see them: made once, when the first condition asks.
+/// What is made when a condition first asks.
+#[derive(Debug, Default)]
+struct Rare {
+    /// The time of the evaluation as a request would write it.
+    time: OnceLock<Value>,
+    memo: Memo,
+    views: Views,
+}
+
+/// The parts of the request as conditions see them.
 #[derive(Debug, Default)]
 struct Views {
     subject: OnceLock<Box<dyn Val>>,
@@ -62,20 +69,18 @@ impl<'a> Facts<'a> {
         Self {
             request,
             now,
-            time: OnceLock::new(),
             risk: None,
-            texts: None,
-            memo: Memo::default(),
-            views: Views::default(),
+            leaves: None,
             purse: Purse::default(),
+            rare: OnceLock::new(),
         }
     }
 
-    /// The same, of a request whose texts are noted.
+    /// The same, of a request whose leaves are noted.
     #[must_use]
-    pub fn with_texts(self, texts: &'a Texts) -> Self {
-        let texts = Some(texts);
-        Self { texts, ..self }
+    pub fn with_leaves(self, leaves: &'a Leaves) -> Self {
+        let leaves = Some(leaves);
+        Self { leaves, ..self }
     }
 
     /// The same, of an operation of this risk.
@@ -105,14 +110,19 @@ impl<'a> Facts<'a> {
         self.now
     }
 
+    fn rare(&self) -> &Rare {
+        self.rare.get_or_init(Box::default)
+    }
+
     fn time(&self) -> &Value {
-        self.time
+        self.rare()
+            .time
             .get_or_init(|| Value::String(self.now.to_string()))
     }
 
     /// What was found out about the request so far.
     pub(super) fn memo(&self) -> &Memo {
-        &self.memo
+        &self.rare().memo
     }
 
     /// What conditions may still spend on the request.
@@ -133,7 +143,13 @@ impl<'a> Facts<'a> {
     /// What stands at a path, as far as that is known without walking there.
     #[must_use]
     pub fn stands(&self, path: &RequestPath) -> Stands<'a> {
-        self.texts.map_or(Stands::Else, |texts| texts.at(path))
+        self.leaves.map_or(Stands::Else, |leaves| leaves.at(path))
+    }
+
+    /// The same for many paths at once.
+    #[must_use]
+    pub fn seats(&self, sought: &Sought) -> Seats<'a> {
+        sought.find(self.leaves)
     }
 
     fn walk(&self, path: &[String]) -> Result<Option<&'a Value>, Blocked> {
@@ -153,11 +169,12 @@ impl<'a> Facts<'a> {
 
     /// The part of the request with this name, as conditions see it.
     pub(super) fn view(&self, name: &str) -> Option<&dyn Val> {
+        let views = &self.rare().views;
         let cell = match name {
-            "subject" => &self.views.subject,
-            "action" => &self.views.action,
-            "resource" => &self.views.resource,
-            "context" => &self.views.context,
+            "subject" => &views.subject,
+            "action" => &views.action,
+            "resource" => &views.resource,
+            "context" => &views.context,
             _ => return None,
         };
         Some(

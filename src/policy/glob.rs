@@ -8,11 +8,25 @@
 //! a rule that denies must not hang on either. The cost is bounded by the product of the lengths, with no recursion: whoever asks
 //! chooses the text.
 
+use std::sync::Arc;
+
 /// A compiled glob.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Glob {
-    tokens: Vec<Token>,
+pub(super) struct Glob(Arc<Form>);
+
+#[derive(Debug, PartialEq, Eq)]
+enum Form {
+    /// One star and what stands around it, as most patterns are.
+    Around {
+        before: String,
+        star: Token,
+        after: String,
+    },
+    Tokens(Tokens),
 }
+
+#[derive(Debug, PartialEq, Eq)]
+struct Tokens(Box<[Token]>);
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Token {
@@ -39,7 +53,22 @@ impl Glob {
                 (character, _) => tokens.push(Token::Char(character)),
             }
         }
-        Self { tokens }
+        let is_literal = |tokens: &[Token]| tokens.iter().all(|token| token.literal().is_some());
+        let literal =
+            |tokens: &[Token]| tokens.iter().filter_map(|token| token.literal()).collect();
+        let star = tokens.iter().position(|token| token.is_star());
+        let around = star.and_then(|star| {
+            let (before, rest) = tokens.split_at_checked(star)?;
+            let (star, after) = rest.split_first()?;
+            (is_literal(before) && is_literal(after)).then(|| Form::Around {
+                before: literal(before),
+                star: *star,
+                after: literal(after),
+            })
+        });
+        Self(Arc::new(
+            around.unwrap_or_else(|| Form::Tokens(Tokens(tokens.into()))),
+        ))
     }
 
     /// Whether `text` holds a character that makes it a pattern.
@@ -49,15 +78,33 @@ impl Glob {
 
     /// What every text that matches begins with.
     pub(super) fn prefix(&self) -> String {
-        let literal = self.tokens.iter().map_while(|token| match token {
-            Token::Char(character) => Some(*character),
-            Token::One | Token::Run | Token::Anything => None,
-        });
-        literal.collect()
+        match &*self.0 {
+            Form::Around { before, .. } => before.clone(),
+            Form::Tokens(Tokens(tokens)) => {
+                tokens.iter().map_while(|token| token.literal()).collect()
+            }
+        }
     }
 
     pub(super) fn matches(&self, text: &str) -> bool {
-        let has = |token| self.tokens.contains(&token);
+        match &*self.0 {
+            Form::Around {
+                before,
+                star,
+                after,
+            } => {
+                let taken = text.strip_prefix(before.as_str());
+                let taken = taken.and_then(|rest| rest.strip_suffix(after.as_str()));
+                taken.is_some_and(|taken| *star == Token::Anything || !taken.contains('/'))
+            }
+            Form::Tokens(tokens) => tokens.match_whole(text),
+        }
+    }
+}
+
+impl Tokens {
+    fn match_whole(&self, text: &str) -> bool {
+        let has = |token| self.0.contains(&token);
         if has(Token::Run) && has(Token::Anything) {
             self.matches_everywhere_at_once(text)
         } else {
@@ -72,7 +119,7 @@ impl Glob {
         // Where to go on after a mismatch: behind the star, with the text that the star has not taken yet.
         let mut star: Option<(usize, &str)> = None;
         loop {
-            let wanted = self.tokens.get(token);
+            let wanted = self.0.get(token);
             if wanted.is_none() && rest.is_empty() {
                 return true;
             }
@@ -91,7 +138,7 @@ impl Glob {
             let Some((behind, left)) = star else {
                 return false;
             };
-            let kind = behind.checked_sub(1).and_then(|at| self.tokens.get(at));
+            let kind = behind.checked_sub(1).and_then(|at| self.0.get(at));
             match split_first(left) {
                 Some((character, after)) if kind.is_some_and(|kind| kind.takes(character)) => {
                     star = Some((behind, after));
@@ -105,15 +152,15 @@ impl Glob {
     /// For stars of both kinds, where no star may be forgotten: every place of the pattern that the text read so far leads to
     /// is kept, so the cost is the product of the lengths.
     fn matches_everywhere_at_once(&self, text: &str) -> bool {
-        let mut places = vec![false; self.tokens.len()];
+        let mut places = vec![false; self.0.len()];
         let mut is_whole = true;
-        for (token, place) in self.tokens.iter().zip(&mut places) {
+        for (token, place) in self.0.iter().zip(&mut places) {
             *place = is_whole;
             is_whole &= token.is_star();
         }
         for character in text.chars() {
             let mut enters = false;
-            for (token, place) in self.tokens.iter().zip(&mut places) {
+            for (token, place) in self.0.iter().zip(&mut places) {
                 let fits = *place && token.takes(character);
                 *place = enters || (fits && token.is_star());
                 enters = if token.is_star() { *place } else { fits };
@@ -125,6 +172,13 @@ impl Glob {
 }
 
 impl Token {
+    fn literal(self) -> Option<char> {
+        match self {
+            Self::Char(character) => Some(character),
+            Self::One | Self::Run | Self::Anything => None,
+        }
+    }
+
     fn is_star(self) -> bool {
         matches!(self, Self::Run | Self::Anything)
     }

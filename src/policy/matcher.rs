@@ -9,6 +9,7 @@ mod key;
 mod network;
 mod operand;
 mod operator;
+mod plain;
 mod reference;
 mod test;
 mod value;
@@ -19,10 +20,11 @@ use serde_json::Value;
 
 use super::catalog::Criterion;
 use super::facts::Facts;
+use super::leaves::Stands;
 use super::path::RequestPath;
-use super::texts::Stands;
 
 pub use key::{Key, Wants};
+pub use plain::{Ask, Exactly, Form, KeptForm, Order, Plain, Rest};
 
 pub(super) use hours::{Days, Hours, Zone};
 pub(super) use network::Networks;
@@ -145,7 +147,7 @@ impl Term {
                 let known = match facts.stands(path) {
                     Stands::Nothing => Some(test.matches(None, facts)),
                     Stands::Text(text, _) => test.matches_text(text),
-                    Stands::Else => None,
+                    Stands::Number(_) | Stands::Texts(_) | Stands::Else => None,
                 };
                 known.unwrap_or_else(|| {
                     let found = facts.at(path);

@@ -13,6 +13,7 @@ mod data;
 mod facts;
 mod fields;
 mod glob;
+mod leaves;
 mod matcher;
 mod matcher_explain;
 mod matcher_names;
@@ -22,8 +23,8 @@ mod operators;
 mod path;
 mod policy_test;
 pub mod schema;
+mod seats;
 mod stored;
-mod texts;
 mod validate;
 
 use crate::bundle::{BundlePath, MANIFEST_FILE};
@@ -32,15 +33,16 @@ pub use catalog::{Arguments, FoundPattern, Lowered, Operation, Patterns};
 pub use command::{CommandPatterns, Found};
 pub use condition::{Condition, MAX_CONDITION_BYTES, STACK};
 pub use facts::{Blocked, Facts};
-pub use matcher::{Key, Match, Matcher, Wants};
+pub use leaves::{Items, Leaves, Stands, symbol};
+pub use matcher::{Ask, Exactly, Form, KeptForm, Key, Match, Matcher, Order, Plain, Rest, Wants};
 pub use matcher_explain::{KeyOutcome, Part, ReadValue};
 pub use model::{
     Effect, Layer, Mode, Override, OverridePermission, Risk, Rule, WaiverField, WaiverTerms, Window,
 };
 pub use path::RequestPath;
 pub use policy_test::{Expected, PolicyTest, TestCase, read_test, read_tests};
+pub use seats::{Seats, Sought};
 pub use stored::StoredRule;
-pub use texts::{Stands, Texts, symbol};
 pub use validate::validate;
 
 /// Whether a file of a bundle is a document in YAML that people write: the manifest, policies and catalogues, tests, data.

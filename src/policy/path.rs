@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use std::ops::Deref;
 use std::sync::Arc;
 
-use super::texts::{SEPARATOR, symbol};
+use super::leaves::{SEPARATOR, Trunk, symbol};
 
 /// The members to walk to a value of a request.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -14,9 +14,18 @@ pub struct RequestPath(Arc<Way>);
 #[derive(Debug, PartialEq, Eq)]
 struct Way {
     members: Vec<String>,
-    /// The members with a separator between them; none where one holds it.
-    joined: Option<(String, u64)>,
+    /// Where leaves are noted; none where a member holds the separator, or nothing is noted there.
+    place: Option<Place>,
     reach: Reach,
+}
+
+/// A path as leaves note it.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Place {
+    pub(super) trunk: Trunk,
+    /// The members from there on, with a separator between them.
+    pub(super) rest: String,
+    symbol: u32,
 }
 
 /// What it means where nothing is known of a path.
@@ -28,12 +37,46 @@ pub(super) enum Reach {
     Unsure,
 }
 
+impl Place {
+    fn of(members: &[String]) -> Option<Self> {
+        let (top, rest) = members.split_first()?;
+        let (own, properties) = match top.as_str() {
+            "subject" => (Trunk::Subject, Trunk::SubjectProperties),
+            "action" => (Trunk::Action, Trunk::ActionProperties),
+            "resource" => (Trunk::Resource, Trunk::ResourceProperties),
+            "context" => (Trunk::Context, Trunk::Context),
+            _ => return None,
+        };
+        let (trunk, rest) = match rest {
+            [name, rest @ ..] if name == "properties" && own != properties => (properties, rest),
+            _ => (own, rest),
+        };
+        if rest.is_empty() || rest.iter().any(|member| member.contains(SEPARATOR)) {
+            return None;
+        }
+        let rest = rest.join(SEPARATOR);
+        Some(Self {
+            symbol: Self::symbol(trunk, &rest),
+            trunk,
+            rest,
+        })
+    }
+
+    /// A number that differs where trunk or rest do, nearly always.
+    pub(super) fn symbol(trunk: Trunk, rest: &str) -> u32 {
+        let symbol = symbol(rest.as_bytes()) ^ ((trunk as u64) << 39);
+        (symbol >> 32) as u32
+    }
+
+    pub(super) fn own_symbol(&self) -> u32 {
+        self.symbol
+    }
+}
+
 impl RequestPath {
     /// The path by these members.
     #[must_use]
     pub fn new(members: Vec<String>) -> Self {
-        let joined = members.join(SEPARATOR);
-        let is_plain = members.iter().all(|member| !member.contains(SEPARATOR));
         let named: Vec<&str> = members.iter().map(String::as_str).collect();
         let reach = match named.as_slice() {
             // The time of the evaluation stands for it.
@@ -43,18 +86,16 @@ impl RequestPath {
             | ["subject" | "action" | "resource", "properties", _] => Reach::Sure,
             _ => Reach::Unsure,
         };
-        let symbol = symbol(joined.as_bytes());
         Self(Arc::new(Way {
-            joined: is_plain.then_some((joined, symbol)),
+            place: Place::of(&members),
             reach,
             members,
         }))
     }
 
-    /// The members with a separator between them, and their symbol; none where one holds the separator.
-    pub(super) fn joined(&self) -> Option<(&str, u64)> {
-        let joined = self.0.joined.as_ref();
-        joined.map(|(joined, symbol)| (joined.as_str(), *symbol))
+    /// Where leaves note it; none where they do not.
+    pub(super) fn place(&self) -> Option<&Place> {
+        self.0.place.as_ref()
     }
 
     pub(super) fn reach(&self) -> Reach {

@@ -116,7 +116,7 @@ fn decide(engine: &Engine, request: &Request) -> Value {
         duration_ns: 0,
     };
     let verdict = engine.evaluate(request, occasion.time);
-    serde_json::to_value(Decision::new(engine, &verdict, occasion)).unwrap()
+    serde_json::to_value(Decision::new(engine, verdict, occasion)).unwrap()
 }
 
 #[test]

@@ -53,16 +53,16 @@ fn decide(policy: &EffectivePolicy, request: &Request) -> Decision {
         freshness: Freshness::Fresh,
         duration_ns: 0,
     };
-    Decision::new(&engine, &engine.evaluate(request, time), occasion)
+    Decision::new(&engine, engine.evaluate(request, time), occasion)
 }
 
 /// The determining rule's id, the effect and the reason code.
 fn answer(decision: &Decision) -> (String, Effect, &str) {
-    let rule = decision.rule.as_ref().map(ToString::to_string);
+    let rule = decision.rule().map(ToString::to_string);
     (
         rule.unwrap_or_default(),
         decision.effect,
-        &decision.reason_code,
+        decision.reason_code(),
     )
 }
 
@@ -107,10 +107,13 @@ fn the_standard_table() {
             answer(&decision),
             (format!("acme#catalog.{action}.{risk}"), ordinary, &*code)
         );
-        assert_eq!(decision.risk.map(Risk::as_str), Some(risk));
-        assert_eq!(decision.audited, ordinary == audit, "{action}");
+        assert_eq!(decision.risk().map(Risk::as_str), Some(risk));
+        assert_eq!(decision.is_audited(), ordinary == audit, "{action}");
         assert_eq!(
-            (decision.patterns.len(), decision.missing_capabilities.len()),
+            (
+                decision.patterns().len(),
+                decision.missing_capabilities().len()
+            ),
             (0, 0)
         );
         let decision = decide(
@@ -119,21 +122,21 @@ fn the_standard_table() {
         );
         let id = format!("acme#catalog.{action}.{risk}.dangerous");
         assert_eq!(answer(&decision), (id, dangerous, "DANGEROUS_ARGUMENTS"));
-        assert_eq!(decision.risk.map(Risk::as_str), Some(risk));
+        assert_eq!(decision.risk().map(Risk::as_str), Some(risk));
         assert_eq!(
-            *decision.reason,
+            *decision.reason(),
             *format!(
                 "`{action}`, of {risk} risk, with dangerous arguments: runs what it downloads (`pipe-to-shell`)"
             )
         );
         assert_eq!(
-            json!(decision.patterns),
+            json!(decision.patterns()),
             json!([{"id": "pipe-to-shell", "reason": "runs what it downloads"}])
         );
     }
     let ordinary = decide(&policy, &asks(&held, "ssh-exec", &json!({})));
     assert_eq!(
-        &*ordinary.reason,
+        &*ordinary.reason(),
         "`ssh-exec` is of high risk: Runs a command on a server"
     );
 }
@@ -164,13 +167,9 @@ fn variants_raise_and_lower_the_risk() {
         (json!({"op": "status", "force": "yes"}), Risk::High),
     ] {
         let decision = decide(&policy, &asks(&json!([]), "svc", &properties));
-        assert_eq!(decision.risk, Some(risk), "{properties}");
+        assert_eq!(decision.risk(), Some(risk), "{properties}");
         let id = format!("acme#catalog.svc.{}", risk.as_str());
-        let matched: Vec<String> = decision
-            .matched
-            .iter()
-            .map(|hit| hit.rule.to_string())
-            .collect();
+        let matched: Vec<String> = decision.matched().map(|hit| hit.rule.to_string()).collect();
         assert_eq!(
             matched,
             [id],
@@ -188,7 +187,7 @@ fn variants_raise_and_lower_the_risk() {
         &asks(&json!([]), "svc", &json!({"op": ["status"]})),
     );
     assert_eq!(
-        decision.risk,
+        decision.risk(),
         Some(Risk::High),
         "it may not be that variant"
     );
@@ -210,14 +209,14 @@ fn a_missing_capability_denies_and_all_are_named() {
     );
     assert_eq!(decision.outcome, Outcome::Denied);
     assert_eq!(
-        &*decision.reason,
+        &*decision.reason(),
         "`ssh-exec` needs capabilities that the caller lacks: `local-sudo`, `service-control`"
     );
     assert_eq!(
-        decision.missing_capabilities,
+        decision.missing_capabilities(),
         ["local-sudo", "service-control"]
     );
-    assert_eq!(decision.risk, Some(Risk::Critical));
+    assert_eq!(decision.risk(), Some(Risk::Critical));
     // What holds none of them lacks them all, whatever its type.
     for held in [
         json!([]),
@@ -229,7 +228,7 @@ fn a_missing_capability_denies_and_all_are_named() {
             "action": {"name": "ssh-exec", "properties": restart}, "resource": {"type": "server", "id": "web-1"}});
         let decision = decide(&policy, &request(&sam));
         assert_eq!(
-            decision.missing_capabilities,
+            decision.missing_capabilities(),
             ["local-sudo", "remote-exec", "service-control", "ssh-linux"],
             "{held}"
         );
@@ -238,7 +237,7 @@ fn a_missing_capability_denies_and_all_are_named() {
     // The variant that cannot be told takes its capabilities too.
     let decision = decide(&policy, &asks(&held, "ssh-exec", &json!({"operation": 7})));
     assert_eq!(
-        decision.missing_capabilities,
+        decision.missing_capabilities(),
         ["local-sudo", "service-control"]
     );
     assert_eq!(decision.effect, Effect::Deny);
@@ -281,7 +280,7 @@ fn operations_that_no_entry_describes() {
             ),
             None => assert_eq!(answer(&decision), (String::new(), Effect::Deny, "NO_MATCH")),
         }
-        assert_eq!(decision.risk, None);
+        assert_eq!(decision.risk(), None);
         let known = decide(&policy, &asks(&json!([]), "known", &json!({})));
         assert_eq!(answer(&known).0, "acme#catalog.known.low");
     }
@@ -372,7 +371,7 @@ fn the_words_of_a_command_are_looked_at_together() {
     };
     let dangerous = |policy: &EffectivePolicy, properties: Value| {
         !decide(policy, &asks(&json!([]), "run", &properties))
-            .patterns
+            .patterns()
             .is_empty()
     };
     let standard = fields(json!({}));
@@ -410,10 +409,10 @@ fn two_catalogues_in_a_chain() {
         &policy,
         &asks(&json!([]), "copy", &json!({"args": {"x": "two one"}})),
     );
-    assert_eq!(decision.risk, Some(Risk::Critical));
-    assert_eq!(decision.missing_capabilities, ["a", "b"]);
+    assert_eq!(decision.risk(), Some(Risk::Critical));
+    assert_eq!(decision.missing_capabilities(), ["a", "b"]);
     let ids: Vec<&str> = decision
-        .patterns
+        .patterns()
         .iter()
         .map(|pattern| &*pattern.id)
         .collect();
@@ -421,13 +420,13 @@ fn two_catalogues_in_a_chain() {
     // The first layer of the strictest answer determines; all that is missing is named.
     assert_eq!(answer(&decision).0, "acme#catalog.copy.missing");
     assert!(
-        decision.reason.ends_with(": `a`, `b`"),
+        decision.reason().ends_with(": `a`, `b`"),
         "{}",
-        decision.reason
+        decision.reason()
     );
     let decision = decide(&policy, &asks(&json!([]), "own", &json!({})));
     assert_eq!(answer(&decision).0, "acme/team#catalog.unknown");
-    assert_eq!(decision.risk, Some(Risk::Low));
+    assert_eq!(decision.risk(), Some(Risk::Low));
 }
 
 #[test]

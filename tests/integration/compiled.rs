@@ -30,7 +30,7 @@ fn one_policy(policy: &Value) -> EffectivePolicy {
 
 fn decided(engine: &Engine, request: &Request) -> Value {
     let verdict = engine.evaluate(request, now());
-    let decision = Decision::new(engine, &verdict, Occasion::rehearsal(request, now()));
+    let decision = Decision::new(engine, verdict, Occasion::rehearsal(request, now()));
     let mut decision = json!(decision);
     // Here one side is of an unsigned bundle, and the other of one that is verified.
     for own in ["bundles", "unsigned"] {

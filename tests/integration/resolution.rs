@@ -35,7 +35,7 @@ fn decide(policy: EffectivePolicy) -> Decision {
         duration_ns: 1,
     };
     let verdict = engine.evaluate(&plain_request(), occasion.time);
-    Decision::new(&engine, &verdict, occasion)
+    Decision::new(&engine, verdict, occasion)
 }
 
 /// What `acme` and `acme/team` decide together.
@@ -66,14 +66,14 @@ fn sayings() -> Vec<(String, Value)> {
 
 fn cell(decision: &Decision) -> String {
     let mut text = decision.effect.as_str().to_owned();
-    if matches!(&*decision.reason_code, "NO_MATCH") {
+    if matches!(decision.reason_code(), "NO_MATCH") {
         text += " `NO_MATCH`";
     }
-    if decision.audited {
+    if decision.is_audited() {
         text += ", audited";
     }
     if let Some(would) = decision
-        .would
+        .would()
         .as_ref()
         .filter(|would| would.effect != decision.effect)
     {
@@ -311,7 +311,7 @@ fn a_raised_mode_silences_no_enforced_rule() {
     let raise = json!({"rule": "acme#trial", "mode": "enforce"});
     let decision = two_layers(&json!({"rules": rules}), &json!({"overrides": [raise]}));
     assert_eq!(decision.effect, Effect::Deny);
-    assert_eq!(decision.rule.unwrap().to_string(), "acme#frozen");
+    assert_eq!(decision.rule().unwrap().to_string(), "acme#frozen");
 }
 
 #[test]
@@ -392,7 +392,7 @@ fn a_consumers_cap_stops_at_the_floor() {
         (
             decision.effect,
             decision.mode,
-            decision.would.map(|would| would.effect),
+            decision.would().map(|would| would.effect),
         )
     };
     assert_eq!(
@@ -448,15 +448,15 @@ fn without_a_policy_enforce_denies_and_the_rest_allow_with_the_cause_on_record()
     };
     let denied = decide(Mode::Enforce);
     assert_eq!(
-        (denied.effect, &*denied.reason_code, denied.would),
+        (denied.effect, &*denied.reason_code(), denied.would()),
         (Effect::Deny, "POLICY_INVALID", None)
     );
     for mode in [Mode::Warn, Mode::AuditOnly] {
         let allowed = decide(mode);
         assert_eq!(
-            (allowed.effect, &*allowed.reason_code),
+            (allowed.effect, &*allowed.reason_code()),
             (Effect::Allow, "POLICY_INVALID")
         );
-        assert_eq!(allowed.would.unwrap().effect, Effect::Deny);
+        assert_eq!(allowed.would().unwrap().effect, Effect::Deny);
     }
 }

@@ -17,13 +17,13 @@ pub(super) fn decision(bytes: &mut Vec<u8>, decision: &Decision, asked: Option<&
 
 fn lines(out: &mut String, decision: &Decision, asked: Option<&str>) -> fmt::Result {
     let answer = match decision.outcome {
-        Outcome::Allowed if decision.audited => "allowed, audited",
+        Outcome::Allowed if decision.is_audited() => "allowed, audited",
         Outcome::Allowed => "allowed",
         Outcome::Denied => "denied",
         Outcome::Pending => "needs approval",
     };
     let asked = asked.unwrap_or("(a request that cannot be read)");
-    let unsigned = if decision.unsigned {
+    let unsigned = if decision.is_unsigned() {
         "  [unsigned policy]"
     } else {
         ""
@@ -35,32 +35,29 @@ fn lines(out: &mut String, decision: &Decision, asked: Option<&str>) -> fmt::Res
     };
     writeln!(out, "{answer:16}  {asked}{unsigned}{stale}")?;
     let by = decision
-        .rule
-        .as_ref()
+        .rule()
         .map(|rule| format!("{rule}: "))
         .unwrap_or_default();
     writeln!(
         out,
         "{:16}  {by}{} [{}]",
         "",
-        escape(&decision.reason),
-        decision.reason_code
+        escape(&decision.reason()),
+        decision.reason_code()
     )?;
     let found = found(decision);
     if !found.is_empty() {
         writeln!(out, "{:16}  {}", "", found.join("; "))?;
     }
     if let Some(remediation) = decision
-        .remediation
-        .as_ref()
+        .remediation()
         .filter(|_| decision.outcome != Outcome::Allowed)
     {
         writeln!(out, "{:16}  to do: {}", "", escape(remediation))?;
     }
-    if let Some(would) = &decision.would {
+    if let Some(would) = decision.would() {
         let by = would
             .rule
-            .as_ref()
             .map(|rule| format!(" by {rule}"))
             .unwrap_or_default();
         let mode = if would.mode == Mode::Warn {
@@ -85,9 +82,11 @@ fn found(decision: &Decision) -> Vec<String> {
         let words: Vec<String> = words.map(|word| escape(word)).collect();
         Some(words.join(", ")).filter(|words| !words.is_empty())
     };
-    let risk = decision.risk.map(|risk| format!("risk {}", risk.as_str()));
-    let missing = list(&mut decision.missing_capabilities.iter());
-    let patterns = list(&mut decision.patterns.iter().map(|pattern| &pattern.id));
+    let risk = decision
+        .risk()
+        .map(|risk| format!("risk {}", risk.as_str()));
+    let missing = list(&mut decision.missing_capabilities().iter());
+    let patterns = list(&mut decision.patterns().iter().map(|pattern| &pattern.id));
     [
         risk,
         missing.map(|missing| format!("lacks {missing}")),

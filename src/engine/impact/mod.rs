@@ -88,12 +88,12 @@ impl Comparison {
     pub fn whole(&self, request: &Request, now: Timestamp) -> Impact {
         let answer = |engine: &Engine| {
             let verdict = engine.evaluate(request, now);
-            let decision = Decision::new(engine, &verdict, Occasion::rehearsal(request, now));
+            let decision = Decision::new(engine, verdict, Occasion::rehearsal(request, now));
             Answer {
                 effect: decision.effect,
-                rule: decision.rule,
-                reason: decision.reason.to_string(),
-                reason_code: decision.reason_code.to_string(),
+                rule: decision.rule().cloned(),
+                reason: decision.reason().into_owned(),
+                reason_code: decision.reason_code().to_owned(),
             }
         };
         Impact::Known {

@@ -3,8 +3,9 @@
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, HashMap, HashSet};
 
-use super::{Index, Kind, Others, RuleNumber, Shape, Slot, Spread, Symbol, extended};
-use crate::policy::{Key, Matcher, Wants, symbol};
+use super::asks::Building;
+use super::{Index, Kind, RuleNumber, Shape, Slot, Spread, Symbol, extended};
+use crate::policy::{Key, Rule, Wants, symbol};
 
 /// The most keys that a rule is listed by: two tell nearly all rules apart, and each more makes more shapes to look up.
 const MAX_KEYS: usize = 2;
@@ -22,25 +23,29 @@ struct Placed {
 }
 
 #[derive(Default)]
-struct Slots<'a> {
-    positions: HashMap<(&'a [String], Kind), usize>,
+struct Slots {
+    positions: HashMap<(u16, Kind), usize>,
     slots: Vec<Slot>,
 }
 
 type Listed = (RuleNumber, Vec<Placed>);
 
-pub(super) fn index<'a>(rules: impl Iterator<Item = Option<&'a Matcher>>) -> Index {
+pub(super) fn index<'a>(rules: impl Iterator<Item = Option<&'a Rule>>) -> Index {
     let mut slots = Slots::default();
     let mut always = Vec::new();
     let mut listed: Vec<Listed> = Vec::new();
-    let mut singles: Vec<Vec<(u32, Symbol)>> = Vec::new();
-    for (number, matcher) in (0..).zip(rules) {
-        let keys = matcher.map(Matcher::keys).unwrap_or_default();
-        let keys: Vec<Placed> = keys.iter().map(|key| slots.place(key)).collect();
-        singles.push(slots.single_texts(&keys));
-        if matcher.is_none() {
+    let mut asks = Building::default();
+    for (number, rule) in (0..).zip(rules) {
+        asks.push(rule);
+        let Some(rule) = rule else {
             continue;
-        }
+        };
+        let keys = rule.matcher.keys();
+        let placed = keys.iter().filter_map(|key| {
+            let path = asks.path(key.path)?;
+            Some(slots.place(key, path))
+        });
+        let keys: Vec<Placed> = placed.collect();
         if keys.is_empty() {
             always.push(number);
         } else {
@@ -67,41 +72,29 @@ pub(super) fn index<'a>(rules: impl Iterator<Item = Option<&'a Matcher>>) -> Ind
             }
         }
     }
-    for (number, keys) in shapes.values().flatten() {
-        if let Some(others) = singles.get_mut(*number as usize) {
-            others.retain(|(slot, _)| keys.iter().all(|key| key.slot != *slot as usize));
-        }
-    }
-    let mut others = Others::default();
-    for keys in singles {
-        for (slot, symbol) in &keys {
-            if let Some(slot) = slots.get_mut(*slot as usize) {
-                slot.known.insert(*symbol);
-            }
-        }
-        others.push(keys);
-    }
+    let (asks, sought) = asks.done();
     let shapes = shapes.into_iter();
     Index {
-        others,
+        sought,
+        asks,
         slots,
         shapes: shapes.map(|(slots, rules)| table(slots, rules)).collect(),
         always,
     }
 }
 
-impl<'a> Slots<'a> {
-    fn place(&mut self, key: &Key<'a>) -> Placed {
+impl Slots {
+    fn place(&mut self, key: &Key<'_>, path: u16) -> Placed {
         let (kind, symbols): (Kind, Vec<Symbol>) = match &key.wants {
             Wants::Texts(texts) => (Kind::Text, symbols(texts)),
             Wants::Prefixes(prefixes) => (Kind::Prefix, symbols(prefixes)),
             Wants::Items(items) => (Kind::Item, symbols(items)),
         };
         let next = self.slots.len();
-        let slot = *self.positions.entry((key.path, kind)).or_insert(next);
+        let slot = *self.positions.entry((path, kind)).or_insert(next);
         if slot == next {
             self.slots.push(Slot {
-                path: key.path.clone(),
+                path: usize::from(path),
                 kind,
                 known: HashSet::default(),
                 lengths: Vec::new(),
@@ -115,21 +108,6 @@ impl<'a> Slots<'a> {
             }
         }
         Placed { slot, symbols }
-    }
-}
-
-impl Slots<'_> {
-    /// Of keys, those for one text.
-    fn single_texts(&self, keys: &[Placed]) -> Vec<(u32, Symbol)> {
-        let texts = keys.iter().filter(|key| {
-            let slot = self.slots.get(key.slot);
-            slot.is_some_and(|slot| slot.kind == Kind::Text)
-        });
-        let single = texts.filter_map(|key| match key.symbols.as_slice() {
-            [symbol] => Some((u32::try_from(key.slot).ok()?, *symbol)),
-            _ => None,
-        });
-        single.collect()
     }
 }
 

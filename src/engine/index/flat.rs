@@ -6,9 +6,12 @@ use std::ops::Range;
 
 use serde::{Deserialize, Serialize};
 
-use super::lookup::{Known, Read, sequences};
-use super::{Candidates, Index, Kind, RuleNumber, Slot, Symbol};
-use crate::policy::{Facts, RequestPath};
+use super::lookup::{All, Asked, Known};
+use super::{Index, Kind, RuleNumber, Slot, Symbol};
+use crate::policy::{Facts, RequestPath, Sought};
+
+/// Rules, in evaluation order.
+type Numbers = smallvec::SmallVec<[RuleNumber; 32]>;
 
 const ENTRY: u64 = 12;
 const NUMBER: u64 = 4;
@@ -93,7 +96,7 @@ impl Section {
     }
 
     /// Adds the rules of all entries with this symbol.
-    fn find(self, wanted: Symbol, read: &mut ReadRange<'_>, found: &mut Candidates) -> Option<()> {
+    fn find(self, wanted: Symbol, read: &mut ReadRange<'_>, found: &mut Numbers) -> Option<()> {
         let (mut low, mut high) = (0, self.items);
         while low < high {
             let middle = low.midpoint(high);
@@ -118,7 +121,10 @@ impl Index {
     /// Writes the tables at the end of `body`.
     pub(in crate::engine) fn store(&self, body: &mut Vec<u8>) -> Tables {
         let slot = |slot: &Slot| StoredSlot {
-            path: slot.path.to_vec(),
+            path: self
+                .sought
+                .path(slot.path)
+                .map_or(Vec::new(), |path| path.to_vec()),
             kind: slot.kind,
             lengths: slot.lengths.clone(),
         };
@@ -156,26 +162,33 @@ impl Index {
 }
 
 impl Tables {
-    /// As [`Index::candidates`]; none where the body cannot be read.
+    /// The rules that might match, in evaluation order; none where the body cannot be read.
     pub(in crate::engine) fn candidates(
         &self,
         facts: &Facts<'_>,
         read: &mut ReadRange<'_>,
-    ) -> Option<Candidates> {
-        let slots: Vec<Slot> = self.slots.iter().cloned().map(Slot::from).collect();
-        let mut has: Read = slots.iter().map(|_| None).collect();
-        let mut found = Candidates::from_vec(self.always.numbers(0, self.always.items, read)?);
+    ) -> Option<Numbers> {
+        let paths = self
+            .slots
+            .iter()
+            .map(|slot| RequestPath::new(slot.path.clone()));
+        let sought = Sought::new(paths);
+        let slots = self.slots.iter().enumerate();
+        let slots: Vec<Slot> = slots.map(|(path, slot)| slot.clone().at(path)).collect();
+        let mut asked = Asked::new(facts, &sought, &slots);
+        let mut found = Numbers::from_vec(self.always.numbers(0, self.always.items, read)?);
         for shape in &self.shapes {
-            if !super::lookup::read(&slots, &shape.slots, Known::Unknown, facts, &mut has) {
-                continue;
-            }
-            match sequences(&shape.slots, &has, shape.rules.items) {
-                None => found.extend(shape.rules.numbers(0, shape.rules.items, read)?),
-                Some(sequences) => {
-                    for sequence in sequences {
-                        shape.entries.find(sequence, read, &mut found)?;
-                    }
-                }
+            let rules = shape.rules.items;
+            let looked_up = asked.sequences(
+                &slots,
+                &shape.slots,
+                rules,
+                Known::Unknown,
+                &mut |sequence| shape.entries.find(sequence, read, &mut found),
+            );
+            match looked_up {
+                Ok(read) => read?,
+                Err(All) => found.extend(shape.rules.numbers(0, rules, read)?),
             }
         }
         found.sort_unstable();
@@ -184,13 +197,13 @@ impl Tables {
     }
 }
 
-impl From<StoredSlot> for Slot {
-    fn from(stored: StoredSlot) -> Self {
-        Self {
-            path: RequestPath::new(stored.path),
-            kind: stored.kind,
+impl StoredSlot {
+    fn at(self, path: usize) -> Slot {
+        Slot {
+            path,
+            kind: self.kind,
             known: Default::default(),
-            lengths: stored.lengths,
+            lengths: self.lengths,
         }
     }
 }

@@ -3,24 +3,27 @@
 use serde_json::Value;
 use smallvec::SmallVec;
 
-use super::{Candidates, Index, Kind, RuleNumber, Slot, Symbol, extended};
-use crate::policy::{Facts, Stands, symbol};
+use super::{Candidates, Index, Judged, Kind, RuleNumber, Slot, Symbol, extended};
+use crate::policy::{Facts, Seats, Sought, Stands, symbol};
 
 /// What a request has in a slot.
-#[derive(Debug)]
+#[derive(Debug, Clone, Copy)]
 pub(super) enum Has {
     /// Nothing, or nothing that a rule knows.
     Nothing,
     /// One thing that rules may ask for.
     One(Symbol),
-    /// Things that rules may ask for, at least two.
-    Several(Vec<Symbol>),
+    /// Things that rules may ask for, at least two, from this position of the symbols on and so many.
+    Several(u16, u16),
     /// A value that a key says nothing of.
     Another,
 }
 
 /// What a request has in all slots, read when it is first asked for.
-pub(super) type Read = SmallVec<[Option<Has>; 12]>;
+type Read = SmallVec<[Option<Has>; 12]>;
+
+/// Symbols of all slots that have several.
+type Symbols = SmallVec<[Symbol; 16]>;
 
 /// Whether a slot tells what rules ask for in it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -29,104 +32,154 @@ pub(super) enum Known {
     Unknown,
 }
 
-impl Index {
-    /// The rules that might match, in evaluation order.
-    pub(in crate::engine) fn candidates(&self, facts: &Facts<'_>) -> Candidates {
-        let mut candidates = Candidates::from_slice(&self.always);
-        let mut has: Read = self.slots.iter().map(|_| None).collect();
-        for shape in &self.shapes {
-            if !read(&self.slots, &shape.slots, Known::Known, facts, &mut has) {
-                continue;
-            }
-            match sequences(&shape.slots, &has, shape.rules.len() as u64) {
-                None => candidates.extend_from_slice(&shape.rules),
-                Some(sequences) => {
-                    for sequence in sequences {
-                        candidates.extend_from_slice(shape.listed(sequence));
-                    }
-                }
+/// What a request has where rules look.
+#[derive(Debug)]
+pub(super) struct Asked<'a> {
+    facts: &'a Facts<'a>,
+    sought: &'a Sought,
+    seats: Seats<'a>,
+    has: Read,
+    symbols: Symbols,
+}
+
+impl<'a> Asked<'a> {
+    pub(super) fn new(facts: &'a Facts<'a>, sought: &'a Sought, slots: &[Slot]) -> Self {
+        Self {
+            seats: facts.seats(sought),
+            has: SmallVec::from_elem(None, slots.len()),
+            symbols: Symbols::new(),
+            facts,
+            sought,
+        }
+    }
+
+    /// Gives `visit` what to look up for a shape of so many rules, until it says no: nothing where one of its keys certainly does
+    /// not hold.
+    ///
+    /// # Errors
+    /// [`All`] where all of its rules are candidates: a key says nothing of a value, or there are more lookups than rules.
+    pub(super) fn sequences(
+        &mut self,
+        slots: &[Slot],
+        shape: &[usize],
+        rules: u64,
+        known: Known,
+        visit: &mut dyn FnMut(Symbol) -> Option<()>,
+    ) -> Result<Option<()>, All> {
+        let mut lookups = 1_u64;
+        let mut is_another = false;
+        for position in shape {
+            match self.read(slots, *position, known) {
+                Has::Nothing => return Ok(Some(())),
+                Has::One(_) => {}
+                Has::Several(_, count) => lookups = lookups.saturating_mul(u64::from(count)),
+                Has::Another => is_another = true,
             }
         }
-        candidates.sort_unstable();
+        if is_another || (lookups > 1 && lookups > rules) {
+            return Err(All);
+        }
+        Ok(self.extend(0, shape, visit))
+    }
+
+    fn extend(
+        &self,
+        before: Symbol,
+        shape: &[usize],
+        visit: &mut dyn FnMut(Symbol) -> Option<()>,
+    ) -> Option<()> {
+        let Some((position, rest)) = shape.split_first() else {
+            return visit(before);
+        };
+        match self.has.get(*position).copied().flatten() {
+            Some(Has::One(next)) => self.extend(extended(before, next), rest, visit),
+            Some(Has::Several(first, count)) => {
+                let first = usize::from(first);
+                let symbols = self.symbols.get(first..first + usize::from(count));
+                let mut symbols = symbols.unwrap_or_default().iter();
+                symbols.try_for_each(|next| self.extend(extended(before, *next), rest, visit))
+            }
+            _ => Some(()),
+        }
+    }
+
+    fn read(&mut self, slots: &[Slot], position: usize, known: Known) -> Has {
+        let Some((slot, has)) = slots.get(position).zip(self.has.get_mut(position)) else {
+            return Has::Another;
+        };
+        *has.get_or_insert_with(|| {
+            let (facts, sought, seats) = (self.facts, self.sought, &self.seats);
+            slot.read(known, facts, sought, seats, &mut self.symbols)
+        })
+    }
+}
+
+/// All rules of a shape are candidates.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct All;
+
+impl Index {
+    /// The rules that might match, in evaluation order, and what is known of each.
+    pub(in crate::engine) fn candidates(&self, facts: &Facts<'_>) -> Candidates {
+        let unjudged = |numbers: &[RuleNumber], candidates: &mut Candidates| {
+            candidates.extend(numbers.iter().map(|number| (*number, Judged::Unknown)));
+        };
+        let mut candidates = Candidates::new();
+        unjudged(&self.always, &mut candidates);
+        let mut asked = Asked::new(facts, &self.sought, &self.slots);
+        for shape in &self.shapes {
+            let rules = shape.rules.len() as u64;
+            let looked_up = asked.sequences(
+                &self.slots,
+                &shape.slots,
+                rules,
+                Known::Known,
+                &mut |sequence| {
+                    unjudged(shape.listed(sequence), &mut candidates);
+                    Some(())
+                },
+            );
+            if looked_up.is_err() {
+                unjudged(&shape.rules, &mut candidates);
+            }
+        }
+        candidates.sort_unstable_by_key(|(number, _)| *number);
         candidates.dedup();
-        candidates.retain(|number| self.others_may_hold(*number, facts, &mut has));
+        candidates.retain(|(number, judged)| {
+            *judged = self.asks.judge(*number, &asked.seats);
+            *judged != Judged::No
+        });
         candidates
     }
-
-    /// Whether none of the rule's other keys certainly fails.
-    fn others_may_hold(&self, number: RuleNumber, facts: &Facts<'_>, has: &mut Read) -> bool {
-        self.others.of(number).iter().all(|(position, symbol)| {
-            let position = *position as usize;
-            let slot = self.slots.get(position).zip(has.get_mut(position));
-            slot.is_none_or(|(slot, has)| {
-                match has.get_or_insert_with(|| slot.read(Known::Known, facts)) {
-                    Has::Nothing => false,
-                    Has::One(found) => found == symbol,
-                    Has::Several(found) => found.contains(symbol),
-                    Has::Another => true,
-                }
-            })
-        })
-    }
-}
-
-/// Reads what a shape needs; false as soon as one of its keys certainly does not hold.
-pub(super) fn read(
-    slots: &[Slot],
-    shape: &[usize],
-    known: Known,
-    facts: &Facts<'_>,
-    has: &mut Read,
-) -> bool {
-    shape.iter().all(|position| {
-        let slot = slots.get(*position).zip(has.get_mut(*position));
-        slot.is_none_or(|(slot, has)| {
-            let has = has.get_or_insert_with(|| slot.read(known, facts));
-            !matches!(has, Has::Nothing)
-        })
-    })
-}
-
-/// What to look up for a shape whose slots are read; none where all of its rules are candidates: a key says nothing of a value,
-/// or there are more lookups than rules.
-pub(super) fn sequences(shape: &[usize], has: &Read, rules: u64) -> Option<SmallVec<[Symbol; 8]>> {
-    let mut sequences: SmallVec<[Symbol; 8]> = SmallVec::from_elem(0, 1);
-    for slot in shape {
-        let symbols = match has.get(*slot) {
-            Some(Some(Has::One(next))) => {
-                for sequence in &mut sequences {
-                    *sequence = extended(*sequence, *next);
-                }
-                continue;
-            }
-            Some(Some(Has::Several(symbols))) => symbols,
-            _ => return None,
-        };
-        if sequences.len().saturating_mul(symbols.len()) as u64 > rules.max(1) {
-            return None;
-        }
-        let longer = |before: &Symbol| {
-            let before = *before;
-            symbols.iter().map(move |next| extended(before, *next))
-        };
-        sequences = sequences.iter().flat_map(longer).collect();
-    }
-    Some(sequences)
 }
 
 impl Slot {
-    fn read(&self, known: Known, facts: &Facts<'_>) -> Has {
-        match (self.kind, facts.stands(&self.path)) {
+    fn read(
+        &self,
+        known: Known,
+        facts: &Facts<'_>,
+        sought: &Sought,
+        seats: &Seats<'_>,
+        symbols: &mut Symbols,
+    ) -> Has {
+        match (self.kind, seats.at(self.path)) {
             (_, Stands::Nothing) => return Has::Nothing,
             (Kind::Text, Stands::Text(_, symbol)) => return self.one(known, symbol),
-            (Kind::Prefix, Stands::Text(text, _)) => return self.beginnings(known, text),
-            (Kind::Item, Stands::Text(..)) => return Has::Another,
+            (Kind::Prefix, Stands::Text(text, _)) => return self.beginnings(known, text, symbols),
+            (Kind::Item, Stands::Texts(items)) => {
+                return self.several(known, items.iter().map(|(_, symbol)| symbol), symbols);
+            }
+            (Kind::Text | Kind::Prefix, Stands::Number(_) | Stands::Texts(_))
+            | (Kind::Item, Stands::Text(..) | Stands::Number(_)) => return Has::Another,
             (_, Stands::Else) => {}
         }
-        match (self.kind, facts.at(&self.path)) {
+        let Some(path) = sought.path(self.path) else {
+            return Has::Another;
+        };
+        match (self.kind, facts.at(path)) {
             (_, Ok(None)) => Has::Nothing,
             (Kind::Text, Ok(Some(Value::String(text)))) => self.one(known, symbol(text.as_bytes())),
-            (Kind::Prefix, Ok(Some(Value::String(text)))) => self.beginnings(known, text),
+            (Kind::Prefix, Ok(Some(Value::String(text)))) => self.beginnings(known, text, symbols),
             (Kind::Item, Ok(Some(Value::Array(items)))) => {
                 let is_nested =
                     |item: &Value| item.is_array() || item.is_object() || item.is_null();
@@ -134,7 +187,7 @@ impl Slot {
                     return Has::Another;
                 }
                 let texts = items.iter().filter_map(Value::as_str);
-                self.symbols(known, texts.map(str::as_bytes))
+                self.several(known, texts.map(|text| symbol(text.as_bytes())), symbols)
             }
             (_, Ok(Some(_)) | Err(_)) => Has::Another,
         }
@@ -152,28 +205,33 @@ impl Slot {
         }
     }
 
-    fn beginnings(&self, known: Known, text: &str) -> Has {
+    fn beginnings(&self, known: Known, text: &str, symbols: &mut Symbols) -> Has {
         let lengths = self.lengths.iter();
         let beginnings = lengths.map_while(|length| text.as_bytes().get(..*length));
-        self.symbols(known, beginnings)
+        self.several(known, beginnings.map(symbol), symbols)
     }
 
-    fn symbols<'a>(&self, known: Known, texts: impl IntoIterator<Item = &'a [u8]>) -> Has {
-        let is_known = |symbol: &Symbol| self.is_known(known, *symbol);
-        let mut symbols = texts.into_iter().map(symbol).filter(is_known);
-        let Some(first) = symbols.next() else {
-            return Has::Nothing;
-        };
-        let Some(second) = symbols.next() else {
-            return Has::One(first);
-        };
-        let mut several = vec![first, second];
-        several.extend(symbols);
-        several.sort_unstable();
-        several.dedup();
-        match several.as_slice() {
+    fn several(
+        &self,
+        known: Known,
+        found: impl Iterator<Item = Symbol>,
+        symbols: &mut Symbols,
+    ) -> Has {
+        let first = symbols.len();
+        symbols.extend(found.filter(|symbol| self.is_known(known, *symbol)));
+        if symbols.len() > first + 1 {
+            let mut own: Symbols = symbols.drain(first..).collect();
+            own.sort_unstable();
+            own.dedup();
+            symbols.extend(own);
+        }
+        match symbols.get(first..).unwrap_or_default() {
+            [] => Has::Nothing,
             [one] => Has::One(*one),
-            _ => Has::Several(several),
+            several => match (u16::try_from(first), u16::try_from(several.len())) {
+                (Ok(first), Ok(count)) => Has::Several(first, count),
+                _ => Has::Another,
+            },
         }
     }
 }

@@ -3,11 +3,13 @@ use std::sync::Arc;
 use serde_json::Value;
 use uuid::Uuid;
 
+use super::super::decision::Told;
 use super::super::request::RequestLimits;
 use super::super::{Cause, Freshness, MatchedRule, Occasion, Would};
 use super::*;
 use crate::bundle::{BundleIdentity, Signer};
 use crate::digest::Sha256Digest;
+use crate::name::{RuleRef, Scope};
 use crate::policy::{Effect, FoundPattern, Mode, Risk};
 use crate::resolve::Source;
 
@@ -29,8 +31,7 @@ fn decision(mode: Mode) -> Decision {
     Decision::fail_closed(&scope, mode, cause, "so\nit is", occasion)
 }
 
-/// A decision with everything that one may have.
-fn full() -> Decision {
+fn identities() -> [BundleIdentity; 2] {
     let identity = |name: &str, commit: Option<&str>| BundleIdentity {
         name: name.parse().unwrap(),
         epoch: 1,
@@ -42,69 +43,15 @@ fn full() -> Decision {
             keyid: "SHA256:x/y+\"".to_owned(),
         }],
     };
-    let source = |commit: Option<&str>| Source {
-        bundle: "acme".parse().unwrap(),
-        commit: commit.map(|id| id.repeat(40).parse().unwrap()),
-        file: "policies/\u{e9} \"x\".yaml".to_owned(),
-        line: 70_000,
-    };
-    let rule = |text: &str| text.parse().unwrap();
-    let found = |failed, source: Option<Source>| MatchedRule {
-        rule: rule("acme/platform#no-restore"),
-        effect: Effect::RequireApproval,
-        mode: Mode::AuditOnly,
-        failed,
-        source: source.map(Arc::new),
-    };
-    Decision {
-        rule: Some(rule("acme#a")),
-        effect: Effect::Audit,
-        outcome: Effect::Audit.into(),
-        mode: Mode::Warn,
-        remediation: Some("ask \u{1f}".into()),
-        risk: Some(Risk::Critical),
-        missing_capabilities: vec!["a\"b".to_owned(), "c".to_owned()],
-        patterns: vec![FoundPattern {
-            id: "p".to_owned(),
-            reason: Some("\u{202e}".to_owned()),
-        }],
-        audited: true,
-        would: Some(Would {
-            effect: Effect::Deny,
-            mode: Mode::Warn,
-            rule: Some(rule("acme#b")),
-            reason: "x".into(),
-            reason_code: "X".into(),
-        }),
-        matched: vec![
-            found(true, None),
-            found(false, Some(source(None))),
-            found(false, Some(source(Some("a")))),
-        ]
-        .into_iter()
-        .collect(),
-        policy_digest: Some(Sha256Digest::of(b"policy")),
-        bundles: [identity("acme", None), identity("pci", Some("0"))].into(),
-        stale: true,
-        unsigned: true,
-        duration_ns: u64::MAX,
-        ..decision(Mode::Enforce)
-    }
+    [identity("acme", None), identity("pci", Some("0"))]
 }
 
 #[test]
 fn what_is_written_is_what_is_serialised() {
     let request = request();
-    // Bundles that come again, and others.
     let mut bundles = WrittenBundles::default();
-    let full = full();
-    for decision in [
-        full.clone(),
-        full,
-        decision(Mode::Enforce),
-        decision(Mode::Warn),
-        decision(Mode::AuditOnly),
-    ] {
+    for mode in [Mode::Enforce, Mode::Warn, Mode::AuditOnly] {
+        let decision = decision(mode);
         for request in [Some(&request), None] {
             let record = Record::new(&decision, request);
             let mut out = b"before".to_vec();
@@ -125,22 +72,86 @@ fn what_is_written_is_what_is_serialised() {
 }
 
 #[test]
-fn every_outcome_and_effect_has_its_word() {
-    let mut bundles = WrittenBundles::default();
+fn everything_that_a_decision_may_have_is_written() {
+    let scope: Scope = "acme/platform".parse().unwrap();
+    let rule: RuleRef = "acme/platform#no-restore".parse().unwrap();
+    let source = |commit: Option<&str>| Source {
+        bundle: "acme".parse().unwrap(),
+        commit: commit.map(|id| id.repeat(40).parse().unwrap()),
+        file: "policies/\u{e9} \"x\".yaml".to_owned(),
+        line: 70_000,
+    };
+    let sources = [source(None), source(Some("a"))];
+    let found = |failed, source| MatchedRule {
+        rule: &rule,
+        effect: Effect::RequireApproval,
+        mode: Mode::AuditOnly,
+        failed,
+        source,
+    };
+    let (missing, bundles) = (["a\"b".to_owned(), "c".to_owned()], identities());
+    let patterns = [FoundPattern {
+        id: "p".to_owned(),
+        reason: Some("\u{202e}".to_owned()),
+    }];
+    let would = Would {
+        effect: Effect::Deny,
+        mode: Mode::Warn,
+        rule: Some(&rule),
+        reason: "x".into(),
+        reason_code: "X".into(),
+    };
+    let plain = decision(Mode::Enforce);
     for effect in [
         Effect::Allow,
         Effect::Audit,
         Effect::RequireApproval,
         Effect::Deny,
     ] {
-        let decision = Decision {
+        let told = Told {
+            scope: &scope,
             effect,
             outcome: effect.into(),
-            ..decision(Mode::Enforce)
+            mode: Mode::Warn,
+            rule: Some(&rule),
+            remediation: Some("ask \u{1f}"),
+            risk: Some(Risk::Critical),
+            missing_capabilities: &missing,
+            patterns: &patterns,
+            audited: true,
+            would: Some(would.clone()),
+            matched: vec![
+                found(true, None),
+                found(false, Some(&sources[0])),
+                found(false, Some(&sources[1])),
+            ],
+            policy_digest: Some(Sha256Digest::of(b"policy")),
+            bundles: &bundles,
+            stale: true,
+            unsigned: true,
+            duration_ns: u64::MAX,
+            ..plain.told()
         };
-        let record = Record::new(&decision, None);
         let mut out = Vec::new();
-        record.write(&mut out, &mut bundles).unwrap();
-        assert_eq!(out, serde_json::to_vec(&record).unwrap());
+        let written = serde_json::to_vec(&bundles).unwrap();
+        write::members(&mut out, &told, &written).unwrap();
+        let members = String::from_utf8(out).unwrap();
+        let members = members.strip_prefix(',').unwrap();
+        assert_eq!(
+            format!("{{{members}}}"),
+            serde_json::to_string(&told).unwrap()
+        );
+    }
+}
+
+#[test]
+fn bundles_that_come_again_are_written_as_before() {
+    let [acme, pci] = identities();
+    let one: Arc<[BundleIdentity]> = [acme.clone()].into();
+    let both: Arc<[BundleIdentity]> = [acme, pci].into();
+    let mut written = WrittenBundles::default();
+    for bundles in [Some(&one), Some(&one), None, Some(&both), Some(&one)] {
+        let wanted = serde_json::to_vec(bundles.map_or(&[][..], |bundles| bundles)).unwrap();
+        assert_eq!(written.of(bundles).unwrap(), wanted);
     }
 }

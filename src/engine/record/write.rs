@@ -9,7 +9,7 @@ use serde::Serialize;
 use uuid::Uuid;
 
 use crate::bundle::BundleIdentity;
-use crate::engine::decision::{Decision, MatchedRule, Outcome};
+use crate::engine::decision::{MatchedRule, Outcome, Told};
 use crate::json::write_text;
 use crate::name::RuleRef;
 use crate::resolve::Source;
@@ -21,10 +21,16 @@ static TIMES: DateTimePrinter = DateTimePrinter::new();
 pub(crate) struct WrittenBundles(Option<(Arc<[BundleIdentity]>, Vec<u8>)>);
 
 impl WrittenBundles {
-    fn of(&mut self, bundles: &Arc<[BundleIdentity]>) -> Result<&[u8], serde_json::Error> {
+    pub(super) fn of(
+        &mut self,
+        bundles: Option<&Arc<[BundleIdentity]>>,
+    ) -> Result<&[u8], serde_json::Error> {
+        let Some(bundles) = bundles else {
+            return Ok(b"[]");
+        };
         // The list is held, so no other has its address.
-        let last = self.0.take().filter(|(last, _)| Arc::ptr_eq(last, bundles));
-        let written = match last {
+        let last = self.0.take();
+        let written = match last.filter(|(last, _)| Arc::ptr_eq(last, bundles)) {
             Some(written) => written,
             None => (Arc::clone(bundles), serde_json::to_vec(bundles.as_ref())?),
         };
@@ -32,13 +38,13 @@ impl WrittenBundles {
     }
 }
 
-/// Writes the members of a decision, with a comma in front of each.
+/// Writes the members of a decision, with a comma in front of each; `written` is how its bundles are.
 pub(super) fn members(
     out: &mut Vec<u8>,
-    decision: &Decision,
-    written: &mut WrittenBundles,
+    told: &Told<'_>,
+    written: &[u8],
 ) -> Result<(), serde_json::Error> {
-    let Decision {
+    let Told {
         decision_id,
         time,
         scope,
@@ -57,11 +63,11 @@ pub(super) fn members(
         matched,
         request_fingerprint,
         policy_digest,
-        bundles,
+        bundles: _,
         stale,
         unsigned,
         duration_ns,
-    } = decision;
+    } = told;
     out.extend_from_slice(b",\"decision_id\":\"");
     let id = decision_id.hyphenated();
     out.extend_from_slice(id.encode_lower(&mut Uuid::encode_buffer()).as_bytes());
@@ -114,7 +120,7 @@ pub(super) fn members(
         None => out.extend_from_slice(b"null"),
     }
     out.extend_from_slice(b",\"bundles\":");
-    out.extend_from_slice(written.of(bundles)?);
+    out.extend_from_slice(written);
     out.extend_from_slice(b",\"stale\":");
     flag(out, *stale);
     out.extend_from_slice(b",\"unsigned\":");
@@ -122,7 +128,7 @@ pub(super) fn members(
     rare(out, b",\"duration_ns\":", duration_ns)
 }
 
-fn matched_rule(out: &mut Vec<u8>, found: &MatchedRule) -> Result<(), serde_json::Error> {
+fn matched_rule(out: &mut Vec<u8>, found: &MatchedRule<'_>) -> Result<(), serde_json::Error> {
     let MatchedRule {
         rule,
         effect,

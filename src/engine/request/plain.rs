@@ -1,7 +1,7 @@
 //! Requests that need no tree: those in the AuthZEN form whose text is plain JSON ([`crate::json::Plain`]) and in Unicode form C.
 //!
 //! Such a request is its canonical form already, but for white space, the order of members and empty objects that were left out.
-//! So names, texts and fingerprint are read off its text, and the tree is built only when a rule asks for what is no text.
+//! So names, leaves and fingerprint are read off its text, and the tree is built only when a rule asks for what is no leaf.
 //!
 //! INVARIANT: what is read here is equal to what the steps of [`super`] give, and nothing that they refuse is read: whatever is out
 //! of the ordinary is left to them. A property test holds the two together.
@@ -14,7 +14,7 @@ use super::{Form, Request, forms, is_stable};
 use crate::diag::is_hidden;
 use crate::digest::Sha256Digest;
 use crate::json::{Lazy, Node, Plain, Seen};
-use crate::policy::Texts;
+use crate::policy::Leaves;
 
 /// The names of a request: the type and id of the subject, the action's name, the type and id of the resource.
 pub(super) type Names = [Node; 5];
@@ -61,7 +61,7 @@ pub(super) fn read(bytes: &[u8]) -> Option<Request> {
     Some(Request {
         form: Form::Authzen,
         fingerprint: parts.fingerprint(&plain, &filled),
-        texts: Texts::of_plain(&plain, &filled),
+        leaves: Leaves::of_plain(&plain),
         mapping: Cow::Borrowed(mapping),
         names: Some(names),
         attributes: Lazy::of(plain, filled),

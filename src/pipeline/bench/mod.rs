@@ -192,7 +192,7 @@ pub fn measure(
         if let Some(Ok(request)) = request.map(|specimen| parse(specimen, projects)) {
             let verdict = engine.evaluate(&request, now);
             let occasion = Occasion::rehearsal(&request, now);
-            std::hint::black_box(Decision::new(engine, &verdict, occasion));
+            std::hint::black_box(Decision::new(engine, verdict, occasion));
         }
     };
     let count = requests.len();

@@ -24,8 +24,12 @@ fn policy(more: Value) -> EffectivePolicy {
 fn found(policy: &EffectivePolicy, properties: Value) -> Vec<String> {
     let decision = decide(policy, &asks(&json!([]), "run", &properties));
     let is_dangerous = decision.effect == Effect::RequireApproval;
-    assert_eq!(is_dangerous, !decision.patterns.is_empty(), "{properties}");
-    let ids = decision.patterns.iter().map(|pattern| pattern.id.clone());
+    assert_eq!(
+        is_dangerous,
+        !decision.patterns().is_empty(),
+        "{properties}"
+    );
+    let ids = decision.patterns().iter().map(|pattern| pattern.id.clone());
     ids.collect()
 }
 
@@ -102,7 +106,7 @@ fn what_cannot_be_read_is_dangerous() {
     let regexes = super::tools();
     let regexes = effective("acme", &[&regexes]).unwrap();
     let asked = asks(&json!([]), "copy", &json!({"args": {"command": 7}}));
-    assert!(decide(&regexes, &asked).patterns.is_empty());
+    assert!(decide(&regexes, &asked).patterns().is_empty());
 }
 
 #[test]
@@ -190,11 +194,11 @@ fn the_manuals_catalogue() {
     let exec = ["ssh-linux", "remote-exec"];
     let decision = asked(&exec, "restart-nginx", "");
     assert_eq!(
-        (decision.effect, &*decision.reason_code),
+        (decision.effect, decision.reason_code()),
         (Effect::Deny, "MISSING_CAPABILITY")
     );
     assert_eq!(
-        decision.missing_capabilities,
+        decision.missing_capabilities(),
         ["local-sudo", "service-control"]
     );
     assert_eq!(asked(&exec, "run", "ls").effect, Effect::RequireApproval);

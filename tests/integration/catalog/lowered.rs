@@ -36,7 +36,7 @@ fn children_override_lowered_rules_by_name() {
     .unwrap();
     let decision = decide(&off, &asks(&json!([]), "wipe", &json!({})));
     assert_eq!(
-        (decision.effect, decision.missing_capabilities.len()),
+        (decision.effect, decision.missing_capabilities().len()),
         (Effect::RequireApproval, 0)
     );
     let stricter = child("acme#catalog.copy.high", json!({"effect": "deny"})).unwrap();
@@ -89,7 +89,7 @@ fn an_operation_keeps_its_risk_when_its_rule_is_switched_off() {
         &asks(&json!([]), "wipe", &json!({"a": 1})),
     );
     assert_eq!(
-        (decision.effect, decision.risk),
+        (decision.effect, decision.risk()),
         (Effect::Allow, Some(Risk::Critical))
     );
     assert_ne!(
@@ -111,13 +111,13 @@ fn a_policy_and_a_catalogue_are_one_scope() {
     // Its mode is the policy's, and precedence counts across both.
     let decision = decide(&policy, &asks(&json!([]), "nothing", &json!({})));
     assert_eq!(decision.effect, Effect::Allow);
-    let would = decision.would.unwrap();
+    let would = decision.would().unwrap();
     assert_eq!(
         (would.effect, &*would.reason_code),
         (Effect::Deny, "UNKNOWN_OPERATION")
     );
     let decision = decide(&policy, &asks(&json!([]), "wipe", &json!({})));
-    let would = decision.would.unwrap().rule.unwrap();
+    let would = decision.would().unwrap().rule.unwrap();
     assert_eq!(would.to_string(), "acme#vip");
     let twice = effective("acme", &[&tools(), &tools()]).unwrap_err();
     assert_eq!(twice[0].code, Code::POLICY_SCOPE_TWICE);

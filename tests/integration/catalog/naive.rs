@@ -141,9 +141,9 @@ proptest! {
         let decision = decide(&policy, &asks(&json!(held), "x", &properties));
         let found = Said {
             effect: decision.effect.as_str().to_owned(),
-            risk: decision.risk.unwrap().as_str().to_owned(),
-            missing: decision.missing_capabilities.iter().cloned().collect(),
-            patterns: decision.patterns.iter().map(|pattern| pattern.id.clone()).collect(),
+            risk: decision.risk().unwrap().as_str().to_owned(),
+            missing: decision.missing_capabilities().iter().cloned().collect(),
+            patterns: decision.patterns().iter().map(|pattern| pattern.id.clone()).collect(),
         };
         prop_assert_eq!(found, wanted);
     }

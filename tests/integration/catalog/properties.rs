@@ -100,13 +100,13 @@ proptest! {
             let policy = effective("acme", &[&beside.to_string(), &catalog("acme", fields)]).unwrap();
             let decision = decide(&policy, &asks(&json!(held), "x", &properties));
             // One rule about risk matches, whatever was asked.
-            let risks = decision.matched.iter().filter(|hit| !hit.rule.to_string().contains(".missing"));
+            let risks = decision.matched().filter(|hit| !hit.rule.to_string().contains(".missing"));
             assert_eq!(risks.count(), 1);
-            assert!(decision.risk.is_some());
+            assert!(decision.risk().is_some());
             decision
         };
         let before = judged(operation(own, &requires), &patterns);
-        let strict = strictness(before.effect, before.audited);
+        let strict = strictness(before.effect, before.is_audited());
         let mut added = patterns.clone();
         added.push(json!({"id": "more", "regex": "s|3"}));
         let both = [&requires[..], &more].concat();
@@ -117,7 +117,7 @@ proptest! {
         ];
         after.extend(riskier.map(|risk| judged(operation(risk, &requires), &patterns)));
         for after in after {
-            prop_assert!(strictness(after.effect, after.audited) >= strict, "{before:#?}\n{after:#?}");
+            prop_assert!(strictness(after.effect, after.is_audited()) >= strict, "{before:#?}\n{after:#?}");
         }
     }
 
@@ -128,7 +128,7 @@ proptest! {
         };
         let request = asks(&json!([]), "x", &properties);
         let risk = |scope: &str, texts: &[&str]| -> Option<Risk> {
-            decide(&effective(scope, texts).unwrap(), &request).risk
+            decide(&effective(scope, texts).unwrap(), &request).risk()
         };
         let (upper, lower) = (one("acme", above), one("acme/team", below));
         let alone = risk("acme", &[&upper]).max(risk("acme", &[&one("acme", below)]));

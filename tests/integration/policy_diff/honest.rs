@@ -44,7 +44,7 @@ fn hold(
             let request = request(value);
             let decided = engines.each_ref().map(|engine| {
                 let verdict = engine.evaluate(&request, now());
-                Decision::new(engine, &verdict, Occasion::rehearsal(&request, now()))
+                Decision::new(engine, verdict, Occasion::rehearsal(&request, now()))
             });
             let at = |pointer: &str| {
                 let found = request.attributes().pointer(pointer);
@@ -60,11 +60,11 @@ fn hold(
                 let decision = side.map(|side: usize| &decided[side]);
                 let matched: Vec<(RuleRef, bool)> = decision
                     .into_iter()
-                    .flat_map(|decision| &decision.matched)
+                    .flat_map(ordain::engine::Decision::matched)
                     .map(|hit| (hit.rule.clone(), hit.failed))
                     .collect();
                 let record = OnRecord {
-                    policy: decision.and_then(|decision| decision.policy_digest),
+                    policy: decision.and_then(|decision| decision.policy_digest()),
                     matched: &matched,
                 };
                 let (was, is) = (decided[0].effect, decided[1].effect);

@@ -170,10 +170,10 @@ fn hold(
             let request = request(value);
             let decide = |engine: &Engine| {
                 let verdict = engine.evaluate(&request, now());
-                Decision::new(engine, &verdict, Occasion::rehearsal(&request, now()))
+                Decision::new(engine, verdict, Occasion::rehearsal(&request, now()))
             };
             let (was, is) = (decide(&old), decide(&new));
-            let failed = |decision: &Decision| decision.matched.iter().any(|hit| hit.failed);
+            let failed = |decision: &Decision| decision.matched().any(|hit| hit.failed);
             if failed(&was) || failed(&is) {
                 continue;
             }

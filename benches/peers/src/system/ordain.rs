@@ -86,10 +86,10 @@ impl System for Ordain {
     }
 
     fn answer(&self, decision: Decision) -> Result<Answer> {
-        let Some(rule) = decision.rule else {
+        let Some(rule) = decision.rule() else {
             let is_unmatched =
-                &*decision.reason_code == "NO_MATCH" && decision.effect == policy::Effect::Deny;
-            ensure!(is_unmatched, "decided by no rule: {}", decision.reason);
+                decision.reason_code() == "NO_MATCH" && decision.effect == policy::Effect::Deny;
+            ensure!(is_unmatched, "decided by no rule: {}", decision.reason());
             return Ok(None);
         };
         let effect = match decision.effect {
@@ -105,5 +105,5 @@ impl System for Ordain {
 
 pub(crate) fn decide(engine: &Engine, request: &Request, now: Timestamp) -> Decision {
     let verdict = engine.evaluate(request, now);
-    Decision::new(engine, &verdict, Occasion::rehearsal(request, now))
+    Decision::new(engine, verdict, Occasion::rehearsal(request, now))
 }

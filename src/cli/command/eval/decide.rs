@@ -201,7 +201,7 @@ impl Decider {
                         (Judge::Policy(served), None) => match served.engine(&request, time) {
                             Ok(engine) => {
                                 let verdict = engine.evaluate(&request, time);
-                                Decision::new(&engine, &verdict, occasion(fingerprint))
+                                Decision::new(&engine, verdict, occasion(fingerprint))
                             }
                             Err(error) => {
                                 let failure = Failure::from(error);

@@ -56,7 +56,7 @@ pub(super) fn run(context: &Context, args: &Explain) -> Result<Exit, Failure> {
         }
     };
     let verdict = engine.evaluate(&request, now);
-    let decision = Decision::new(&engine, &verdict, occasion);
+    let decision = Decision::new(&engine, verdict.clone(), occasion);
     let explanation = engine.explain(&request, now, &verdict);
     tell(args, &request, &decision, &explanation)
 }

@@ -127,11 +127,11 @@ fn summary(coverage: &Coverage) -> String {
 
 fn decided_by(case: &CaseResult) -> String {
     let decision = &case.decision;
-    let Some(rule) = &decision.rule else {
-        return format!("decided by no rule [{}]", decision.reason_code);
+    let Some(rule) = decision.rule() else {
+        return format!("decided by no rule [{}]", decision.reason_code());
     };
-    let hit = decision.matched.iter().find(|hit| hit.rule == *rule);
-    let source = hit.and_then(|hit| hit.source.as_ref());
+    let hit = decision.matched().find(|hit| hit.rule == rule);
+    let source = hit.and_then(|hit| hit.source);
     let place = source.map(|source| format!(" at {}:{}", escape(&source.file), source.line));
     format!("decided by {rule}{}", place.unwrap_or_default())
 }
@@ -170,8 +170,8 @@ fn document(report: &TestReport) -> Value {
             "passed": case.mismatches.is_empty(),
             "mismatches": case.mismatches,
             "effect": case.decision.effect,
-            "rule": case.decision.rule,
-            "reason_code": &*case.decision.reason_code,
+            "rule": case.decision.rule(),
+            "reason_code": case.decision.reason_code(),
         })
     });
     json!({

@@ -1,0 +1,109 @@
+//! The paths that a policy asks about, all found in a request at once.
+
+use std::collections::HashMap;
+use std::hash::{BuildHasherDefault, Hasher};
+
+use smallvec::SmallVec;
+
+use super::leaves::{Leaves, Seat, Stands};
+use super::path::RequestPath;
+
+/// Paths, by numbers from zero on.
+#[derive(Debug, Default)]
+pub struct Sought {
+    paths: Vec<RequestPath>,
+    /// The first path with each symbol.
+    numbers: HashMap<u32, usize, BuildHasherDefault<AsItIs>>,
+    /// The paths whose symbol another has, too.
+    doubles: Vec<usize>,
+}
+
+/// Symbols are spread already.
+#[derive(Debug, Default)]
+struct AsItIs(u64);
+
+impl Hasher for AsItIs {
+    fn finish(&self) -> u64 {
+        self.0
+    }
+
+    fn write(&mut self, bytes: &[u8]) {
+        for byte in bytes {
+            self.0 = (self.0 << 8) | u64::from(*byte);
+        }
+    }
+
+    fn write_u32(&mut self, symbol: u32) {
+        // The map takes its groups from the low bits and its tags from the high ones.
+        self.0 = (u64::from(symbol) << 32) | u64::from(symbol);
+    }
+}
+
+impl Sought {
+    /// The paths in this order.
+    pub fn new(paths: impl IntoIterator<Item = RequestPath>) -> Self {
+        let mut sought = Self {
+            paths: paths.into_iter().collect(),
+            ..Self::default()
+        };
+        for (number, path) in sought.paths.iter().enumerate() {
+            let Some(place) = path.place() else {
+                continue;
+            };
+            if *sought.numbers.entry(place.own_symbol()).or_insert(number) != number {
+                sought.doubles.push(number);
+            }
+        }
+        sought
+    }
+
+    /// The path with this number.
+    #[must_use]
+    pub fn path(&self, number: usize) -> Option<&RequestPath> {
+        self.paths.get(number)
+    }
+
+    pub(super) fn find<'a>(&self, leaves: Option<&'a Leaves>) -> Seats<'a> {
+        let Some(leaves) = leaves else {
+            return Seats {
+                leaves,
+                seats: self.paths.iter().map(|_| Seat::Else).collect(),
+            };
+        };
+        let empty = self.paths.iter().map(|path| leaves.empty_seat(path));
+        let mut seats: SmallVec<[Seat; 16]> = empty.collect();
+        for (leaf, symbol, is_at) in leaves.paths() {
+            let Some(first) = self.numbers.get(&symbol) else {
+                continue;
+            };
+            for number in std::iter::once(first).chain(&self.doubles) {
+                let place = self.paths.get(*number).and_then(RequestPath::place);
+                if let (Some(place), Some(seat)) = (place, seats.get_mut(*number))
+                    && is_at(place)
+                {
+                    *seat = Seat::Leaf(leaf);
+                }
+            }
+        }
+        let leaves = Some(leaves);
+        Seats { leaves, seats }
+    }
+}
+
+/// What a request has at the paths that a policy asks about.
+#[derive(Debug)]
+pub struct Seats<'a> {
+    leaves: Option<&'a Leaves>,
+    seats: SmallVec<[Seat; 16]>,
+}
+
+impl<'a> Seats<'a> {
+    /// What stands at the path with this number, as far as that is known without walking there.
+    #[must_use]
+    pub fn at(&self, number: usize) -> Stands<'a> {
+        let seat = self.seats.get(number).copied();
+        self.leaves.map_or(Stands::Else, |leaves| {
+            leaves.stands(seat.unwrap_or(Seat::Else))
+        })
+    }
+}
