@@ -12,6 +12,7 @@ use std::path::Path;
 use std::sync::{Arc, OnceLock};
 
 use ordain::bundle::{BundlePath, Limits, Manifest, Statement};
+use ordain::digest::Sha256Digest;
 use ordain::engine::impact::Names;
 use ordain::engine::input::RequestReader;
 use ordain::engine::request::{Request, RequestLimits};
@@ -72,6 +73,11 @@ pub(crate) fn request(bytes: &[u8]) -> bool {
     let Some(first) = accepted(Request::from_json(bytes, &limits)) else {
         return false;
     };
+    json::parse(bytes, limits.bytes).expect("a request is strict JSON, whichever way it was read");
+    let preimage = first
+        .fingerprint_preimage()
+        .expect("the canonical form is JSON");
+    assert_eq!(first.fingerprint(), Sha256Digest::of(&preimage));
     let canonical = json::canonical(first.attributes()).expect("the canonical form is JSON");
     let second = Request::from_json(&canonical, &limits).expect("the canonical form is a request");
     assert_eq!(first.attributes(), second.attributes());

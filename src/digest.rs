@@ -59,6 +59,13 @@ impl Sha256Digest {
         std::str::from_utf8(text).unwrap_or_default()
     }
 
+    /// Writes it as a JSON text to the end of `out`.
+    pub(crate) fn write(&self, out: &mut Vec<u8>) {
+        out.push(b'"');
+        out.extend_from_slice(self.spell(&mut [0; 71]).as_bytes());
+        out.push(b'"');
+    }
+
     /// Reads 64 lower-case hexadecimal digits, as in-toto's `digest.sha256` holds them.
     ///
     /// # Errors

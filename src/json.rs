@@ -4,6 +4,8 @@
 //! beyond 2^53. Each of these lets two readers see two documents in one text, so all of them are refused here.
 
 mod canonical;
+mod lazy;
+mod plain;
 
 use std::fmt;
 
@@ -13,7 +15,9 @@ use serde_json::map::Entry;
 use serde_json::{Map, Number, Value};
 
 pub use canonical::canonical;
-pub(crate) use canonical::{write_member, write_members};
+pub(crate) use canonical::{write_member, write_members, write_text};
+pub use lazy::Lazy;
+pub(crate) use plain::{Node, Plain, Seen, first_special};
 
 /// The greatest integer that every JSON reader keeps exactly: 2^53 − 1 (RFC 7493, section 2.2).
 pub const MAX_SAFE_INTEGER: u64 = (1 << 53) - 1;

@@ -15,6 +15,7 @@ mod command;
 mod env;
 mod exit;
 mod input;
+mod jobs;
 mod keyfile;
 mod logs;
 mod output;

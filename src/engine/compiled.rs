@@ -26,7 +26,6 @@ use super::Engine;
 use super::index::{Section, Tables};
 use super::request::Request;
 use crate::digest::Sha256Digest;
-use crate::policy::Facts;
 use crate::resolve::{EffectivePolicy, StoredEffectiveRule, StoredPolicy};
 use crate::trust::VerifiedStatement;
 
@@ -174,7 +173,7 @@ impl<R: Read + Seek> Compiled<R> {
             start: *start,
             held,
         };
-        let facts = Facts::new(request.attributes(), now).with_leaves(request.leaves());
+        let facts = request.facts(now);
         let mut read = |range: Range<u64>| body.read(range);
         let candidates = head.tables.candidates(&facts, &mut read)?;
         let mut rules = Vec::with_capacity(candidates.len());

@@ -370,6 +370,14 @@ impl Decision {
         }
     }
 
+    /// The same list, held by all decisions of one policy; none where there was no policy.
+    pub(super) fn shared_bundles(&self) -> Option<&Arc<[BundleIdentity]>> {
+        match &self.ground {
+            Ground::Policy { policy, .. } => Some(policy.bundles()),
+            Ground::Cause { .. } => None,
+        }
+    }
+
     /// Whether a bundle that took part was not signed.
     #[must_use]
     pub fn is_unsigned(&self) -> bool {
@@ -377,7 +385,7 @@ impl Decision {
     }
 
     /// All that is written down of it.
-    fn told(&self) -> Told<'_> {
+    pub(super) fn told(&self) -> Told<'_> {
         let because = self.because();
         Told {
             decision_id: self.decision_id,
@@ -423,36 +431,36 @@ impl Eq for Decision {}
 
 /// A decision as it is written down.
 #[derive(PartialEq, Eq, Serialize)]
-struct Told<'a> {
+pub(super) struct Told<'a> {
     #[serde(serialize_with = "displayed")]
-    decision_id: Uuid,
-    time: Timestamp,
-    scope: &'a Scope,
-    effect: Effect,
-    outcome: Outcome,
-    mode: Mode,
+    pub(super) decision_id: Uuid,
+    pub(super) time: Timestamp,
+    pub(super) scope: &'a Scope,
+    pub(super) effect: Effect,
+    pub(super) outcome: Outcome,
+    pub(super) mode: Mode,
     #[serde(skip_serializing_if = "Option::is_none")]
-    rule: Option<&'a RuleRef>,
-    reason: Cow<'a, str>,
-    reason_code: &'a str,
+    pub(super) rule: Option<&'a RuleRef>,
+    pub(super) reason: Cow<'a, str>,
+    pub(super) reason_code: &'a str,
     #[serde(skip_serializing_if = "Option::is_none")]
-    remediation: Option<&'a str>,
+    pub(super) remediation: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    risk: Option<Risk>,
+    pub(super) risk: Option<Risk>,
     #[serde(skip_serializing_if = "<[String]>::is_empty")]
-    missing_capabilities: &'a [String],
+    pub(super) missing_capabilities: &'a [String],
     #[serde(skip_serializing_if = "<[FoundPattern]>::is_empty")]
-    patterns: &'a [FoundPattern],
-    audited: bool,
+    pub(super) patterns: &'a [FoundPattern],
+    pub(super) audited: bool,
     #[serde(skip_serializing_if = "Option::is_none")]
-    would: Option<Would<'a>>,
-    matched: Vec<MatchedRule<'a>>,
-    request_fingerprint: Sha256Digest,
-    policy_digest: Option<Sha256Digest>,
-    bundles: &'a [BundleIdentity],
-    stale: bool,
-    unsigned: bool,
-    duration_ns: u64,
+    pub(super) would: Option<Would<'a>>,
+    pub(super) matched: Vec<MatchedRule<'a>>,
+    pub(super) request_fingerprint: Sha256Digest,
+    pub(super) policy_digest: Option<Sha256Digest>,
+    pub(super) bundles: &'a [BundleIdentity],
+    pub(super) stale: bool,
+    pub(super) unsigned: bool,
+    pub(super) duration_ns: u64,
 }
 
 fn displayed<S: Serializer>(id: &Uuid, serializer: S) -> Result<S::Ok, S::Error> {

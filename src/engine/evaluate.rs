@@ -195,7 +195,7 @@ impl Engine {
 
     /// What the conditions of this policy are judged by: the request, the time, and the risk that its catalogues give.
     pub(super) fn facts<'a>(&self, request: &'a Request, now: Timestamp) -> Facts<'a> {
-        let facts = Facts::new(request.attributes(), now).with_leaves(request.leaves());
+        let facts = request.facts(now);
         let risks = self
             .operations(&facts)
             .map(|operation| operation.risk(&facts));

@@ -25,3 +25,4 @@ pub use decision::{Cause, Decision, MatchedRule, Occasion, Outcome, Would};
 pub use evaluate::{Engine, Origin, Pick, Verdict};
 pub use explain::{Explanation, LayerSaid, RuleTrace, Standing};
 pub use record::Record;
+pub(crate) use record::WrittenBundles;

@@ -12,6 +12,8 @@
 //! 5. Names are what they look like (`request/names.rs`).
 //! 6. The fingerprint: SHA-256 of the RFC 8785 form without the [`VOLATILE`] members of `context`.
 //!
+//! Most requests need no step but the last two: `request/plain.rs` reads those without a tree.
+//!
 //! INVARIANT: two requests with the same RFC 8785 form have equal attributes.
 //!
 //! This module is pure. Where a project lies on disk, and what its remote is, the caller says ([`ProjectIdentity`]). It
@@ -23,16 +25,18 @@ mod identity;
 mod members;
 mod names;
 mod normal;
+mod plain;
 
 use std::borrow::Cow;
 use std::fmt;
 
+use jiff::Timestamp;
 use serde::Serialize;
 use serde_json::{Map, Value};
 
 use crate::digest::Sha256Digest;
-use crate::json;
-use crate::policy::Leaves;
+use crate::json::{self, Lazy};
+use crate::policy::{Facts, Leaves};
 
 pub use error::RequestError;
 pub use identity::ProjectIdentity;
@@ -96,13 +100,39 @@ pub struct Mapped {
 }
 
 /// A normalised request.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone)]
 pub struct Request {
     form: Form,
-    attributes: Value,
+    attributes: Lazy,
     mapping: Cow<'static, [Mapped]>,
     fingerprint: Sha256Digest,
     leaves: Leaves,
+    /// Where the names stand in the text, if the attributes are one.
+    names: Option<plain::Names>,
+}
+
+/// Who asks for what: the names of a request.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Names<'a> {
+    /// `subject.type`.
+    pub subject_type: &'a str,
+    /// `subject.id`.
+    pub subject: &'a str,
+    /// `action.name`.
+    pub action: &'a str,
+    /// `resource.type`.
+    pub resource_type: &'a str,
+    /// `resource.id`.
+    pub resource: &'a str,
+}
+
+impl PartialEq for Request {
+    fn eq(&self, other: &Self) -> bool {
+        self.form == other.form
+            && self.fingerprint == other.fingerprint
+            && self.mapping == other.mapping
+            && self.attributes == other.attributes
+    }
 }
 
 impl Request {
@@ -127,7 +157,19 @@ impl Request {
         limits: &RequestLimits,
         project: &dyn Fn(&str) -> ProjectIdentity,
     ) -> Result<Self, RequestError> {
-        let mut object = match json::parse(bytes, limits.bytes)? {
+        if bytes.len() <= limits.bytes
+            && let Some(request) = plain::read(bytes)
+        {
+            return Ok(request);
+        }
+        Self::from_tree(json::parse(bytes, limits.bytes)?, project)
+    }
+
+    fn from_tree(
+        tree: Value,
+        project: &dyn Fn(&str) -> ProjectIdentity,
+    ) -> Result<Self, RequestError> {
+        let mut object = match tree {
             Value::Object(object) => object,
             other => {
                 let found = members::name_of(&other);
@@ -146,9 +188,10 @@ impl Request {
         Ok(Self {
             leaves: Leaves::of(&canonical),
             form,
-            attributes: Value::Object(canonical),
+            attributes: Value::Object(canonical).into(),
             mapping,
             fingerprint,
+            names: None,
         })
     }
 
@@ -158,10 +201,37 @@ impl Request {
         self.form
     }
 
-    /// The canonical form: an object with `subject`, `action`, `resource` and `context`.
+    /// The canonical form: an object with `subject`, `action`, `resource` and `context`. It is built when it is first asked for.
     #[must_use]
     pub fn attributes(&self) -> &Value {
-        &self.attributes
+        self.attributes.tree()
+    }
+
+    /// Who asks for what.
+    #[must_use]
+    pub fn names(&self) -> Names<'_> {
+        let [subject_type, subject, action, resource_type, resource] =
+            match (self.attributes.plain(), self.names) {
+                (Some(plain), Some(names)) => names.map(|name| plain.text_at(name)),
+                _ => names::NAMES.map(|(entity, member, _)| {
+                    let entity = self.attributes().get(entity);
+                    entity.and_then(|entity| entity.get(member)?.as_str())
+                }),
+            }
+            // INVARIANT: the canonical form has them.
+            .map(Option::unwrap_or_default);
+        Names {
+            subject_type,
+            subject,
+            action,
+            resource_type,
+            resource,
+        }
+    }
+
+    /// What rules are judged by at `now`.
+    pub(crate) fn facts(&self, now: Timestamp) -> Facts<'_> {
+        Facts::lazily(&self.attributes, now).with_leaves(&self.leaves)
     }
 
     /// The leaves of the canonical form, where rules find them fast.
@@ -187,16 +257,20 @@ impl Request {
     /// # Errors
     /// [`RequestError::Json`], though never for a request that was read from JSON.
     pub fn fingerprint_preimage(&self) -> Result<Vec<u8>, RequestError> {
-        match &self.attributes {
+        match self.attributes() {
             Value::Object(object) => stable_form(object),
             other => Ok(json::canonical(other)?),
         }
     }
 }
 
+/// Whether a member of `context` is part of the fingerprint.
+fn is_stable(name: &str) -> bool {
+    !VOLATILE.contains(&name)
+}
+
 /// The RFC 8785 form of `canonical` without volatile members.
 fn stable_form(canonical: &Map<String, Value>) -> Result<Vec<u8>, RequestError> {
-    let is_stable = |name: &str| !VOLATILE.contains(&name);
     let mut out = Vec::with_capacity(512);
     json::write_members(
         &mut out,

@@ -5,12 +5,11 @@
 
 use serde_json::{Map, Number, Value};
 
+use super::plain::FIRST_OUT_OF_ORDER;
 use super::{JsonError, MAX_SAFE_INTEGER};
 
 /// The least magnitude of a double that some reader may have rounded to.
 const TWO_TO_53: f64 = 9_007_199_254_740_992.0;
-/// The first byte in UTF-8 of the characters that UTF-16 sorts otherwise than UTF-8: U+E000 and above.
-const FIRST_OUT_OF_ORDER: u8 = 0xee;
 
 const UNSAFE_NUMBER: JsonError = JsonError::UnsafeNumber { line: 0, column: 0 };
 
@@ -111,7 +110,7 @@ fn close(out: &mut Vec<u8>, next: u8) {
 }
 
 /// A text between quotes. RFC 8785 escapes what `serde_json` does, and as it does.
-fn write_text(out: &mut Vec<u8>, text: &str) {
+pub(crate) fn write_text(out: &mut Vec<u8>, text: &str) {
     // Looking at all bytes is cheaper than stopping at the first that needs an escape, which is rare.
     let plain = |plain, byte| plain & (byte >= 0x20) & (byte != b'"') & (byte != b'\\');
     if text.bytes().fold(true, plain) {

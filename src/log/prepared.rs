@@ -5,24 +5,35 @@
 
 use serde::Serialize;
 
-use super::record::{RecordError, check_members};
-use crate::engine::Record;
+use super::record::{RecordError, check_members, check_size};
+use crate::engine::{Record, WrittenBundles};
 
 /// The bodies of some records, one after the other.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default)]
 pub struct Prepared {
     bytes: Vec<u8>,
     /// Where each body ends.
     // INVARIANT: each body is a JSON object, and none has a member that the log writes itself.
+    // INVARIANT: and each is short enough for a line with any sequence number.
     ends: Vec<usize>,
+    /// What the decision that was added last leaves to the next.
+    bundles: WrittenBundles,
 }
+
+/// Two are equal that hold the same bodies.
+impl PartialEq for Prepared {
+    fn eq(&self, other: &Self) -> bool {
+        self.bytes == other.bytes && self.ends == other.ends
+    }
+}
+
+impl Eq for Prepared {}
 
 impl Prepared {
     /// Adds a record: a JSON object without the members `v`, `seq` and `salt`.
     ///
     /// # Errors
-    /// [`RecordError`]; nothing is added then. Whether the line is too long may also show only when it is appended, since its
-    /// sequence number is part of it.
+    /// [`RecordError`]; nothing is added then. A record is too long if its line might be, with the longest of sequence numbers.
     pub fn push(&mut self, record: &impl Serialize) -> Result<(), RecordError> {
         let start = self.bytes.len();
         let result = self.try_push(start, record);
@@ -40,6 +51,7 @@ impl Prepared {
         if !matches!(body, [b'{', .., b'}']) {
             return Err(RecordError::NotAnObject("it is another type".to_owned()));
         }
+        check_size(body.len())?;
         check_members(body)
     }
 
@@ -47,12 +59,27 @@ impl Prepared {
     pub(crate) fn push_decision(&mut self, record: &Record<'_>) -> Result<&[u8], RecordError> {
         let start = self.bytes.len();
         // A decision has none of the log's members: a test of `engine::Record` holds it to that.
-        let members = record.write(&mut self.bytes).map_err(|error| {
+        let written = record.write(&mut self.bytes, &mut self.bundles);
+        let members = written
+            .map_err(|error| RecordError::NotAnObject(error.to_string()))
+            .and_then(|members| check_size(self.bytes.len() - start).map(|()| members));
+        if members.is_err() {
             self.bytes.truncate(start);
-            RecordError::NotAnObject(error.to_string())
-        })?;
+        }
+        let members = members?;
         self.ends.push(self.bytes.len());
         Ok(self.bytes.get(members).unwrap_or_default())
+    }
+
+    /// Forgets the records, and keeps the memory for others.
+    pub(crate) fn clear(&mut self) {
+        self.bytes.clear();
+        self.ends.clear();
+    }
+
+    /// Bytes of memory that are held for bodies.
+    pub(crate) fn capacity(&self) -> usize {
+        self.bytes.capacity()
     }
 
     /// How many there are.
@@ -73,19 +100,6 @@ impl Prepared {
         let ranges = starts.zip(&self.ends);
         ranges.map(|(start, end)| self.bytes.get(*start..*end).unwrap_or_default())
     }
-
-    /// Adds the body at `position` of `other`, if there is one.
-    pub(crate) fn push_from(&mut self, other: &Self, position: usize) {
-        let start = match position.checked_sub(1) {
-            Some(before) => other.ends.get(before),
-            None => Some(&0),
-        };
-        if let (Some(start), Some(end)) = (start, other.ends.get(position)) {
-            let body = other.bytes.get(*start..*end).unwrap_or_default();
-            self.bytes.extend_from_slice(body);
-            self.ends.push(self.bytes.len());
-        }
-    }
 }
 
 #[cfg(test)]
@@ -105,11 +119,8 @@ mod tests {
         let bodies: Vec<&[u8]> = prepared.bodies().collect();
         assert_eq!(bodies, [&b"{}"[..], br#"{"a":{"seq":1},"b":"\"v\":"}"#]);
         assert_eq!(prepared.len(), 2);
-        let mut again = Prepared::default();
-        for position in 0..3 {
-            again.push_from(&prepared, position);
-        }
-        assert_eq!(again, prepared);
+        prepared.clear();
+        assert_eq!(prepared, Prepared::default());
     }
 
     #[test]
@@ -129,5 +140,9 @@ mod tests {
             assert_eq!(error == RecordError::Reserved, reserved, "{body}: {error}");
             assert_eq!(prepared, before);
         }
+        let long = json!({"a": "x".repeat(65_535)});
+        let error = prepared.push(&long).unwrap_err();
+        assert!(matches!(error, RecordError::TooLarge { .. }), "{error}");
+        assert_eq!(prepared, before);
     }
 }

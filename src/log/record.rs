@@ -5,7 +5,7 @@
 //! written once and hashed where it stands: nothing is parsed or serialised a second time.
 
 use std::borrow::Cow;
-use std::io::{self, BufRead, Read as _, Write as _};
+use std::io::{self, BufRead, Read as _};
 
 use base64::prelude::{BASE64_STANDARD, Engine as _};
 use serde::{Deserialize, Serialize};
@@ -14,6 +14,9 @@ use serde::{Deserialize, Serialize};
 pub const RECORD_VERSION: u64 = 1;
 /// The most bytes that a line may have, without its LF: what a 16-bit length prefix can say (C2SP tlog-tiles).
 pub const MAX_LINE: usize = 65_535;
+
+/// The most bytes that the log writes in front of a body's members, with the longest of numbers.
+const MAX_HEAD: usize = 67;
 
 /// Why a record cannot be logged.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -101,16 +104,33 @@ pub(super) fn write_prepared(
     Ok(())
 }
 
+/// Refuses a body of `size` bytes whose line might be longer than [`MAX_LINE`]. Whether one is refused does not depend on where its
+/// line comes to stand, as its number's length does.
+pub(super) fn check_size(size: usize) -> Result<(), RecordError> {
+    let size = MAX_HEAD + size;
+    if size > MAX_LINE {
+        return Err(RecordError::TooLarge { size });
+    }
+    Ok(())
+}
+
 /// The members that the log itself writes.
 fn write_head(buffer: &mut Vec<u8>, seq: u64, salt: &[u8; 16]) {
     let mut encoded = [0; 24];
     // 16 bytes are always 24 characters.
     let _ = BASE64_STANDARD.encode_slice(salt, &mut encoded);
-    let written = write!(buffer, "{{\"v\":{RECORD_VERSION},\"seq\":{seq},\"salt\":\"");
-    // Writing to memory does not fail.
-    let () = written.unwrap_or_default();
+    buffer.extend_from_slice(b"{\"v\":");
+    number(buffer, RECORD_VERSION);
+    buffer.extend_from_slice(b",\"seq\":");
+    number(buffer, seq);
+    buffer.extend_from_slice(b",\"salt\":\"");
     buffer.extend_from_slice(&encoded);
     buffer.push(b'"');
+}
+
+fn number(buffer: &mut Vec<u8>, number: u64) {
+    // Writing to memory does not fail.
+    let () = serde_json::to_writer(buffer, &number).unwrap_or_default();
 }
 
 fn try_write_line(
@@ -269,6 +289,23 @@ mod tests {
             assert_eq!(written.is_ok(), fits);
             assert_eq!(buffer.len(), if fits { MAX_LINE + 1 } else { 0 });
         }
+    }
+
+    #[test]
+    fn a_size_is_checked_for_the_longest_number() {
+        let mut head = Vec::new();
+        write_head(&mut head, u64::MAX, &[0; 16]);
+        assert_eq!(head.len(), MAX_HEAD);
+        let body = json!({"a": "x".repeat(MAX_LINE - MAX_HEAD - 8)}).to_string();
+        assert_eq!(check_size(body.len()), Ok(()));
+        let mut line = Vec::new();
+        write_prepared(&mut line, u64::MAX, &[0; 16], body.as_bytes()).unwrap();
+        assert_eq!(line.len(), MAX_LINE + 1);
+        let size = MAX_LINE + 1;
+        assert_eq!(
+            check_size(body.len() + 1),
+            Err(RecordError::TooLarge { size })
+        );
     }
 
     #[test]

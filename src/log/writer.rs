@@ -82,6 +82,8 @@ pub struct Log {
     tail: Tail,
     /// Full tiles that wait to be written before the next checkpoint.
     tiles: Vec<Tile>,
+    /// Memory for the lines of the next batch.
+    buffer: Vec<u8>,
     /// Entries that the newest checkpoint of this process covers, and when it was signed.
     signed: u64,
     signed_at: Timestamp,
@@ -165,6 +167,7 @@ impl Log {
             salts: options.salts,
             tail: Tail::default(),
             tiles: Vec::new(),
+            buffer: Vec::new(),
             signed: 0,
             signed_at: now,
             overdue: false,
@@ -414,13 +417,15 @@ impl Log {
         let mut batch = Batch {
             tail: self.tail.clone(),
             tiles: Vec::new(),
-            buffer: Vec::with_capacity(1 << 14),
+            buffer: std::mem::take(&mut self.buffer),
             salts: Salter::new(self.salts),
             written: false,
         };
         let result = self
             .try_write_batch(&mut batch, records, write)
             .and_then(|()| self.sync_batch(&batch, first));
+        batch.buffer.clear();
+        self.buffer = std::mem::take(&mut batch.buffer);
         let checkpoint = match result {
             Ok(checkpoint) => checkpoint,
             Err(error) => {

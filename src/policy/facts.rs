@@ -9,11 +9,12 @@ use serde_json::Value;
 use super::catalog::Memo;
 use super::condition::{self, Purse};
 use super::{Leaves, RequestPath, Risk, Seats, Sought, Stands};
+use crate::json::Lazy;
 
 /// A request and the time at which it is judged. Both are inputs: the same facts give the same answer everywhere.
 #[derive(Debug)]
 pub struct Facts<'a> {
-    request: &'a Value,
+    request: Asked<'a>,
     now: Timestamp,
     risk: Option<Risk>,
     leaves: Option<&'a Leaves>,
@@ -40,6 +41,13 @@ struct Views {
     context: OnceLock<Box<dyn Val>>,
 }
 
+/// A request in its canonical form.
+#[derive(Debug, Clone, Copy)]
+enum Asked<'a> {
+    Tree(&'a Value),
+    Lazy(&'a Lazy),
+}
+
 /// A path goes on where no mapping stands, so that nobody knows what it leads to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Blocked;
@@ -48,6 +56,16 @@ impl<'a> Facts<'a> {
     /// The facts of one evaluation; `request` is in its canonical form.
     #[must_use]
     pub fn new(request: &'a Value, now: Timestamp) -> Self {
+        Self::of(Asked::Tree(request), now)
+    }
+
+    /// The same, of a request whose tree is built only when a rule asks for what its texts do not tell.
+    #[must_use]
+    pub fn lazily(request: &'a Lazy, now: Timestamp) -> Self {
+        Self::of(Asked::Lazy(request), now)
+    }
+
+    fn of(request: Asked<'a>, now: Timestamp) -> Self {
         Self {
             request,
             now,
@@ -80,7 +98,10 @@ impl<'a> Facts<'a> {
     /// The request in its canonical form.
     #[must_use]
     pub fn request(&self) -> &'a Value {
-        self.request
+        match self.request {
+            Asked::Tree(tree) => tree,
+            Asked::Lazy(lazy) => lazy.tree(),
+        }
     }
 
     /// The time of the evaluation.
@@ -132,7 +153,7 @@ impl<'a> Facts<'a> {
     }
 
     fn walk(&self, path: &[String]) -> Result<Option<&'a Value>, Blocked> {
-        let mut at = self.request;
+        let mut at = self.request();
         for key in path {
             at = match at {
                 Value::Object(members) => match members.get(key) {
@@ -164,7 +185,7 @@ impl<'a> Facts<'a> {
 
     /// A part of the request, with `context.time` as [`Self::at`] has it.
     fn part(&self, name: &str) -> Value {
-        let mut part = self.request.get(name).cloned().unwrap_or_default();
+        let mut part = self.request().get(name).cloned().unwrap_or_default();
         if let Some(context) = part.as_object_mut().filter(|_| name == "context")
             && context.get("time").is_none_or(Value::is_null)
         {

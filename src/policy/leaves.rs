@@ -12,6 +12,7 @@ use std::hash::BuildHasher as _;
 use serde_json::{Map, Value};
 
 use super::path::{Place, Reach, RequestPath};
+use crate::json::{Node, Plain, Seen};
 
 /// What stands between the members of a joined path.
 pub(super) const SEPARATOR: &str = "\u{1f}";
@@ -135,15 +136,26 @@ impl Leaves {
     /// The leaves of a request in its canonical form.
     #[must_use]
     pub fn of(attributes: &Map<String, Value>) -> Self {
+        let attributes = attributes.iter();
+        Self::of_members(attributes.map(|(name, value)| (name.as_str(), value)))
+    }
+
+    /// The leaves of a request whose canonical form the object is that `plain` is, but for empty objects, which have none.
+    #[must_use]
+    pub(crate) fn of_plain(plain: &Plain) -> Self {
+        Self::of_members((plain, plain.root()).members())
+    }
+
+    fn of_members<'a, V: Member<'a>>(attributes: impl Iterator<Item = (&'a str, V)>) -> Self {
         let mut noted = Self {
             leaves: Vec::with_capacity(20),
             bytes: String::with_capacity(320),
             is_cut: false,
         };
         for (name, value) in attributes {
-            let (own, properties) = match (name.as_str(), value) {
-                ("context", Value::Object(members)) => {
-                    noted.note_members(Trunk::Context, "", members, 2);
+            let (own, properties) = match (name, value.see()) {
+                ("context", Seen::Object) => {
+                    noted.note_members(Trunk::Context, "", value, 2);
                     continue;
                 }
                 ("subject", _) => (Trunk::Subject, Trunk::SubjectProperties),
@@ -154,12 +166,11 @@ impl Leaves {
                     continue;
                 }
             };
-            let members = value.as_object();
-            noted.is_cut |= members.is_none();
-            for (name, value) in members.into_iter().flatten() {
-                match (name.as_str(), value) {
-                    ("properties", Value::Object(members)) => {
-                        noted.note_members(properties, "", members, 3);
+            noted.is_cut |= value.see() != Seen::Object;
+            for (name, value) in value.members() {
+                match (name, value.see()) {
+                    ("properties", Seen::Object) => {
+                        noted.note_members(properties, "", value, 3);
                     }
                     _ => noted.note_member(own, "", name, value, 2),
                 }
@@ -170,14 +181,14 @@ impl Leaves {
         noted
     }
 
-    fn note_members(
+    fn note_members<'a>(
         &mut self,
         trunk: Trunk,
         before: &str,
-        members: &Map<String, Value>,
+        object: impl Member<'a>,
         depth: usize,
     ) {
-        for (name, value) in members {
+        for (name, value) in object.members() {
             if self.is_cut {
                 return;
             }
@@ -186,7 +197,14 @@ impl Leaves {
     }
 
     /// `depth` is the number of members of the whole path.
-    fn note_member(&mut self, trunk: Trunk, before: &str, name: &str, value: &Value, depth: usize) {
+    fn note_member<'a>(
+        &mut self,
+        trunk: Trunk,
+        before: &str,
+        name: &str,
+        value: impl Member<'a>,
+        depth: usize,
+    ) {
         // INVARIANT: two paths that differ are joined to two texts that differ.
         if name.contains(SEPARATOR) {
             self.is_cut = true;
@@ -197,26 +215,26 @@ impl Leaves {
         }
     }
 
-    fn note(&mut self, trunk: Trunk, rest: &str, value: &Value, depth: usize) {
-        let items = texts_of(value);
-        let (kind, number, text) = match (value, items) {
-            (Value::Null, _) => return,
-            (Value::String(text), _) => (Kind::Text, symbol(text.as_bytes()), text.as_str()),
-            (Value::Number(number), _) => match number.as_f64() {
-                Some(number) => (Kind::Number, number.to_bits(), ""),
-                None => (Kind::Else, 0, ""),
+    fn note<'a>(&mut self, trunk: Trunk, rest: &str, value: impl Member<'a>, depth: usize) {
+        let seen = value.see();
+        let (kind, number, text) = match seen {
+            Seen::Null => return,
+            Seen::Text(text) => (Kind::Text, symbol(text.as_bytes()), text),
+            Seen::Number(number) => (Kind::Number, number.to_bits(), ""),
+            Seen::List => match count_of_texts(value) {
+                Some(count) if count <= MAX_LEAVES => (Kind::Texts, count as u64, ""),
+                _ => (Kind::Else, 0, ""),
             },
-            (_, Some(items)) if items.len() <= MAX_LEAVES => (Kind::Texts, items.len() as u64, ""),
-            _ => (Kind::Else, 0, ""),
+            Seen::Object | Seen::Else => (Kind::Else, 0, ""),
         };
         self.push((trunk, rest), kind, number, text);
-        if let (Kind::Texts, Some(items)) = (kind, items) {
-            for text in items.iter().filter_map(Value::as_str) {
+        if kind == Kind::Texts {
+            for text in value.items().filter_map(text_of) {
                 self.push((Trunk::Item, ""), Kind::Text, symbol(text.as_bytes()), text);
             }
         }
-        if let (Value::Object(members), true) = (value, depth < MAX_MEMBERS && !rest.is_empty()) {
-            self.note_members(trunk, rest, members, depth + 1);
+        if seen == Seen::Object && depth < MAX_MEMBERS && !rest.is_empty() {
+            self.note_members(trunk, rest, value, depth + 1);
         }
     }
 
@@ -314,11 +332,67 @@ impl Leaves {
     }
 }
 
-/// The items of a list of texts alone.
-fn texts_of(value: &Value) -> Option<&[Value]> {
-    let items = value.as_array()?;
-    items.iter().all(Value::is_string).then_some(items)
+/// How many items a list of texts alone has.
+fn count_of_texts<'a>(list: impl Member<'a>) -> Option<usize> {
+    let mut texts = list.items().map(text_of);
+    texts.try_fold(0, |count, text| text.map(|_| count + 1))
 }
+
+fn text_of<'a>(value: impl Member<'a>) -> Option<&'a str> {
+    match value.see() {
+        Seen::Text(text) => Some(text),
+        _ => None,
+    }
+}
+
+/// A value of a request, in a tree or in a plain text.
+trait Member<'a>: Copy {
+    fn see(self) -> Seen<'a>;
+    /// None of what is no object.
+    fn members(self) -> impl Iterator<Item = (&'a str, Self)>;
+    /// None of what is no list.
+    fn items(self) -> impl Iterator<Item = Self>;
+}
+
+impl<'a> Member<'a> for &'a Value {
+    fn see(self) -> Seen<'a> {
+        match self {
+            Value::Null => Seen::Null,
+            Value::String(text) => Seen::Text(text),
+            Value::Number(number) => number.as_f64().map_or(Seen::Else, Seen::Number),
+            Value::Array(_) => Seen::List,
+            Value::Object(_) => Seen::Object,
+            Value::Bool(_) => Seen::Else,
+        }
+    }
+
+    fn members(self) -> impl Iterator<Item = (&'a str, Self)> {
+        let members = self.as_object().into_iter().flatten();
+        members.map(|(name, value)| (name.as_str(), value))
+    }
+
+    fn items(self) -> impl Iterator<Item = Self> {
+        self.as_array().into_iter().flatten()
+    }
+}
+
+impl<'a> Member<'a> for (&'a Plain, Node) {
+    fn see(self) -> Seen<'a> {
+        self.0.see(self.1)
+    }
+
+    fn members(self) -> impl Iterator<Item = (&'a str, Self)> {
+        let (plain, node) = self;
+        let members = plain.members(node);
+        members.map(move |(name, value)| (name, (plain, value)))
+    }
+
+    fn items(self) -> impl Iterator<Item = Self> {
+        let (plain, node) = self;
+        plain.items(node).map(move |item| (plain, item))
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;

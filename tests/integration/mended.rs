@@ -37,6 +37,26 @@ fn a_decision_too_long_for_the_log_is_denied_alone() {
 }
 
 #[test]
+fn a_refusal_too_long_for_the_log_is_denied_alone() {
+    let env = example();
+    // The refusal names the key.
+    let key = "x".repeat(66_000);
+    let long = format!(r#"{{"{key}":1,"{key}":2}}"#);
+    env.write("requests.jsonl", format!("{READ}\n{long}\n{READ}\n"));
+    let output = env.ordain(["eval", "requests.jsonl", "--format", "jsonl"]);
+    assert_eq!(output.status, Some(2), "{}", output.stderr);
+    let answers: Vec<Value> = output
+        .stdout
+        .lines()
+        .map(|line| serde_json::from_str(line).unwrap())
+        .collect();
+    let outcomes: Vec<&Value> = answers.iter().map(|answer| &answer["outcome"]).collect();
+    assert_eq!(outcomes, ["allowed", "denied", "allowed"]);
+    assert_eq!(answers[1]["reason_code"], "RECORD_TOO_LONG");
+    env.ordain(["log", "verify"]).success();
+}
+
+#[test]
 fn the_log_is_not_written_through_a_link() {
     let env = example();
     env.ordain(["eval", "read.json"]).success();

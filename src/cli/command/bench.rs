@@ -14,7 +14,7 @@ use crate::cli::exit::Exit;
 use crate::cli::output::bench as output;
 use crate::cli::report::Failure;
 use crate::cli::ui::{Output, escape, note};
-use crate::cli::{input, ui};
+use crate::cli::{input, jobs, ui};
 use crate::diag::Code;
 use crate::engine::input::RequestReader;
 use crate::engine::request::RequestLimits;
@@ -34,7 +34,7 @@ pub(crate) struct Arguments {
     #[arg(long, value_name = "SECONDS", default_value_t = 5, value_parser = clap::value_parser!(u32).range(1..=3600))]
     seconds: u32,
     /// How many threads the throughput is measured on, besides one; as many as the machine runs at once where none is given.
-    #[arg(long, value_name = "THREADS", value_parser = jobs)]
+    #[arg(long, value_name = "THREADS", value_parser = jobs::parse)]
     jobs: Option<NonZeroUsize>,
     /// How to write the measurements.
     #[arg(long, value_enum, default_value_t = Format::Text)]
@@ -47,15 +47,6 @@ enum Format {
     Text,
     /// One JSON document.
     Json,
-}
-
-/// The most threads: each has a stack of its own.
-const MAX_JOBS: usize = 1_024;
-
-fn jobs(text: &str) -> Result<NonZeroUsize, String> {
-    let jobs: Option<NonZeroUsize> = text.parse().ok();
-    jobs.filter(|jobs| jobs.get() <= MAX_JOBS)
-        .ok_or_else(|| format!("give a number from 1 to {MAX_JOBS}"))
 }
 
 /// Runs `ordain bench`.

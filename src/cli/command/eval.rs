@@ -8,11 +8,13 @@ mod chunk;
 mod decide;
 mod feed;
 mod recorder;
+mod spare;
 mod stream;
 mod tally;
 
-use std::num::{NonZeroU16, NonZeroUsize};
+use std::num::NonZeroUsize;
 use std::path::PathBuf;
+use std::slice;
 use std::sync::{Arc, OnceLock};
 use std::thread;
 
@@ -25,7 +27,7 @@ use crate::cli::output::{Format, Writer};
 use crate::cli::report::Failure;
 use crate::cli::session::{FetchFlags, tell_statements, with_pipeline};
 use crate::cli::ui::{Output, note};
-use crate::cli::{input, logs, project};
+use crate::cli::{input, jobs, logs, project};
 use crate::config::{Config, LogConfig};
 use crate::diag::{Code, Kind};
 use crate::engine::Cause;
@@ -33,7 +35,7 @@ use crate::name::Scope;
 use crate::pipeline::{Locking, Reuse, Served};
 use crate::policy::Mode;
 
-use decide::{Decider, Ids, Judge};
+use decide::{Answers, Decider, Ids, Judge};
 use recorder::Recorder;
 use tally::Tally;
 
@@ -50,9 +52,9 @@ pub(crate) struct Arguments {
     #[arg(long, value_enum, default_value_t = Format::Text)]
     format: Format,
     /// Threads that decide, where there are more requests than arrive at once; as many as there are processors where none is given.
-    /// The answers are the same, and in the same order.
-    #[arg(long, value_name = "N")]
-    jobs: Option<NonZeroU16>,
+    /// The answers are the same, and in the same order. At most 1024.
+    #[arg(long, value_name = "N", value_parser = jobs::parse)]
+    jobs: Option<NonZeroUsize>,
     /// Exit with 0 whatever was decided; failures keep their codes.
     #[arg(long)]
     exit_zero: bool,
@@ -207,13 +209,13 @@ pub(super) fn cause_of(code: Code) -> Cause {
 
 /// Decides what all files hold.
 fn read_all(context: &Context, args: &Arguments, recorder: &mut Recorder) -> Result<(), Failure> {
-    let mut ids = Ids::new();
+    let (mut ids, mut answers) = (Ids::new(), Answers::default());
     let decider = Arc::clone(&recorder.decider);
     for file in &args.files {
         let source = input::source(&context.env, file)?;
         let stream = feed::read_some(source, &mut |chunk| {
-            let answers = decider.answer(chunk, &mut ids)?;
-            recorder.take(&mut [answers])
+            decider.answer(chunk, &mut ids, &mut answers)?;
+            recorder.take(slice::from_mut(&mut answers))
         })?;
         if let Some((first, rest)) = stream {
             stream::run(first, rest, &decider, jobs(args), &mut |batch| {
@@ -225,8 +227,6 @@ fn read_all(context: &Context, args: &Arguments, recorder: &mut Recorder) -> Res
 }
 
 fn jobs(args: &Arguments) -> NonZeroUsize {
-    match args.jobs {
-        Some(jobs) => jobs.into(),
-        None => thread::available_parallelism().unwrap_or(NonZeroUsize::MIN),
-    }
+    let available = || thread::available_parallelism().unwrap_or(NonZeroUsize::MIN);
+    args.jobs.unwrap_or_else(available)
 }

@@ -2,8 +2,6 @@
 
 use std::fmt::{self, Write as _};
 
-use serde_json::Value;
-
 use crate::cli::ui::escape;
 use crate::engine::request::Request;
 use crate::engine::{Decision, Outcome};
@@ -101,17 +99,7 @@ fn found(decision: &Decision) -> Vec<String> {
 
 /// `dana apply_stack github-prod`.
 pub(super) fn asked(request: &Request) -> String {
-    let text = |pointer: &str| {
-        request
-            .attributes()
-            .pointer(pointer)
-            .and_then(Value::as_str)
-            .map_or_else(|| "-".to_owned(), escape)
-    };
-    format!(
-        "{} {} {}",
-        text("/subject/id"),
-        text("/action/name"),
-        text("/resource/id")
-    )
+    let names = request.names();
+    let [subject, action, resource] = [names.subject, names.action, names.resource].map(escape);
+    format!("{subject} {action} {resource}")
 }

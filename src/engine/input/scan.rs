@@ -1,6 +1,6 @@
 //! Finding the end of a JSON value by its brackets and quotes, without building it.
 
-use crate::json::MAX_DEPTH;
+use crate::json::{MAX_DEPTH, first_special};
 
 /// What is known after some bytes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -108,30 +108,24 @@ impl Open {
 pub(super) fn scan_line(bytes: &[u8]) -> Option<(usize, bool)> {
     // INVARIANT: one bit for each open bracket, set for a brace, innermost lowest; MAX_DEPTH of them fit.
     let (mut open, mut depth) = (0_u64, 0_usize);
-    let mut rest = bytes.iter().enumerate();
+    let mut at = 0;
     loop {
-        match rest.next()? {
-            (end, b'\n') => return Some((end, depth > 0)),
-            (_, b'"') => loop {
-                match rest.next()? {
-                    (_, b'"') => break,
-                    // A text that is open at the end of a line never closes.
-                    (end, b'\n') => return Some((end, false)),
-                    (_, b'\\') => {
-                        if let (end, b'\n') = rest.next()? {
-                            return Some((end, false));
-                        }
-                    }
-                    _ => {}
+        match *bytes.get(at)? {
+            b'\n' => return Some((at, depth > 0)),
+            b'"' => {
+                at = text_end(bytes, at + 1)?;
+                // A text that is open at the end of a line never closes.
+                if bytes.get(at) == Some(&b'\n') {
+                    return Some((at, false));
                 }
-            },
-            (_, b'{' | b'[') if depth >= MAX_DEPTH => break,
-            (_, byte @ (b'{' | b'[')) => {
-                open = open << 1 | u64::from(*byte == b'{');
+            }
+            b'{' | b'[' if depth >= MAX_DEPTH => break,
+            byte @ (b'{' | b'[') => {
+                open = open << 1 | u64::from(byte == b'{');
                 depth += 1;
             }
-            (_, byte @ (b'}' | b']')) => {
-                let matches = depth > 0 && (open & 1 == 1) == (*byte == b'}');
+            byte @ (b'}' | b']') => {
+                let matches = depth > 0 && (open & 1 == 1) == (byte == b'}');
                 if !matches || depth == 1 {
                     break;
                 }
@@ -140,9 +134,24 @@ pub(super) fn scan_line(bytes: &[u8]) -> Option<(usize, bool)> {
             }
             _ => {}
         }
+        at += 1;
     }
-    let (end, _) = rest.find(|(_, byte)| **byte == b'\n')?;
-    Some((end, false))
+    let rest = bytes.get(at..)?;
+    let end = rest.iter().position(|byte| *byte == b'\n')?;
+    Some((at + end, false))
+}
+
+/// Where the quote or LF is that ends the text of which the first byte is at `at`.
+fn text_end(bytes: &[u8], mut at: usize) -> Option<usize> {
+    loop {
+        at += first_special(bytes.get(at..)?)?;
+        match bytes.get(at)? {
+            b'"' | b'\n' => return Some(at),
+            b'\\' if *bytes.get(at + 1)? == b'\n' => return Some(at + 1),
+            b'\\' => at += 2,
+            _ => at += 1,
+        }
+    }
 }
 
 /// White space as JSON has it, which is less than ASCII's.

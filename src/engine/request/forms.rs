@@ -46,13 +46,13 @@ const OPERATIONS: [&str; 4] = [
 const ENTITY: &[&str] = &["type", "id", "properties"];
 const ACTION: &[&str] = &["name", "properties"];
 
-static AUTHZEN_MAPPING: [Mapped; 4] = [
+pub(super) static AUTHZEN_MAPPING: [Mapped; 4] = [
     mapped("subject", Some("subject"), VERBATIM),
     mapped("action", Some("action"), VERBATIM),
     mapped("resource", Some("resource"), VERBATIM),
     mapped("context", Some("context"), VERBATIM),
 ];
-static WITHOUT_CONTEXT_MAPPING: [Mapped; 4] = [
+pub(super) static WITHOUT_CONTEXT_MAPPING: [Mapped; 4] = [
     mapped("subject", Some("subject"), VERBATIM),
     mapped("action", Some("action"), VERBATIM),
     mapped("resource", Some("resource"), VERBATIM),

@@ -11,7 +11,7 @@ use super::{Mapped, RequestError};
 use crate::diag::is_hidden;
 
 /// The names of the canonical form.
-const NAMES: [(&str, &str, &str); 5] = [
+pub(super) const NAMES: [(&str, &str, &str); 5] = [
     ("subject", "type", "subject.type"),
     ("subject", "id", "subject.id"),
     ("action", "name", "action.name"),

@@ -207,6 +207,29 @@ fn decisions_too_long_for_the_log_are_denied_wherever_they_stand() {
     world.env.ordain_in("app", ["log", "verify"]).success();
 }
 
+#[test]
+fn no_more_threads_are_asked_for_than_can_be_had() {
+    let world = ready();
+    for jobs in ["--jobs=0", "--jobs=1025", "--jobs=65535", "--jobs=all"] {
+        let output = world
+            .env
+            .ordain_in("app", ["eval", "--format=jsonl", jobs, "read_x.json"]);
+        assert_eq!(output.status, Some(2), "{}", output.stderr);
+        assert!(
+            output.stderr.contains("a number from 1 to 1024"),
+            "{}",
+            output.stderr
+        );
+    }
+    world
+        .env
+        .ordain_in(
+            "app",
+            ["eval", "--format=jsonl", "--jobs=1024", "read_x.json"],
+        )
+        .success();
+}
+
 /// A limit on the size of files stands in for a full disk, which is met in the midst of a stream.
 #[test]
 fn a_log_that_fails_midway_leaves_no_answer_without_a_record() {

@@ -2,6 +2,7 @@
 
 use std::ops::Range;
 
+use super::spare::Reusable;
 use crate::engine::input::{Found, InputError};
 
 /// The most requests of a chunk.
@@ -58,20 +59,27 @@ impl Chunk {
         self.items.len() >= REQUESTS || self.bytes.len() >= BYTES
     }
 
-    /// Gives each place in order.
-    pub(super) fn for_each<E>(
-        self,
+    /// Gives each place in order, and is empty then.
+    pub(super) fn drain<E>(
+        &mut self,
         mut visit: impl FnMut(Place<'_>) -> Result<(), E>,
     ) -> Result<(), E> {
-        for item in self.items {
+        let visited = self.items.drain(..).try_for_each(|item| {
             visit(match item {
                 Item::Request { range, line } => Place::Request {
                     bytes: self.bytes.get(range).unwrap_or_default(),
                     line,
                 },
                 Item::Bad(error) => Place::Bad(error),
-            })?;
-        }
-        Ok(())
+            })
+        });
+        self.bytes.clear();
+        visited
+    }
+}
+
+impl Reusable for Chunk {
+    fn capacity(&self) -> usize {
+        self.bytes.capacity()
     }
 }

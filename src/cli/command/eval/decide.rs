@@ -10,6 +10,7 @@ use jiff::Timestamp;
 use uuid::{Builder, Uuid};
 
 use super::chunk::{Chunk, Place};
+use super::spare::Reusable;
 use crate::cli::output::Format;
 use crate::cli::report::Failure;
 use crate::clock::Clock;
@@ -17,7 +18,7 @@ use crate::diag::Code;
 use crate::digest::Sha256Digest;
 use crate::engine::request::{Request, RequestError, RequestLimits};
 use crate::engine::{Cause, Decision, Freshness, Occasion, Outcome, Record};
-use crate::log::{LogError, Prepared, Salter, system_salts};
+use crate::log::{LogError, Prepared, RecordError, Salter, system_salts};
 use crate::name::Scope;
 use crate::pipeline::{Served, project_identity};
 use crate::policy::Mode;
@@ -64,8 +65,6 @@ pub(super) struct About {
     pub(super) duration_ns: u64,
     pub(super) mode: Mode,
     pub(super) outcome: Outcome,
-    /// Whether the record names who asked for what.
-    pub(super) has_request: bool,
     /// What the format says of the request.
     pub(super) asked: Option<String>,
 }
@@ -77,22 +76,34 @@ pub(super) struct Answers {
     pub(super) records: Prepared,
     /// What is printed.
     pub(super) rendered: Vec<u8>,
-    /// Where in it each decision ends.
-    ends: Vec<usize>,
     /// One for each decision.
     pub(super) about: Vec<About>,
     /// In the order of the input.
     pub(super) notices: Vec<Notice>,
 }
 
+impl Reusable for Answers {
+    fn capacity(&self) -> usize {
+        self.records.capacity() + self.rendered.capacity()
+    }
+}
+
 impl Answers {
+    /// Forgets everything, and keeps the memory for others.
+    fn clear(&mut self) {
+        self.records.clear();
+        self.rendered.clear();
+        self.about.clear();
+        self.notices.clear();
+    }
+
     fn push(
         &mut self,
         format: Format,
         decision: &Decision,
         request: Option<&Request>,
         about: About,
-    ) -> Result<(), Failure> {
+    ) -> Result<(), LogError> {
         let record = Record::new(decision, request);
         let position = self.about.len() as u64;
         let members = self
@@ -101,74 +112,51 @@ impl Answers {
             .map_err(|source| LogError::Record { position, source })?;
         let asked = about.asked.as_deref();
         format.render(&mut self.rendered, decision, members, asked);
-        self.ends.push(self.rendered.len());
         self.about.push(about);
         Ok(())
     }
 
-    /// The same answers, but for those that `other` gives others for: their records name no request.
+    /// Puts the decisions that `other` gives in the place of all of these: their records name no request.
     pub(super) fn replace(
         &mut self,
         format: Format,
-        mut other: impl FnMut(usize, &About) -> Result<Option<(Decision, Asked)>, Failure>,
+        mut other: impl FnMut(&About) -> Result<Decision, Failure>,
     ) -> Result<(), Failure> {
-        let mut replaced = Self::default();
-        let old = std::mem::take(self);
-        let mut start = 0;
-        for (position, (about, end)) in old.about.into_iter().zip(old.ends).enumerate() {
-            match other(position, &about)? {
-                Some((decision, asked)) => {
-                    let about = About {
-                        asked: about.asked.filter(|_| asked == Asked::Told),
-                        ..About::of(&decision, about.fingerprint)
-                    };
-                    replaced.push(format, &decision, None, about)?;
-                }
-                None => {
-                    replaced.records.push_from(&old.records, position);
-                    let rendered = old.rendered.get(start..end).unwrap_or_default();
-                    replaced.rendered.extend_from_slice(rendered);
-                    replaced.ends.push(replaced.rendered.len());
-                    replaced.about.push(about);
-                }
-            }
-            start = end;
+        self.records.clear();
+        self.rendered.clear();
+        for about in std::mem::take(&mut self.about) {
+            let decision = other(&about)?;
+            let asked = about.asked;
+            let about = About::of(&decision, about.fingerprint, asked);
+            self.push(format, &decision, None, about)?;
         }
-        *self = replaced;
         Ok(())
     }
 }
 
-/// Whether an answer says what was asked.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Asked {
-    /// As far as its format does.
-    Told,
-    /// As if the request could not be read.
-    Untold,
-}
-
 impl About {
-    /// What is left of a decision, as if without a request.
-    fn of(decision: &Decision, fingerprint: Sha256Digest) -> Self {
+    fn of(decision: &Decision, fingerprint: Sha256Digest, asked: Option<String>) -> Self {
         Self {
             time: decision.time,
             fingerprint,
             duration_ns: decision.duration_ns,
             mode: decision.mode,
             outcome: decision.outcome,
-            has_request: false,
-            asked: None,
+            asked,
         }
     }
 }
 
 impl Decider {
-    /// Decides every request of `chunk`, each at the time at which its turn comes.
-    pub(super) fn answer(&self, chunk: Chunk, ids: &mut Ids) -> Result<Answers, Failure> {
-        let mut answers = Answers::default();
-        chunk.for_each(|place| self.decide(place, ids, &mut answers))?;
-        Ok(answers)
+    /// Decides every request of `chunk`, each at the time at which its turn comes; `answers` holds the answers to these alone then.
+    pub(super) fn answer(
+        &self,
+        chunk: &mut Chunk,
+        ids: &mut Ids,
+        answers: &mut Answers,
+    ) -> Result<(), Failure> {
+        answers.clear();
+        chunk.drain(|place| self.decide(place, ids, answers))
     }
 
     fn decide(
@@ -238,12 +226,8 @@ impl Decider {
                             _,
                         ) => closed(*mode, *cause, reason),
                     };
-                    let about = About {
-                        has_request: true,
-                        asked: self.format.asked(&request),
-                        ..About::of(&decision, fingerprint)
-                    };
-                    return answers.push(self.format, &decision, Some(&request), about);
+                    let asked = self.format.asked(&request);
+                    return self.add(answers, &decision, Some((&request, asked)), ids);
                 }
                 Err(error) => {
                     let failure = Failure::from(error).about(&format!("line {line}"));
@@ -261,8 +245,42 @@ impl Decider {
             occasion(fingerprint),
         );
         answers.notices.push(Notice::Unreadable(failure));
-        let about = About::of(&decision, fingerprint);
-        answers.push(self.format, &decision, None, about)
+        self.add(answers, &decision, None, ids)
+    }
+
+    /// Adds a decision, and what its format says of its request. One that is too long for the log is replaced by a denial that is
+    /// not: it says nothing of the request.
+    fn add(
+        &self,
+        answers: &mut Answers,
+        decision: &Decision,
+        request: Option<(&Request, Option<String>)>,
+        ids: &mut Ids,
+    ) -> Result<(), Failure> {
+        let fingerprint = decision.request_fingerprint;
+        let (request, asked) = request.unzip();
+        let about = About::of(decision, fingerprint, asked.flatten());
+        let error = match answers.push(self.format, decision, request, about) {
+            Ok(()) => return Ok(()),
+            Err(error) => error,
+        };
+        let is_too_long = matches!(
+            error,
+            LogError::Record {
+                source: RecordError::TooLarge { .. },
+                ..
+            }
+        );
+        let failure = Failure::from(error);
+        if !is_too_long {
+            return Err(failure);
+        }
+        let about = About::of(decision, fingerprint, None);
+        let cause = Cause::RecordTooLong;
+        let denial = self.instead(&about, Mode::Enforce, cause, &failure, ids)?;
+        answers.notices.push(Notice::Unreadable(failure));
+        let about = About::of(&denial, fingerprint, None);
+        Ok(answers.push(self.format, &denial, None, about)?)
     }
 
     fn read(&self, bytes: &[u8]) -> Result<Request, RequestError> {

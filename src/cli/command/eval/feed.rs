@@ -36,23 +36,25 @@ enum Full {
     Stop,
 }
 
-/// Gives what has been read to `take`, whenever more is asked for. Once a whole chunk of several requests is there without
+/// Gives what has been read to `take`, which empties it, whenever more is asked for. Once a whole chunk of several requests is there without
 /// asking, there is a stream: what has been read of it, and the reader of the rest, is returned. None at the end of the input.
 pub(super) fn read_some(
     source: Source,
-    take: &mut dyn FnMut(Chunk) -> Result<(), Failure>,
+    take: &mut dyn FnMut(&mut Chunk) -> Result<(), Failure>,
 ) -> Result<Option<(Chunk, Rest)>, Failure> {
     let (waiting, take) = (RefCell::new(Chunk::default()), RefCell::new(take));
     let failure = RefCell::new(None);
     let hand_over = || {
-        let chunk = waiting.take();
+        let mut chunk = waiting.take();
         if chunk.is_empty() {
             return Ok(());
         }
-        take.borrow_mut()(chunk).map_err(|error| {
+        take.borrow_mut()(&mut chunk).map_err(|error| {
             *failure.borrow_mut() = Some(error);
             stopped()
-        })
+        })?;
+        waiting.replace(chunk);
+        Ok(())
     };
     let capacity = source.capacity();
     let ahead = Ahead {
@@ -86,11 +88,12 @@ pub(super) fn read_some(
     Ok(Some((waiting.take(), rest)))
 }
 
-/// Gives `first` and then all the rest to `send`, until the end of the input or until `send` refuses; says which.
+/// Gives `first` and then all the rest to `send`, until the end of the input or until `send` refuses; says which. What `send`
+/// returns is empty, and is filled next.
 pub(super) fn read_on(
     first: Chunk,
     rest: Rest,
-    send: impl FnMut(Chunk) -> Result<(), ()>,
+    send: impl FnMut(Chunk) -> Result<Chunk, ()>,
 ) -> Result<(), ()> {
     let (waiting, send) = (RefCell::new(first), RefCell::new(send));
     let is_stopped = Cell::new(false);
@@ -99,10 +102,12 @@ pub(super) fn read_on(
         if chunk.is_empty() {
             return Ok(());
         }
-        send.borrow_mut()(chunk).map_err(|()| {
+        let next = send.borrow_mut()(chunk).map_err(|()| {
             is_stopped.set(true);
             stopped()
-        })
+        })?;
+        waiting.replace(next);
+        Ok(())
     };
     let _ = hand_over();
     let mut reader = rest.map_source(|(read, source)| {
@@ -176,9 +181,9 @@ mod tests {
         Source::new(Pieces(pieces.into_iter()), u64::MAX)
     }
 
-    fn texts(chunk: Chunk) -> Vec<String> {
+    fn texts(chunk: &mut Chunk) -> Vec<String> {
         let mut texts = Vec::new();
-        let done: Result<(), ()> = chunk.for_each(|place| {
+        let done: Result<(), ()> = chunk.drain(|place| {
             texts.push(match place {
                 Place::Request { bytes, line } => {
                     format!("{line}:{}", String::from_utf8_lossy(bytes))
@@ -224,7 +229,7 @@ mod tests {
         for (text, count) in [(few, 255), (large, 1)] {
             let mut taken = 0;
             let stream = read_some(Source::new(Cursor::new(text), u64::MAX), &mut |chunk| {
-                taken += chunk.len();
+                taken += texts(chunk).len();
                 Ok(())
             });
             assert!(stream.unwrap().is_none());
@@ -243,9 +248,9 @@ mod tests {
             });
             let (first, rest) = stream.unwrap().unwrap();
             assert!(first.is_full() && taken.is_empty());
-            read_on(first, rest, |chunk| {
-                taken.extend(texts(chunk));
-                Ok(())
+            read_on(first, rest, |mut chunk| {
+                taken.extend(texts(&mut chunk));
+                Ok(chunk)
             })
             .unwrap();
             let wanted = lines.iter().enumerate();
@@ -267,7 +272,11 @@ mod tests {
         let mut taken = 0;
         let ended = read_on(first, rest, |_| {
             taken += 1;
-            if taken == 2 { Err(()) } else { Ok(()) }
+            if taken == 2 {
+                Err(())
+            } else {
+                Ok(Chunk::default())
+            }
         });
         assert_eq!((ended, taken), (Err(()), 2));
     }

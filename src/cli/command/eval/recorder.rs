@@ -2,14 +2,14 @@
 
 use std::sync::Arc;
 
-use super::decide::{Answers, Asked, Decider, Ids, Notice};
+use super::decide::{Answers, Decider, Ids, Notice};
 use super::tally::Tally;
 use crate::cli::exit::Exit;
 use crate::cli::output::Writer;
 use crate::cli::report::Failure;
 use crate::cli::ui::Output;
 use crate::engine::Cause;
-use crate::log::{Log, LogError};
+use crate::log::Log;
 use crate::policy::Mode;
 
 /// Takes answers in the order of the input.
@@ -73,40 +73,16 @@ impl Recorder {
         self.failed = (self.decider.mode == Mode::Enforce).then(|| failure.exit());
     }
 
-    /// Appends the batch. A decision that is too long for the log is replaced by a denial that is not.
-    fn record(&mut self, batch: &mut [Answers]) -> Result<(), Failure> {
+    /// Appends the batch.
+    fn record(&mut self, batch: &[Answers]) -> Result<(), Failure> {
         let now = self.decider.clock.now();
-        loop {
-            let log = match &mut self.log {
-                Ok(log) => log,
-                Err(failure) => return Err(failure.clone()),
-            };
-            let records = batch.iter().map(|answers| &answers.records);
-            let error = match log.append_prepared(records, now) {
-                Ok(_) => return Ok(()),
-                Err(error) => error,
-            };
-            let too_long = match &error {
-                LogError::Record { position, .. } => at(batch, *position),
-                _ => None,
-            };
-            // A denial without a request always fits, so each can be replaced but once.
-            let Some((answers, long)) = too_long else {
-                return Err(error.into());
-            };
-            let failure = Failure::from(error);
-            failure.print();
-            self.tally.unreadable += 1;
-            let (decider, ids) = (&self.decider, &mut self.ids);
-            answers.replace(decider.format, |position, about| {
-                if position != long {
-                    return Ok(None);
-                }
-                let cause = Cause::RecordTooLong;
-                let denial = decider.instead(about, Mode::Enforce, cause, &failure, ids)?;
-                Ok(Some((denial, Asked::Untold)))
-            })?;
-        }
+        let log = match &mut self.log {
+            Ok(log) => log,
+            Err(failure) => return Err(failure.clone()),
+        };
+        let records = batch.iter().map(|answers| &answers.records);
+        log.append_prepared(records, now)?;
+        Ok(())
     }
 
     /// Replaces what was decided and could not be recorded; says whether any of it binds.
@@ -115,28 +91,14 @@ impl Recorder {
         let mut is_binding = false;
         // INVARIANT: no decision without a record, so what was decided is not said.
         for answers in batch {
-            answers.replace(decider.format, |_, about| {
+            answers.replace(decider.format, |about| {
                 // SECURITY: a scope below a root that only warns may enforce; what it enforced is not let go.
                 let mode = decider.root_mode().max(about.mode);
                 is_binding |= mode == Mode::Enforce;
                 let cause = Cause::LogUnwritable;
-                let instead = decider.instead(about, mode, cause, failure, ids)?;
-                Ok(Some((instead, Asked::Told)))
+                decider.instead(about, mode, cause, failure, ids)
             })?;
         }
         Ok(is_binding)
     }
-}
-
-/// The decision at this position of the batch, if its record names a request.
-fn at(batch: &mut [Answers], position: u64) -> Option<(&mut Answers, usize)> {
-    let mut position = usize::try_from(position).ok()?;
-    for answers in batch {
-        let Some(rest) = position.checked_sub(answers.about.len()) else {
-            let has_request = answers.about.get(position)?.has_request;
-            return has_request.then_some((answers, position));
-        };
-        position = rest;
-    }
-    None
 }

@@ -11,17 +11,19 @@
 //!    the log, which is one wait for the disk.
 //!
 //! Every channel is bounded: whoever reads the answers slowly slows the reader down. Who ends early is noticed on the next
-//! send, and nobody waits for a thread that waits for input.
+//! send, and nobody waits for a thread that waits for input. A panic in a deciding thread is passed on like an answer, since the
+//! others would wait for that one. Chunks and answers go back to be filled again.
 
 use std::num::NonZeroUsize;
-use std::panic::resume_unwind;
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
-use std::thread::{Builder, JoinHandle};
+use std::thread::{self, Builder, JoinHandle};
 
 use super::chunk::Chunk;
 use super::decide::{Answers, Decider, Ids};
 use super::feed::{Rest, read_on};
+use super::spare::Spare;
 use crate::cli::report::Failure;
 use crate::diag::Code;
 
@@ -29,8 +31,18 @@ use crate::diag::Code;
 const WAITING: usize = 16;
 /// The most chunks of one batch.
 const TOGETHER: usize = 16;
+/// Bytes of answers after which a batch is full. A few requests may make many: a record may have 64 KiB.
+const BYTES: usize = 8 << 20;
 
-type Answered = Result<Answers, Failure>;
+/// Answers, or why there are none: the innermost is the program's own failure.
+type Answered = thread::Result<Result<Answers, Failure>>;
+
+/// What is not in use.
+#[derive(Default)]
+struct Idle {
+    chunks: Spare<Chunk>,
+    answers: Spare<Answers>,
+}
 
 /// Decides `first` and `rest`, and gives the answers to `take` in the order of the input.
 pub(super) fn run(
@@ -42,18 +54,26 @@ pub(super) fn run(
 ) -> Result<(), Failure> {
     let waiting = (WAITING / jobs).max(2);
     let (mut chunks, mut answers, mut threads) = (Vec::new(), Vec::new(), Vec::new());
+    let idle = Arc::new(Idle::default());
     for _ in 0..jobs.get() {
         let (chunk_sender, chunk_receiver) = sync_channel(waiting);
         let (answer_sender, answer_receiver) = sync_channel(waiting);
-        let decider = Arc::clone(decider);
+        let (decider, idle) = (Arc::clone(decider), Arc::clone(&idle));
         threads.push(spawn("decide", move || {
-            decide(&decider, &chunk_receiver, &answer_sender);
+            let mut ids = Ids::new();
+            decide(&chunk_receiver, &answer_sender, |mut chunk| {
+                let mut answers = idle.answers.take();
+                decider.answer(&mut chunk, &mut ids, &mut answers)?;
+                idle.chunks.keep(chunk);
+                Ok(answers)
+            });
         })?);
         chunks.push(chunk_sender);
         answers.push(answer_receiver);
     }
-    let reader = spawn("read", move || feed(first, rest, &chunks))?;
-    give(&answers, take)?;
+    let unread = Arc::clone(&idle);
+    let reader = spawn("read", move || feed(first, rest, &chunks, &unread.chunks))?;
+    give(&answers, &idle.answers, take)?;
     // All answers are given, so all threads are at their end; one that was cut short takes the program with it.
     drop(answers);
     threads.push(reader);
@@ -73,19 +93,26 @@ fn spawn(name: &str, work: impl FnOnce() + Send + 'static) -> Result<JoinHandle<
     })
 }
 
-fn feed(first: Chunk, rest: Rest, threads: &[SyncSender<Chunk>]) {
+fn feed(first: Chunk, rest: Rest, threads: &[SyncSender<Chunk>], spare: &Spare<Chunk>) {
     let mut turns = threads.iter().cycle();
     // The other side went away: there is nobody to read for.
     let _ = read_on(first, rest, |chunk| {
         let thread = turns.next().ok_or(())?;
-        thread.send(chunk).map_err(|_| ())
+        thread.send(chunk).map_err(|_| ())?;
+        Ok(spare.take())
     });
 }
 
-fn decide(decider: &Decider, chunks: &Receiver<Chunk>, answers: &SyncSender<Answered>) {
-    let mut ids = Ids::new();
+fn decide(
+    chunks: &Receiver<Chunk>,
+    answers: &SyncSender<Answered>,
+    mut answer: impl FnMut(Chunk) -> Result<Answers, Failure>,
+) {
     for chunk in chunks {
-        if answers.send(decider.answer(chunk, &mut ids)).is_err() {
+        // Nothing of the chunk is used after a panic.
+        let answered = catch_unwind(AssertUnwindSafe(|| answer(chunk)));
+        let is_last = !matches!(answered, Ok(Ok(_)));
+        if answers.send(answered).is_err() || is_last {
             break;
         }
     }
@@ -94,27 +121,94 @@ fn decide(decider: &Decider, chunks: &Receiver<Chunk>, answers: &SyncSender<Answ
 /// Waits for the answers whose turn it is, and gives them together with those that are there by then.
 fn give(
     threads: &[Receiver<Answered>],
+    spare: &Spare<Answers>,
     take: &mut dyn FnMut(&mut [Answers]) -> Result<(), Failure>,
 ) -> Result<(), Failure> {
     let mut turns = threads.iter().cycle().peekable();
+    let mut batch = Vec::with_capacity(TOGETHER);
     while let Some(first) = turns.next().and_then(|thread| thread.recv().ok()) {
-        let mut batch = vec![first?];
+        let first = settle(first)?;
+        let mut size = first.rendered.len();
+        batch.push(first);
         let mut failure = None;
-        while batch.len() < TOGETHER {
-            match turns.peek().map(|thread| thread.try_recv()) {
-                Some(Ok(Ok(answers))) => batch.push(answers),
-                Some(Ok(Err(error))) => {
+        while batch.len() < TOGETHER && size < BYTES {
+            let next = turns.peek().and_then(|thread| thread.try_recv().ok());
+            match next.map(settle) {
+                Some(Ok(answers)) => {
+                    size += answers.rendered.len();
+                    batch.push(answers);
+                }
+                Some(Err(error)) => {
                     failure = Some(error);
                     break;
                 }
-                Some(Err(_)) | None => break,
+                None => break,
             }
             turns.next();
         }
         take(&mut batch)?;
+        batch.drain(..).for_each(|answers| spare.keep(answers));
         if let Some(failure) = failure {
             return Err(failure);
         }
     }
     Ok(())
+}
+
+/// Goes on with a panic where it can be seen.
+fn settle(answered: Answered) -> Result<Answers, Failure> {
+    answered.unwrap_or_else(|panic| resume_unwind(panic))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Threads that answer as `answer` does, each with a chunk to answer and a reader that never ends.
+    fn given(
+        answer: fn() -> Result<Answers, Failure>,
+        batches: &mut Vec<usize>,
+    ) -> Result<(), Failure> {
+        let (mut kept, mut threads) = (Vec::new(), Vec::new());
+        for _ in 0..2 {
+            let (chunk_sender, chunks) = sync_channel(1);
+            let (answers, receiver) = sync_channel(1);
+            chunk_sender.send(Chunk::default()).unwrap();
+            thread::spawn(move || decide(&chunks, &answers, |_| answer()));
+            kept.push(chunk_sender);
+            threads.push(receiver);
+        }
+        give(&threads, &Spare::default(), &mut |batch| {
+            batches.push(batch.len());
+            // All that there was.
+            kept.clear();
+            Ok(())
+        })
+    }
+
+    #[test]
+    #[should_panic(expected = "of its own making")]
+    fn a_panic_ends_the_run_although_there_is_more_to_read() {
+        let _ = given(|| panic!("of its own making"), &mut Vec::new());
+    }
+
+    #[test]
+    fn a_failure_ends_the_run_although_there_is_more_to_read() {
+        let fail = || Err(Failure::new(Code::OUTPUT, "no"));
+        let failure = given(fail, &mut Vec::new()).unwrap_err();
+        assert_eq!(failure.code(), Some(Code::OUTPUT));
+    }
+
+    #[test]
+    fn answers_of_many_bytes_are_batches_of_their_own() {
+        let mut batches = Vec::new();
+        let large = || {
+            Ok(Answers {
+                rendered: vec![0; BYTES],
+                ..Answers::default()
+            })
+        };
+        given(large, &mut batches).unwrap();
+        assert_eq!(batches, [1, 1]);
+    }
 }
