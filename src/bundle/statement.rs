@@ -1,5 +1,7 @@
 //! The in-toto Statement v1 that a bundle's signers sign: every file by its SHA-256, and which revision this is.
 
+mod usual;
+
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::num::NonZeroU64;
@@ -204,6 +206,11 @@ struct DigestSetV1<'a> {
 impl<'a> StatementRef<'a> {
     /// Parses a payload, after its signatures were counted.
     pub(crate) fn parse(payload: &'a [u8]) -> Result<Self, StatementError> {
+        // What is wrong with a statement is told by the second reader, which takes it step by step.
+        usual::statement(payload).map_or_else(|| Self::checked(payload), Ok)
+    }
+
+    fn checked(payload: &'a [u8]) -> Result<Self, StatementError> {
         let wire: StatementV1<'_> =
             json::parse_document(payload, payload.len()).map_err(|error| match error {
                 DocumentError::Json(error) => StatementError::Json(error),

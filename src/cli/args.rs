@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use clap::{CommandFactory as _, Parser, Subcommand};
+use clap::{Args, CommandFactory as _, Parser, Subcommand};
 
 use super::command::{bench, bundle, doctor, eval, explain, key, log, policy, request, trust};
 
@@ -10,12 +10,55 @@ use super::command::{bench, bundle, doctor, eval, explain, key, log, policy, req
 #[derive(Debug, Parser)]
 #[command(name = "ordain", version, arg_required_else_help = true, after_help = AFTER_HELP)]
 pub(crate) struct Arguments {
-    /// The configuration; else ORDAIN_CONFIG, else `ordain.yaml` here or above, else the user's, else the system's.
-    #[arg(long, global = true, value_name = "FILE")]
-    pub(crate) config: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) shared: Shared,
     /// What to do.
     #[command(subcommand)]
     pub(crate) command: Command,
+}
+
+/// What every command takes.
+#[derive(Debug, Args)]
+pub(crate) struct Shared {
+    /// The configuration; else ORDAIN_CONFIG, else `ordain.yaml` here or above, else the user's, else the system's.
+    #[arg(long, global = true, value_name = "FILE")]
+    pub(crate) config: Option<PathBuf>,
+}
+
+/// The command line with `eval` alone: clap builds all commands that it knows of before it looks, which takes longer than deciding a
+/// request.
+#[derive(Debug, Parser)]
+struct Deciding {
+    #[command(flatten)]
+    shared: Shared,
+    #[command(subcommand)]
+    command: Decide,
+}
+
+#[derive(Debug, Subcommand)]
+enum Decide {
+    Eval(eval::Arguments),
+}
+
+impl Arguments {
+    /// Parses the process's arguments.
+    ///
+    /// # Errors
+    /// clap's, which may also be what was asked for: help.
+    pub(crate) fn read() -> Result<Self, clap::Error> {
+        let begins_with_eval = std::env::args_os()
+            .nth(1)
+            .is_some_and(|first| first == "eval");
+        // Whatever is no plain call is told by all that there is to tell of.
+        if begins_with_eval && let Ok(deciding) = Deciding::try_parse() {
+            let Decide::Eval(arguments) = deciding.command;
+            return Ok(Self {
+                shared: deciding.shared,
+                command: Command::Eval(arguments),
+            });
+        }
+        Self::try_parse()
+    }
 }
 
 const AFTER_HELP: &str = "\

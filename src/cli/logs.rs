@@ -9,7 +9,9 @@ use super::{keyfile, ui};
 use crate::atomic::{self, Access};
 use crate::config::LogConfig;
 use crate::diag::Code;
-use crate::log::{Checkpoint, KeyName, Log, MAX_NOTE, Options, Signer, SyncMode, VerifierKey};
+use crate::log::{
+    Checkpoint, FirstCheckpoint, KeyName, Log, MAX_NOTE, Options, Signer, SyncMode, VerifierKey,
+};
 use crate::name::Scope;
 use crate::trust::{PrivateKeyFormat, SecretKey};
 
@@ -93,6 +95,7 @@ pub(crate) fn open(env: &Environment, config: &LogConfig, scope: &Scope) -> Resu
     let options = Options {
         sync: config.sync,
         earlier_keys: earlier_keys(config)?,
+        first: FirstCheckpoint::AtOnce,
         ..Options::default()
     };
     let log = Log::open(&config.path, signer, options, env.clock.now())?;

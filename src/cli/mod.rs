@@ -4,8 +4,6 @@
 
 use std::process::ExitCode;
 
-use clap::Parser as _;
-
 use self::args::{Arguments, Command};
 use self::env::Environment;
 use self::exit::Exit;
@@ -39,7 +37,7 @@ pub fn main() -> ExitCode {
             Err(failure) => failure.exit().into(),
         };
     }
-    let arguments = match Arguments::try_parse() {
+    let arguments = match Arguments::read() {
         Ok(arguments) => arguments,
         // SECURITY: the parser repeats words that it does not understand.
         Err(error) if error.to_string().contains("PRIVATE KEY-----") => {
@@ -80,7 +78,7 @@ fn print_version() -> Result<(), Failure> {
 fn run(arguments: &Arguments) -> Result<Exit, Failure> {
     // What is wrong with the environment is what it is asked for.
     if let Command::Doctor(command) = &arguments.command {
-        return command::doctor::run(arguments.config.clone(), command);
+        return command::doctor::run(arguments.shared.config.clone(), command);
     }
     let env = Environment::read()?;
     if env.clock != crate::clock::Clock::System {
@@ -88,7 +86,7 @@ fn run(arguments: &Arguments) -> Result<Exit, Failure> {
     }
     let context = command::Context {
         env,
-        config: arguments.config.clone(),
+        config: arguments.shared.config.clone(),
     };
     match &arguments.command {
         Command::Key(command) => command::key::run(&context, command),
@@ -99,7 +97,7 @@ fn run(arguments: &Arguments) -> Result<Exit, Failure> {
         Command::Eval(command) => command::eval::run(&context, command),
         Command::Bench(command) => command::bench::run(&context, command),
         Command::Log(command) => command::log::run(&context, command),
-        Command::Doctor(command) => command::doctor::run(arguments.config.clone(), command),
+        Command::Doctor(command) => command::doctor::run(arguments.shared.config.clone(), command),
         Command::Explain(command) => command::explain::run(command),
     }
 }

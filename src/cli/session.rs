@@ -15,9 +15,10 @@ use crate::diag::Code;
 use crate::digest::Sha256Digest;
 use crate::engine::Freshness;
 use crate::pipeline::{
-    Credentials, Directories, InsecureHttp, Locking, Network, Pipeline, Progress, Pulled,
+    Confirmation, Credentials, Directories, InsecureHttp, Locking, Network, Pipeline, Progress,
+    Pulled,
 };
-use crate::trust::whole_second;
+use crate::trust::{VerifiedStatement, whole_second};
 
 /// Flags of every command that may fetch.
 #[derive(Debug, Clone, Default, Args)]
@@ -120,12 +121,23 @@ pub(crate) fn with_pipeline<T>(
 }
 
 /// What the caller should know of a policy that decides, or is shown.
-pub(crate) fn tell_policy<P>(context: &Context, pulled: &Pulled<P>) {
-    if let Some(warning) = pulled.confirmation.warning() {
+pub(crate) fn tell_policy(context: &Context, pulled: &Pulled) {
+    let statements = pulled.bundles.iter();
+    let statements = statements.map(|pulled| pulled.bundle.statement());
+    tell_statements(context, pulled.confirmation, statements);
+}
+
+/// The same of what decides without its bundles.
+pub(crate) fn tell_statements<'a>(
+    context: &Context,
+    confirmation: Confirmation,
+    statements: impl IntoIterator<Item = &'a VerifiedStatement>,
+) {
+    if let Some(warning) = confirmation.warning() {
         ui::note(&format!("warning: {warning}"));
     }
     let now = context.env.clock.now();
-    for bundle in pulled.bundles.iter().map(|pulled| &pulled.bundle) {
+    for bundle in statements {
         let validity = bundle.validity();
         if validity.at(now) != Some(Freshness::Fresh) {
             ui::note(&format!(

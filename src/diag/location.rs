@@ -2,8 +2,9 @@
 
 use std::fmt;
 use std::path::Path;
+use std::sync::Arc;
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use super::Code;
 
@@ -11,18 +12,27 @@ use super::Code;
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct Location {
     /// The file, relative to the bundle's or project's root; of a bundle beside the one that is being written, a whole path.
-    pub file: String,
+    #[serde(serialize_with = "as_text", deserialize_with = "from_text")]
+    pub file: Arc<str>,
     /// 1-based line.
     pub line: u32,
     /// 1-based column, in characters.
     pub column: u32,
 }
 
+fn as_text<S: Serializer>(file: &Arc<str>, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_str(file)
+}
+
+fn from_text<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Arc<str>, D::Error> {
+    String::deserialize(deserializer).map(Into::into)
+}
+
 impl Location {
     /// The same place, its file named from `directory` on.
     #[must_use]
     pub fn below(mut self, directory: &Path) -> Self {
-        self.file = directory.join(&self.file).display().to_string();
+        self.file = directory.join(&*self.file).display().to_string().into();
         self
     }
 }

@@ -1,12 +1,13 @@
 //! A compiled policy as bytes: what a process that has few requests to decide needs not compile again.
 //!
 //! ```text
-//! length of the head, 8 bytes, big-endian
-//! head   JSON: the policy without rules, where the index stands, the SHA-256 of each chunk of the body
-//! body   rules, each JSON; their offsets; the tables of the index
+//! length of the head, 8 bytes, big-endian; length of the digests, 8 bytes
+//! head      JSON: the policy without rules, where the index stands
+//! digests   the SHA-256 of each chunk of the body, 32 bytes each
+//! body      rules, each JSON; their offsets; the tables of the index
 //! ```
 //!
-//! Whoever opens it says which digest the head must have, and the head says which each chunk must have, so whatever is used was
+//! Whoever opens it says which digest all before the body must have, and that says which each chunk must have, so whatever is used was
 //! written by whoever that digest is from, and a request costs the chunks that it touches. From the rules that the index lets through
 //! comes an engine for that one request: the others would not match.
 //!
@@ -26,12 +27,16 @@ use super::index::{Section, Tables};
 use super::request::Request;
 use crate::digest::Sha256Digest;
 use crate::resolve::{EffectivePolicy, StoredEffectiveRule, StoredPolicy};
-use crate::trust::VerifiedBundle;
+use crate::trust::VerifiedStatement;
 
-const FORMAT: &str = "ordain-compiled/v1";
+const FORMAT: &str = "ordain-compiled/v2";
 /// The bytes that have a digest of their own.
-const CHUNK: usize = 16 << 10;
-/// The most bytes of a head.
+const CHUNK: usize = 8 << 10;
+/// The bytes of a digest.
+const DIGEST: usize = 32;
+/// The bytes of the two lengths.
+const LENGTHS: usize = 16;
+/// The most bytes of a head with its digests.
 const MAX_HEAD: u64 = 16 << 20;
 /// The most bytes of one rule.
 const MAX_RULE: u64 = 1 << 20;
@@ -45,13 +50,14 @@ struct Head {
     offsets: Section,
     tables: Tables,
     body: u64,
-    chunks: Vec<Sha256Digest>,
 }
 
 /// A compiled policy in bytes that can be sought in.
 #[derive(Debug)]
 pub struct Compiled<R> {
     head: Head,
+    /// What each chunk of the body must have.
+    digests: Vec<u8>,
     source: R,
     /// Where the body begins.
     start: u64,
@@ -69,7 +75,7 @@ impl Engine {
             offsets.push(u32::try_from(body.len()).ok()?);
             if rule.disabled {
                 // It may be an operation's of a catalogue.
-                rule.written.lowered.is_none().then_some(())?;
+                rule.written.lowered().is_none().then_some(())?;
                 continue;
             }
             let stored = StoredEffectiveRule::of(rule)?;
@@ -88,37 +94,47 @@ impl Engine {
             offsets,
             tables,
             body: body.len() as u64,
-            chunks: body.chunks(CHUNK).map(Sha256Digest::of).collect(),
         };
         let head = serde_json::to_vec(&head).ok()?;
-        let digest = Sha256Digest::of(&head);
+        let chunks = body.chunks(CHUNK).map(Sha256Digest::of);
+        let digests: Vec<u8> = chunks.flat_map(|digest| *digest.as_bytes()).collect();
         let mut bytes = (head.len() as u64).to_be_bytes().to_vec();
+        bytes.extend((digests.len() as u64).to_be_bytes());
         bytes.extend(head);
+        bytes.extend(digests);
+        let digest = Sha256Digest::of(&bytes);
         bytes.extend(body);
         Some((bytes, digest))
     }
 }
 
 impl<R: Read + Seek> Compiled<R> {
-    /// Opens what [`Engine::to_bytes`] wrote; none where the head has another digest than `expected`.
+    /// Opens what [`Engine::to_bytes`] wrote; none where all before the body has another digest than `expected`.
     pub fn open(mut source: R, expected: Sha256Digest) -> Option<Self> {
-        let mut length = [0; 8];
-        source.read_exact(&mut length).ok()?;
-        let length = u64::from_be_bytes(length);
-        if length > MAX_HEAD {
+        let mut lengths = [0; LENGTHS];
+        source.read_exact(&mut lengths).ok()?;
+        let [head, digests] = lengths.as_chunks().0 else {
             return None;
-        }
-        let mut head = vec![0; usize::try_from(length).ok()?];
-        source.read_exact(&mut head).ok()?;
+        };
+        let (head, digests) = (u64::from_be_bytes(*head), u64::from_be_bytes(*digests));
+        let length = head
+            .checked_add(digests)
+            .filter(|length| *length <= MAX_HEAD)?;
+        let mut bytes = lengths.to_vec();
+        bytes.resize(LENGTHS + usize::try_from(length).ok()?, 0);
+        source.read_exact(bytes.get_mut(LENGTHS..)?).ok()?;
         // SECURITY: nothing is parsed that is not as it was written.
-        if Sha256Digest::of(&head) != expected {
+        if Sha256Digest::of(&bytes) != expected {
             return None;
         }
-        let head: Head = serde_json::from_slice(&head).ok()?;
+        let start = LENGTHS as u64 + length;
+        let digests = bytes.split_off(LENGTHS + usize::try_from(head).ok()?);
+        let head: Head = serde_json::from_slice(bytes.get(LENGTHS..)?).ok()?;
         (head.format == FORMAT).then_some(Self {
             head,
+            digests,
             source,
-            start: 8 + length,
+            start,
             held: BTreeMap::new(),
         })
     }
@@ -131,7 +147,7 @@ impl<R: Read + Seek> Compiled<R> {
 
     /// The policy without its rules, for which `bundles` were verified: its scope, its modes, its times.
     #[must_use]
-    pub fn outline(&self, bundles: &[&VerifiedBundle]) -> Option<EffectivePolicy> {
+    pub fn outline(&self, bundles: &[impl AsRef<VerifiedStatement>]) -> Option<EffectivePolicy> {
         self.head.policy.restore(bundles, [])
     }
 
@@ -141,17 +157,18 @@ impl<R: Read + Seek> Compiled<R> {
         &mut self,
         request: &Request,
         now: Timestamp,
-        bundles: &[&VerifiedBundle],
+        bundles: &[impl AsRef<VerifiedStatement>],
     ) -> Option<Engine> {
         let Self {
             head,
+            digests,
             source,
             start,
             held,
         } = self;
         let mut body = Body {
             length: head.body,
-            chunks: &head.chunks,
+            digests: digests.as_chunks().0,
             source,
             start: *start,
             held,
@@ -178,7 +195,7 @@ impl<R: Read + Seek> Compiled<R> {
 /// The body, read by verified chunks.
 struct Body<'a, R> {
     length: u64,
-    chunks: &'a [Sha256Digest],
+    digests: &'a [[u8; DIGEST]],
     source: &'a mut R,
     start: u64,
     held: &'a mut BTreeMap<usize, Vec<u8>>,
@@ -207,13 +224,13 @@ impl<R: Read + Seek> Body<'_, R> {
 
     fn chunk(&mut self, number: usize) -> Option<&[u8]> {
         if !self.held.contains_key(&number) {
-            let expected = self.chunks.get(number)?;
+            let expected = self.digests.get(number)?;
             let at = (number * CHUNK) as u64;
             let length = usize::try_from(self.length - at).ok()?.min(CHUNK);
             let mut bytes = vec![0; length];
             self.source.seek(SeekFrom::Start(self.start + at)).ok()?;
             self.source.read_exact(&mut bytes).ok()?;
-            if Sha256Digest::of(&bytes) != *expected {
+            if Sha256Digest::of(&bytes).as_bytes() != expected {
                 return None;
             }
             self.held.insert(number, bytes);

@@ -347,7 +347,7 @@ impl Decision {
                 effect: rule.effect,
                 mode: rule.mode,
                 failed,
-                source: rule.source.as_deref(),
+                source: rule.source.as_ref(),
             })
         })
     }
@@ -483,7 +483,7 @@ impl<'a> Because<'a> {
                 rule: Some(&rule.written.name),
                 reason: findings.reason(rule),
                 reason_code: rule.written.reason_code.as_str(),
-                remediation: rule.written.remediation.as_deref(),
+                remediation: rule.written.remediation().map(|text| &**text),
             }),
             Origin::Default(layer) => {
                 let layer = policy.layers().get(layer);

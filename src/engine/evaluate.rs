@@ -50,7 +50,7 @@ impl Head {
             mode: rule.mode,
             is_raised: rule.is_raised(),
             is_lasting: !rule.disabled && rule.written.limits().is_none(),
-            is_lowered: rule.written.lowered.is_some(),
+            is_lowered: rule.written.lowered().is_some(),
         }
     }
 }

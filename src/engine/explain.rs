@@ -130,7 +130,7 @@ fn say<'a>(
             keys,
             valid: rule.written.limits(),
             overrides: rule.override_views(),
-            source: rule.source.as_deref(),
+            source: rule.source.as_ref(),
         })
     });
     let rules: Vec<RuleTrace<'_>> = rules.collect();
@@ -175,7 +175,7 @@ fn standing_of(rule: &EffectiveRule, keys: &[KeyOutcome], now: Timestamp) -> Opt
     let (matching, missing, failed) = (count(Match::Yes), count(Match::No), count(Match::Failed));
     match (missing, failed) {
         (0, 0) if rule.disabled => Some(Standing::Disabled),
-        (0, 0) if !rule.written.valid.holds(now) => Some(Standing::NotInForce),
+        (0, 0) if !rule.written.valid().holds(now) => Some(Standing::NotInForce),
         (0, 1..) if rule.is_live(now) => Some(Standing::NotJudged),
         _ if rule.disabled => None,
         _ => {
@@ -185,7 +185,7 @@ fn standing_of(rule: &EffectiveRule, keys: &[KeyOutcome], now: Timestamp) -> Opt
             let is_other = keys.iter().any(|key| {
                 key.answer == Match::No && ["action", "action.name"].contains(&key.key.as_str())
             });
-            let fits = wrong == 1 && matching > 1 && rule.written.lowered.is_none();
+            let fits = wrong == 1 && matching > 1 && rule.written.lowered().is_none();
             (is_near && (!is_other || fits)).then_some(Standing::Near)
         }
     }

@@ -72,7 +72,7 @@ impl Findings {
 
     /// `rule`'s reason, with what it is about by name.
     pub(super) fn reason<'a>(&self, rule: &'a EffectiveRule) -> Cow<'a, str> {
-        let named: Vec<String> = match &rule.written.lowered {
+        let named: Vec<String> = match rule.written.lowered() {
             Some(Lowered::MissingCapability { .. }) => {
                 let missing = self.missing.iter();
                 missing.map(|name| format!("`{name}`")).collect()

@@ -75,20 +75,32 @@ enum Kind {
 struct Shape {
     /// Positions of slots, ascending.
     slots: Vec<usize>,
-    /// From the symbols of all slots to a range of `listed`.
-    table: HashMap<Symbol, (u32, u32), Spread>,
-    listed: Vec<RuleNumber>,
+    /// From the symbols of all slots to the rules.
+    table: HashMap<Symbol, Askers, Spread>,
+    several: Vec<RuleNumber>,
     /// Its rules, ascending.
     rules: Vec<RuleNumber>,
 }
 
+/// The rules that ask for the same texts.
+#[derive(Debug, Clone, Copy)]
+enum Askers {
+    /// One, as mostly.
+    One(RuleNumber),
+    /// This part of a shape's list.
+    Several(u32, u32),
+}
+
 impl Shape {
-    /// The rules that ask for the texts of `sequence`.
-    fn listed(&self, sequence: Symbol) -> &[RuleNumber] {
-        let range = self.table.get(&sequence);
-        let range = range.map(|(start, end)| *start as usize..*end as usize);
-        let listed = range.and_then(|range| self.listed.get(range));
-        listed.unwrap_or_default()
+    /// The rules by their numbers.
+    fn askers<'a>(&'a self, askers: &'a Askers) -> &'a [RuleNumber] {
+        match askers {
+            Askers::One(number) => std::slice::from_ref(number),
+            Askers::Several(start, end) => {
+                let several = self.several.get(*start as usize..*end as usize);
+                several.unwrap_or_default()
+            }
+        }
     }
 }
 

@@ -94,6 +94,18 @@ impl Directory {
         replace(&self.0.join("checkpoint"), note.as_bytes(), flush)
     }
 
+    /// Writes a checkpoint, and gives it no name yet.
+    pub(super) fn prepare_checkpoint(&self, note: &str, flush: Flush) -> Result<(), LogError> {
+        let path = self.0.join("checkpoint");
+        prepare(&path, note.as_bytes(), flush).map_err(io_error("write", &path))
+    }
+
+    /// Puts the prepared checkpoint in the place of the one that is there.
+    pub(super) fn name_checkpoint(&self) -> Result<(), LogError> {
+        let path = self.0.join("checkpoint");
+        fs::rename(temporary(&path), &path).map_err(io_error("write", &path))
+    }
+
     pub(super) fn read_frontier(&self) -> Result<Option<Vec<u8>>, LogError> {
         read(&self.0.join("frontier"), MAX_FRONTIER)
     }
@@ -181,19 +193,26 @@ fn read(path: &Path, limit: u64) -> Result<Option<Vec<u8>>, LogError> {
 }
 
 fn replace(path: &Path, bytes: &[u8], flush: Flush) -> Result<(), LogError> {
-    let temporary = path.with_added_extension("tmp");
-    let write = || {
-        match fs::remove_file(&temporary) {
-            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
-            _ => {}
-        }
-        let mut options = open_options();
-        let mut file = options.write(true).create_new(true).open(&temporary)?;
-        file.write_all(bytes)?;
-        if flush == Flush::Disk {
-            file.sync_data()?;
-        }
-        fs::rename(&temporary, path)
-    };
-    write().map_err(io_error("write", path))
+    prepare(path, bytes, flush)
+        .and_then(|()| fs::rename(temporary(path), path))
+        .map_err(io_error("write", path))
+}
+
+fn prepare(path: &Path, bytes: &[u8], flush: Flush) -> io::Result<()> {
+    let temporary = temporary(path);
+    match fs::remove_file(&temporary) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+        _ => {}
+    }
+    let mut options = open_options();
+    let mut file = options.write(true).create_new(true).open(&temporary)?;
+    file.write_all(bytes)?;
+    match flush {
+        Flush::Disk => file.sync_data(),
+        Flush::Cache => Ok(()),
+    }
+}
+
+fn temporary(path: &Path) -> PathBuf {
+    path.with_added_extension("tmp")
 }

@@ -40,7 +40,7 @@ pub use glance::{Glance, expect_log, glance};
 pub use logged::{Logged, LoggedDecision, LoggedEntity, LoggedLines, LoggedMatch, LoggedRequest};
 pub use note::{KeyName, MAX_NOTE, MAX_SIGNATURES, Note, NoteError, Signer, VerifierKey};
 pub(crate) use options::Salter;
-pub use options::{Options, Salts, SyncMode, system_salts};
+pub use options::{FirstCheckpoint, Options, Salts, SyncMode, system_salts};
 pub use prepared::Prepared;
 pub use record::{LineDefect, MAX_LINE, RECORD_VERSION, RecordError};
 pub use verify::{Damage, Evidence, Report, Torn, Trust, verify, verify_directory};

@@ -20,6 +20,16 @@ pub enum SyncMode {
     None,
 }
 
+/// When the first checkpoint of a process is signed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum FirstCheckpoint {
+    /// When it is due, as every other.
+    #[default]
+    Due,
+    /// With the first batch, if batches are synced: whoever has no more than that waits for the disk once.
+    AtOnce,
+}
+
 /// Fills a buffer with random bytes.
 pub type Salts = fn(&mut [u8]) -> io::Result<()>;
 
@@ -40,6 +50,8 @@ pub struct Options {
     pub salts: Salts,
     /// Keys besides the signer's own whose checkpoint is accepted: those it had before.
     pub earlier_keys: Vec<VerifierKey>,
+    /// When the first checkpoint is signed.
+    pub first: FirstCheckpoint,
 }
 
 impl Default for Options {
@@ -48,6 +60,7 @@ impl Default for Options {
             sync: SyncMode::default(),
             salts: system_salts,
             earlier_keys: Vec::new(),
+            first: FirstCheckpoint::default(),
         }
     }
 }

@@ -6,9 +6,14 @@
 //! 2. The batch is written and synced. If that fails, the file is cut back to its old length and nothing was appended.
 //! 3. Every 4096 entries or second, full tiles are written, a checkpoint is signed, and `frontier` is saved.
 //!
+//! The checkpoint over a first batch may reach the disk beside the batch, and gets its name after that. Like every other it covers
+//! nothing that is not on the disk.
+//!
 //! INVARIANT: memory changes only after the file did. Tiles precede the checkpoint that covers them and `frontier`
 //! follows it, so that a process killed anywhere leaves files from which the next one continues: an older frontier costs some
 //! hashing, and tiles since its boundary are written again.
+
+mod beside;
 
 use std::fmt;
 use std::fs::File;
@@ -23,7 +28,7 @@ use super::checkpoint::Checkpoint;
 use super::directory::{Directory, Flush, io_error};
 use super::error::{LogError, Problem};
 use super::note::{Signer, VerifierKey};
-use super::options::{Options, Salter, Salts, SyncMode};
+use super::options::{FirstCheckpoint, Options, Salter, Salts, SyncMode};
 use super::prepared::Prepared;
 use super::record::{
     Line, LineDefect, RecordError, next_line, read_line, write_line, write_prepared,
@@ -31,6 +36,7 @@ use super::record::{
 use super::tail::{Saved, Tail};
 use super::tree::{TILE_WIDTH, Tile, leaf_hash};
 use super::verify::{Trust, verify_directory};
+use beside::Beside;
 
 /// Bytes of a batch that are collected before they are written.
 const CHUNK: usize = 1 << 20;
@@ -83,6 +89,8 @@ pub struct Log {
     signed_at: Timestamp,
     /// The last attempt to sign a checkpoint failed, after its records had been acknowledged.
     overdue: bool,
+    /// Of the batch that comes next, if none came yet.
+    first: FirstCheckpoint,
     recovery: Recovery,
 }
 
@@ -163,6 +171,7 @@ impl Log {
             signed: 0,
             signed_at: now,
             overdue: false,
+            first: options.first,
             recovery: Recovery::default(),
         };
         match verified {
@@ -232,7 +241,8 @@ impl Log {
         if self.overdue {
             self.sign_checkpoint(now)?;
         }
-        let appended = self.write_batch(records, write)?;
+        let first = std::mem::take(&mut self.first);
+        let appended = self.write_batch(records, write, (first, now))?;
         let age = now.duration_since(self.signed_at).abs();
         let due = self.tail.size() - self.signed >= CHECKPOINT_ENTRIES || age >= CHECKPOINT_AGE;
         if due && !appended.is_empty() {
@@ -274,9 +284,10 @@ impl Log {
                 origin: self.signer.verifier().name().to_string(),
                 verifier_key: self.signer.verifier().to_string(),
             };
-            self.write_batch([created], |buffer, seq, salt, record| {
+            let write = |buffer: &mut Vec<u8>, seq, salt: &_, record| {
                 write_line(buffer, seq, salt, &record)
-            })?;
+            };
+            self.write_batch([created], write, (FirstCheckpoint::Due, now))?;
             self.recovery.created = true;
         }
         self.sign_checkpoint(now)?;
@@ -401,6 +412,7 @@ impl Log {
         &mut self,
         records: impl IntoIterator<Item = R>,
         write: impl Fn(&mut Vec<u8>, u64, &[u8; 16], R) -> Result<(), RecordError>,
+        (first, now): (FirstCheckpoint, Timestamp),
     ) -> Result<std::ops::Range<u64>, LogError> {
         let mut batch = Batch {
             tail: self.tail.clone(),
@@ -409,19 +421,28 @@ impl Log {
             salts: Salter::new(self.salts),
             written: false,
         };
-        let result = self.try_write_batch(&mut batch, records, write);
+        let result = self
+            .try_write_batch(&mut batch, records, write)
+            .and_then(|()| self.sync_batch(&batch, first));
         batch.buffer.clear();
         self.buffer = std::mem::take(&mut batch.buffer);
-        if let Err(error) = result {
-            if batch.written {
-                // Should this fail too, the next writer takes the whole lines as records and cuts the rest.
-                let _ = self.records.set_len(self.tail.bytes());
+        let checkpoint = match result {
+            Ok(checkpoint) => checkpoint,
+            Err(error) => {
+                if batch.written {
+                    // Should this fail too, the next writer takes the whole lines as records and cuts the rest.
+                    let _ = self.records.set_len(self.tail.bytes());
+                }
+                return Err(error);
             }
-            return Err(error);
-        }
+        };
         let appended = self.tail.size()..batch.tail.size();
         self.tail = batch.tail;
         self.tiles.append(&mut batch.tiles);
+        if let Beside::Checkpoint(prepared) = checkpoint {
+            let named = prepared.and_then(|()| self.directory.name_checkpoint());
+            self.overdue = named.and_then(|()| self.checkpoint_named(now)).is_err();
+        }
         Ok(appended)
     }
 
@@ -448,11 +469,7 @@ impl Log {
                 self.write(batch)?;
             }
         }
-        self.write(batch)?;
-        if self.sync == SyncMode::Group && batch.written {
-            self.sync_records()?;
-        }
-        Ok(())
+        self.write(batch)
     }
 
     fn write(&self, batch: &mut Batch) -> Result<(), LogError> {
@@ -479,18 +496,29 @@ impl Log {
         if self.signed < size {
             self.write_tiles()?;
             self.tiles.clear();
-            let checkpoint = Checkpoint {
-                origin: self.signer.verifier().name().clone(),
-                size,
-                root: self.tail.root(),
-            };
-            let note = checkpoint.sign(&self.signer).map_err(LogError::Sign)?;
+            let note = self.sign(&self.tail)?;
             self.directory.write_checkpoint(&note, self.flush())?;
-            self.directory.write_frontier(&self.tail.to_file())?;
-            self.signed = size;
+            self.checkpoint_named(now)?;
         }
         self.signed_at = now;
         self.overdue = false;
+        Ok(())
+    }
+
+    fn sign(&self, tail: &Tail) -> Result<String, LogError> {
+        let checkpoint = Checkpoint {
+            origin: self.signer.verifier().name().clone(),
+            size: tail.size(),
+            root: tail.root(),
+        };
+        checkpoint.sign(&self.signer).map_err(LogError::Sign)
+    }
+
+    /// What follows a checkpoint over everything that is there by its name.
+    fn checkpoint_named(&mut self, now: Timestamp) -> Result<(), LogError> {
+        self.directory.write_frontier(&self.tail.to_file())?;
+        self.signed = self.tail.size();
+        self.signed_at = now;
         Ok(())
     }
 

@@ -20,36 +20,34 @@ use crate::trust::{
     Envelope, Expectation, Held, HighWater, TrustRoot, VerifiedBundle, VerifyError, verify,
 };
 
+/// What is known of all bundles of a pull, each read once.
+pub(super) struct Facts<'a> {
+    /// What they are verified against.
+    pub(super) root: &'a TrustRoot,
+    /// The marks that they are held against.
+    pub(super) state: &'a State,
+    /// When they are verified.
+    pub(super) now: Timestamp,
+    /// What for.
+    pub(super) purpose: Purpose,
+}
+
 impl Pipeline<'_> {
     /// One bundle by the rules of `locking`.
-    #[allow(
-        clippy::too_many_arguments,
-        reason = "the facts of one pull, each read once for all bundles"
-    )]
     pub(super) fn bring(
         &self,
         config: &Config,
         source: &BundleSource,
         locked: Option<&LockedBundle>,
         locking: Locking,
-        purpose: Purpose,
-        root: &TrustRoot,
-        state: &State,
-        now: Timestamp,
+        facts: &Facts<'_>,
     ) -> Result<PulledBundle, PipelineError> {
         let name = &source.name;
-        let expected = Expectation {
-            name: Some(name),
-            reference: Some(&source.repository.reference),
-            now,
-            high_water: high_water(state, root, name, locked),
-            max_age: source.max_age.map(Lifetime::duration),
-            held: Held::Fetched,
-        };
-        let verified = |fetched, expected: &Expectation<'_>| match purpose {
-            Purpose::Examine => self.checked(fetched, name.as_str(), root, expected),
+        let expected = expectation(source, locked, None, facts);
+        let verified = |fetched, expected: &Expectation<'_>| match facts.purpose {
+            Purpose::Examine => self.checked(fetched, name.as_str(), facts.root, expected),
             Purpose::Activate | Purpose::Decide => {
-                self.verified(fetched, name.as_str(), root, expected)
+                self.verified(fetched, name.as_str(), facts.root, expected)
             }
         };
         let check = |fetched: FetchedBundle| verified(fetched, &expected);
@@ -81,10 +79,7 @@ impl Pipeline<'_> {
             });
         };
         let (transfer, movement) = (Transfer::UpToDate, Movement::Unmoved);
-        let active = Expectation {
-            held: held(source, locked, purpose, root, state),
-            ..expected.clone()
-        };
+        let active = expectation(source, Some(locked), Some(locked), facts);
         let check_active = |fetched| verified(fetched, &active);
         if let Some(bundle) = self.stored(locked, check_active)? {
             return Ok(PulledBundle {
@@ -354,19 +349,31 @@ pub(super) fn parse_ref(repository: &Repository, label: &str) -> Result<GitRef, 
         })
 }
 
+/// What a bundle must be, of which the lockfile says `locked`, and the store holds `stored`.
+pub(super) fn expectation<'a>(
+    source: &'a BundleSource,
+    locked: Option<&LockedBundle>,
+    stored: Option<&LockedBundle>,
+    facts: &Facts<'_>,
+) -> Expectation<'a> {
+    let name = &source.name;
+    Expectation {
+        name: Some(name),
+        reference: Some(&source.repository.reference),
+        now: facts.now,
+        high_water: high_water(facts.state, facts.root, name, locked),
+        max_age: source.max_age.map(Lifetime::duration),
+        held: stored.map_or(Held::Fetched, |stored| held(source, stored, facts)),
+    }
+}
+
 /// Whether the locked bundle of the store may be late. SECURITY: only what this very machine accepted within its time is
 /// active here; an expired statement does not become so by standing in a lockfile that came from elsewhere.
-fn held(
-    source: &BundleSource,
-    locked: &LockedBundle,
-    purpose: Purpose,
-    root: &TrustRoot,
-    state: &State,
-) -> Held {
-    let mark = state.mark(&root.fingerprint(), &source.name);
+fn held(source: &BundleSource, locked: &LockedBundle, facts: &Facts<'_>) -> Held {
+    let mark = facts.state.mark(&facts.root.fingerprint(), &source.name);
     let is_active = mark.is_some_and(|mark| mark.payload == locked.payload);
     match source.grace {
-        Some(grace) if is_active && purpose != Purpose::Activate => Held::Active {
+        Some(grace) if is_active && facts.purpose != Purpose::Activate => Held::Active {
             grace: grace.duration(),
         },
         _ => Held::Fetched,

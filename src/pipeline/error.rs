@@ -1,6 +1,7 @@
 //! What can stop the way from Git to an effective policy.
 
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use jiff::Timestamp;
 
@@ -158,6 +159,9 @@ pub enum PipelineError {
         /// The time seen.
         seen: Timestamp,
     },
+    /// What kept bundles from being brought once, and keeps them from it until the process ends.
+    #[error(transparent)]
+    Lasting(Arc<Self>),
 }
 
 impl PipelineError {
@@ -202,6 +206,7 @@ impl PipelineError {
             Self::Transfer(error) => error.code(),
             Self::NotCarried { .. } => Code::TRANSFER_LACKS,
             Self::ClockWentBack { .. } => Code::STATE_CLOCK,
+            Self::Lasting(error) => error.code(),
         }
     }
 }

@@ -5,8 +5,8 @@ use std::path::{Path, PathBuf};
 
 use jiff::{SignedDuration, Timestamp};
 
+use super::bring::Facts;
 use super::error::PipelineError;
-use super::ready::{Ready, Reuse};
 use super::roots::{Confirmation, Trusted};
 use super::walk::{Keeping, Reach};
 use super::{Network, Pipeline, effective};
@@ -18,7 +18,7 @@ use crate::resolve::EffectivePolicy;
 use crate::source::git::{Movement, Progress, Transfer};
 use crate::source::state::{self, Advance, Mark, State};
 use crate::source::store::Store;
-use crate::trust::{TrustRoot, VerifiedBundle};
+use crate::trust::{TrustRoot, VerifiedBundle, VerifiedStatement};
 
 /// How far the clock may lag behind a time seen before: clocks are corrected by little.
 pub(super) const CLOCK_TOLERANCE: SignedDuration = SignedDuration::from_mins(5);
@@ -120,21 +120,6 @@ impl Pipeline<'_> {
         Ok(gathered.pulled)
     }
 
-    /// As [`Self::serve`], for whoever decides and asks no more of the policy: it may have been compiled before.
-    ///
-    /// # Errors
-    /// [`PipelineError`]; what was active stays so.
-    pub fn serve_ready(
-        &self,
-        config: &Config,
-        locking: Locking,
-        reuse: Reuse,
-    ) -> Result<Pulled<Ready>, PipelineError> {
-        self.take(config, locking, Purpose::Decide, &|verified, now| {
-            self.ready(config, verified, now, reuse)
-        })
-    }
-
     pub(super) fn effective_of(
         &self,
         config: &Config,
@@ -144,7 +129,7 @@ impl Pipeline<'_> {
         effective(verified, &config.scope, now, config.mode, self.limits)
     }
 
-    fn take<P>(
+    pub(super) fn take<P>(
         &self,
         config: &Config,
         locking: Locking,
@@ -228,11 +213,16 @@ impl Pipeline<'_> {
             self.reach(config, &lock, locking),
             keeping,
         )?;
-        let root = &trusted.root;
+        let facts = Facts {
+            root: &trusted.root,
+            state: &state,
+            now,
+            purpose,
+        };
         let mut bundles = Vec::with_capacity(config.bundles.len());
         for source in &config.bundles {
             let locked = lock.bundles.get(&source.name);
-            bundles.push(self.bring(config, source, locked, locking, purpose, root, &state, now)?);
+            bundles.push(self.bring(config, source, locked, locking, &facts)?);
         }
         let verified: Vec<&VerifiedBundle> = bundles.iter().map(|pulled| &pulled.bundle).collect();
         let policy = policy(&verified, now)?;
@@ -287,12 +277,12 @@ impl Pipeline<'_> {
         let pulled = self.verify_repository(base, repository, None, root)?;
         let payload = pulled.bundle.payload();
         Store::new(&self.directories.cache).insert(&payload, pulled.bundle.fetched())?;
-        self.raise_marks(std::slice::from_ref(&pulled), root, &state, now)?;
+        self.raise_marks(&[&pulled.bundle], root, &state, now)?;
         Ok((pulled, trusted))
     }
 
     /// Step 4 of a pull.
-    fn keep(&self, bundles: &[PulledBundle]) -> Result<(), PipelineError> {
+    pub(super) fn keep(&self, bundles: &[PulledBundle]) -> Result<(), PipelineError> {
         let store = Store::new(&self.directories.cache);
         for PulledBundle { bundle, .. } in bundles {
             if !matches!(bundle.origin(), Origin::Store { .. }) {
@@ -305,12 +295,13 @@ impl Pipeline<'_> {
     /// Step 6 of a pull.
     fn raise_marks_of<P>(&self, gathered: &Gathered<P>) -> Result<(), PipelineError> {
         let Pulled { bundles, root, .. } = &gathered.pulled;
-        self.raise_marks(bundles, root, &gathered.state, gathered.now)
+        let bundles: Vec<&VerifiedBundle> = bundles.iter().map(|pulled| &pulled.bundle).collect();
+        self.raise_marks(&bundles, root, &gathered.state, gathered.now)
     }
 
     pub(super) fn raise_marks(
         &self,
-        bundles: &[PulledBundle],
+        bundles: &[impl AsRef<VerifiedStatement>],
         root: &TrustRoot,
         state: &State,
         now: Timestamp,
@@ -319,12 +310,13 @@ impl Pipeline<'_> {
         let time = self.time_to_remember(state, now);
         let advances: Vec<Advance<'_>> = bundles
             .iter()
-            .map(|pulled| {
-                let predicate = pulled.bundle.predicate();
+            .map(|bundle| {
+                let bundle = bundle.as_ref();
+                let predicate = bundle.predicate();
                 let mark = Mark {
                     epoch: predicate.epoch.get(),
                     revision: predicate.revision.get(),
-                    payload: pulled.bundle.payload(),
+                    payload: bundle.payload(),
                 };
                 Advance {
                     root: &fingerprint,
@@ -389,6 +381,19 @@ fn next_lockfile(config: &Config, bundles: &[PulledBundle]) -> Lockfile {
     Lockfile {
         bundles: config.bundles.iter().zip(bundles).map(entry).collect(),
     }
+}
+
+/// Whether a statement of the locked payload leaves its entry as it is. A later root alone changes nothing of what is locked; the
+/// next pull writes it down.
+pub(super) fn is_as_locked((locked, statement): (&LockedBundle, &VerifiedStatement)) -> bool {
+    let predicate = statement.predicate();
+    (locked.payload, locked.epoch, locked.revision)
+        == (
+            statement.payload(),
+            predicate.epoch.get(),
+            predicate.revision.get(),
+        )
+        && locked.signers == statement.signers()
 }
 
 /// The lockfile's entry. The commit stays the one at which this payload was first seen, so that a commit which changes

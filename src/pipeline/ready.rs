@@ -1,37 +1,43 @@
 //! What decides requests, compiled again only where it must be.
 //!
-//! The bundles are verified each time, every signature and file of them: that is what makes the policy the policy. To read,
-//! check and resolve the policies that are in them is a computation on verified bytes, whose outcome this machine keeps: by the
-//! digests of what went in, the scope, the cap on modes, and the program itself. See [`crate::engine::Compiled`] for how it is
-//! known to be what was kept, and `docs/decisions/0012` for what that takes for granted.
+//! To read, check and resolve the policies that are in bundles is a computation on verified bytes, whose outcome this machine
+//! keeps: by the digests of what went in, the scope, the cap on modes, and the program itself. See [`crate::engine::Compiled`] for
+//! how it is known to be what was kept.
+//!
+//! 1. What is locked, and was compiled before, decides as soon as what was signed of it is verified. Its files are not read: what
+//!    was kept was made from them, once each had the digest that the very same statement gives it.
+//! 2. Else every file is read and verified, what was kept of them is used, and what was not is compiled and kept.
+//!
+//! See `docs/decisions/0012` and `0013` for what that takes for granted.
 
 use std::fs::File;
-use std::path::PathBuf;
-use std::sync::{Arc, Mutex, PoisonError};
 
-use arc_swap::ArcSwapOption;
 use jiff::Timestamp;
 use serde_json::json;
 
+use super::bring::{Facts, expectation};
 use super::error::PipelineError;
-use super::pull::{Pulled, PulledBundle};
-use super::{Pipeline, effective, unsigned};
+use super::later::Later;
+use super::pull::{Purpose, is_as_locked, lock_path};
+use super::roots::Confirmation;
+use super::served::Served;
+use super::walk::{Keeping, Reach};
+use super::{Locking, Network, Pipeline};
 use crate::bundle::Limits;
 use crate::config::Config;
 use crate::digest::Sha256Digest;
-use crate::engine::request::Request;
 use crate::engine::{Compiled, Engine};
 use crate::json;
-use crate::name::Scope;
+use crate::lockfile::{LockedBundle, Lockfile};
 use crate::policy::Mode;
 use crate::resolve::EffectivePolicy;
 use crate::source::compiled;
-use crate::trust::{Validity, VerifiedBundle, check_requires};
+use crate::source::state::State;
+use crate::source::store::Store;
+use crate::trust::{Validity, VerifiedBundle, VerifiedStatement, check_requires, verify_statement};
 
 /// Fewer rules than this compile faster than a kept policy is written and read.
 const WORTH_KEEPING: usize = 200;
-/// How many requests are decided from a kept policy before the whole is compiled.
-const FEW: u32 = 8;
 
 /// Whether a policy that was compiled before may decide.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -42,18 +48,125 @@ pub enum Reuse {
     Nothing,
 }
 
+/// What decides requests, and what there is to tell of it.
+#[derive(Debug)]
+pub struct Serving {
+    /// What decides.
+    pub served: Served,
+    /// What was signed of each bundle of the configuration.
+    pub statements: Vec<VerifiedStatement>,
+    /// How sure the consumer is of the first root.
+    pub confirmation: Confirmation,
+}
+
 /// A policy that can decide.
 #[derive(Debug)]
-pub enum Ready {
+pub(super) enum Ready {
     /// Compiled now.
     Engine(Box<Engine>),
     /// Compiled before.
-    Compiled(Box<Compiled<File>>),
+    Kept(Kept),
+}
+
+/// A policy that was compiled before.
+#[derive(Debug)]
+pub(super) struct Kept {
+    pub(super) compiled: Box<Compiled<File>>,
+    pub(super) root_mode: Mode,
+    pub(super) validity: Validity,
 }
 
 impl Pipeline<'_> {
-    /// The policy of `verified` bundles at `now`, from what was kept where that will do, and kept where it had to be compiled.
-    pub(super) fn ready(
+    /// As [`Self::serve`], for whoever decides and asks no more of the policy: it may have been compiled before.
+    ///
+    /// # Errors
+    /// [`PipelineError`]; what was active stays so.
+    pub fn serve_requests(
+        &self,
+        config: &Config,
+        locking: Locking,
+        reuse: Reuse,
+    ) -> Result<Serving, PipelineError> {
+        if reuse == Reuse::Kept
+            && let Some(serving) = self.serve_kept(config, locking)
+        {
+            return Ok(serving);
+        }
+        let pulled = self.take(config, locking, Purpose::Decide, &|verified, now| {
+            self.ready(config, verified, now, reuse)
+        })?;
+        let statements = pulled.bundles.iter();
+        let statements = statements.map(|pulled| pulled.bundle.statement().clone());
+        Ok(Serving {
+            statements: statements.collect(),
+            confirmation: pulled.confirmation,
+            served: Served::new(pulled.bundles, pulled.policy, config, self.limits),
+        })
+    }
+
+    /// Step 1. Whatever stands against it is found again, and told, by step 2.
+    fn serve_kept(&self, config: &Config, locking: Locking) -> Option<Serving> {
+        let (cache, state_directory) = (&self.directories.cache, &self.directories.state);
+        if locking == Locking::Update || !compiled::is_in_use(state_directory) {
+            return None;
+        }
+        let here = Pipeline {
+            network: Network::Forbidden,
+            ..*self
+        };
+        let state = State::load(state_directory).ok()?;
+        let now = here.now(&state).ok()?;
+        let lock = Lockfile::load(&lock_path(config)).ok()??;
+        let seen = lock.bundles.values().map(|locked| locked.root_version);
+        let seen = seen.max().unwrap_or(0);
+        let trust = &config.trust;
+        let trusted = here.walk(trust, &state, now, seen, Reach::Here, Keeping::Keep);
+        let trusted = trusted.ok()?;
+        let facts = Facts {
+            root: &trusted.root,
+            state: &state,
+            now,
+            purpose: Purpose::Decide,
+        };
+        let store = Store::new(cache);
+        let mut locked: Vec<LockedBundle> = Vec::with_capacity(config.bundles.len());
+        let mut statements = Vec::with_capacity(config.bundles.len());
+        for source in &config.bundles {
+            let entry = lock.bundles.get(&source.name);
+            let entry = entry.filter(|entry| entry.is_from(&source.repository))?;
+            let envelope = store.envelope(&entry.payload, self.limits).ok()??;
+            let expected = expectation(source, Some(entry), Some(entry), &facts);
+            let commit = entry.commit.clone();
+            let statement = verify_statement(&envelope, commit, facts.root, &expected, self.limits);
+            let statement = statement.ok()??;
+            if statement.payload() != entry.payload {
+                return None;
+            }
+            statements.push(statement);
+            locked.push(entry.clone());
+        }
+        let is_settled = locking == Locking::Locked
+            || (lock.bundles.len() == locked.len()
+                && locked.iter().zip(&statements).all(is_as_locked));
+        if !is_settled {
+            return None;
+        }
+        check_requires(&statements).ok()?;
+        let kept = here.find(&key(config, &statements, self.limits)?, &statements, now)?;
+        // A pull may have ended meanwhile, and raised the marks above what was locked before.
+        here.raise_marks(&statements, facts.root, &state, now)
+            .ok()?;
+        let confirmation = trusted.confirmation;
+        let later = Later::new(self, config, (locked, trusted.root), (state, now));
+        Some(Serving {
+            served: Served::kept(kept, statements.clone(), later, config, self.limits),
+            statements,
+            confirmation,
+        })
+    }
+
+    /// Step 2, once every bundle is verified.
+    fn ready(
         &self,
         config: &Config,
         verified: &[&VerifiedBundle],
@@ -61,13 +174,10 @@ impl Pipeline<'_> {
         reuse: Reuse,
     ) -> Result<Ready, PipelineError> {
         check_requires(verified)?;
-        let (cache, state) = (&self.directories.cache, &self.directories.state);
         let key = key(config, verified, self.limits).filter(|_| reuse == Reuse::Kept);
-        let found = key.and_then(|key| compiled::find(cache, state, &key));
-        let found = found.and_then(|(file, digest)| Compiled::open(file, digest));
-        let fits = |found: &Compiled<File>| found.holds(now) && found.outline(verified).is_some();
-        if let Some(found) = found.filter(fits) {
-            return Ok(Ready::Compiled(Box::new(found)));
+        let found = key.and_then(|key| self.find(&key, verified, now));
+        if let Some(found) = found {
+            return Ok(Ready::Kept(found));
         }
         let policy = self.effective_of(config, verified, now)?;
         let rules: usize = policy.layers().iter().map(|layer| layer.rules.len()).sum();
@@ -75,16 +185,40 @@ impl Pipeline<'_> {
         if let Some(key) = key.filter(|_| rules >= WORTH_KEEPING)
             && let Some((bytes, digest)) = engine.to_bytes(now)
         {
+            let (cache, state) = (&self.directories.cache, &self.directories.state);
             // Whoever cannot keep it compiles again.
             let _ = compiled::keep(cache, state, &key, (&bytes, &digest));
         }
         Ok(Ready::Engine(Box::new(engine)))
     }
+
+    /// The policy that was kept under `key`, where it is the one at `now`.
+    fn find(
+        &self,
+        key: &Sha256Digest,
+        statements: &[impl AsRef<VerifiedStatement>],
+        now: Timestamp,
+    ) -> Option<Kept> {
+        let (cache, state) = (&self.directories.cache, &self.directories.state);
+        let (file, digest) = compiled::find(cache, state, key)?;
+        let compiled = Compiled::open(file, digest).filter(|found| found.holds(now))?;
+        let outline: EffectivePolicy = compiled.outline(statements)?;
+        Some(Kept {
+            compiled: Box::new(compiled),
+            root_mode: outline.root_mode(),
+            validity: outline.validity(),
+        })
+    }
 }
 
 /// Everything that the compiled policy is made from, but for the time.
-fn key(config: &Config, verified: &[&VerifiedBundle], limits: &Limits) -> Option<Sha256Digest> {
-    let bundle = |bundle: &&VerifiedBundle| {
+fn key<S: AsRef<VerifiedStatement>>(
+    config: &Config,
+    statements: &[S],
+    limits: &Limits,
+) -> Option<Sha256Digest> {
+    let bundle = |bundle: &S| {
+        let bundle = bundle.as_ref();
         let delegated = bundle.delegated().iter();
         let delegated: Vec<String> = delegated
             .map(|(namespace, _)| namespace.to_string())
@@ -92,7 +226,7 @@ fn key(config: &Config, verified: &[&VerifiedBundle], limits: &Limits) -> Option
         let name = bundle.predicate().bundle.to_string();
         (name, bundle.payload().to_string(), delegated)
     };
-    let mut bundles: Vec<_> = verified.iter().map(bundle).collect();
+    let mut bundles: Vec<_> = statements.iter().map(bundle).collect();
     bundles.sort();
     let content = json!({
         // The version alone would not tell two builds of it apart.
@@ -104,159 +238,4 @@ fn key(config: &Config, verified: &[&VerifiedBundle], limits: &Limits) -> Option
     });
     let canonical = json::canonical(&content);
     canonical.ok().map(|bytes| Sha256Digest::of(&bytes))
-}
-
-/// What decides requests: an engine, or a kept policy for the first few.
-///
-/// An engine is another one as soon as an override lapses: it is replaced whole, and who reads it waits for nobody.
-#[derive(Debug)]
-pub struct Served {
-    engine: ArcSwapOption<Engine>,
-    kept: Mutex<Option<(Box<Compiled<File>>, u32)>>,
-    source: Source,
-    scope: Scope,
-    limits: Limits,
-    root_mode: Mode,
-    validity: Validity,
-}
-
-/// What the policy is made from, should it be made again.
-#[derive(Debug)]
-enum Source {
-    Verified(Vec<PulledBundle>, Option<Mode>),
-    Directory(PathBuf),
-}
-
-impl Served {
-    /// Decides with a directory that nobody signed.
-    ///
-    /// # Errors
-    /// [`PipelineError`] where it is no policy.
-    pub fn unsigned(
-        dir: PathBuf,
-        scope: Scope,
-        now: Timestamp,
-        limits: &Limits,
-    ) -> Result<Self, PipelineError> {
-        let policy = unsigned(&dir, &scope, now, None, limits)?;
-        let source = Source::Directory(dir);
-        Ok(Self::whole(Engine::new(policy), source, scope, limits))
-    }
-
-    /// Decides with what was served for `config`.
-    ///
-    /// # Errors
-    /// [`PipelineError::Policy`] where a kept policy is not as it was, and cannot be compiled.
-    pub fn new(
-        pulled: Pulled<Ready>,
-        config: &Config,
-        now: Timestamp,
-        limits: &Limits,
-    ) -> Result<Self, PipelineError> {
-        let scope = config.scope.clone();
-        let bundles = verified(&pulled.bundles);
-        let outlined = match pulled.policy {
-            Ready::Engine(engine) => Err(*engine),
-            Ready::Compiled(compiled) => match compiled.outline(&bundles) {
-                Some(outline) => Ok((compiled, outline)),
-                None => Err(Engine::new(effective(
-                    &bundles,
-                    &scope,
-                    now,
-                    config.mode,
-                    limits,
-                )?)),
-            },
-        };
-        let source = Source::Verified(pulled.bundles, config.mode);
-        Ok(match outlined {
-            Err(engine) => Self::whole(engine, source, scope, limits),
-            Ok((compiled, outline)) => Self {
-                engine: ArcSwapOption::empty(),
-                kept: Mutex::new(Some((compiled, FEW))),
-                source,
-                scope,
-                limits: limits.clone(),
-                root_mode: outline.root_mode(),
-                validity: outline.validity(),
-            },
-        })
-    }
-
-    fn whole(engine: Engine, source: Source, scope: Scope, limits: &Limits) -> Self {
-        let policy = engine.policy();
-        Self {
-            root_mode: policy.root_mode(),
-            validity: policy.validity(),
-            engine: ArcSwapOption::from_pointee(engine),
-            kept: Mutex::new(None),
-            source,
-            scope,
-            limits: limits.clone(),
-        }
-    }
-
-    /// The root scope's mode, under the consumer's cap.
-    #[must_use]
-    pub fn root_mode(&self) -> Mode {
-        self.root_mode
-    }
-
-    /// Until when it decides.
-    #[must_use]
-    pub fn validity(&self) -> Validity {
-        self.validity
-    }
-
-    /// The engine that decides `request` at `now`, and perhaps no other.
-    ///
-    /// # Errors
-    /// [`PipelineError`] where the policy has to be made again, and cannot.
-    pub fn engine(&self, request: &Request, now: Timestamp) -> Result<Arc<Engine>, PipelineError> {
-        if let Some(engine) = self.current(now) {
-            return Ok(engine);
-        }
-        // Whoever waits here waits for a kept policy to be read, or for the whole to be compiled.
-        let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(engine) = self.current(now) {
-            return Ok(engine);
-        }
-        if let (Some((compiled, left)), Source::Verified(bundles, _)) = (&mut *kept, &self.source)
-            && *left > 0
-            && compiled.holds(now)
-        {
-            *left -= 1;
-            if let Some(engine) = compiled.engine(request, now, &verified(bundles)) {
-                return Ok(Arc::new(engine));
-            }
-        }
-        *kept = None;
-        let engine = Arc::new(Engine::new(self.policy(now)?));
-        self.engine.store(Some(Arc::clone(&engine)));
-        Ok(engine)
-    }
-
-    /// The whole engine, where there is one and no override has lapsed since.
-    fn current(&self, now: Timestamp) -> Option<Arc<Engine>> {
-        let engine = self.engine.load();
-        let engine = engine.as_ref()?;
-        let until = engine.policy().until();
-        until
-            .is_none_or(|until| now < until)
-            .then(|| Arc::clone(engine))
-    }
-
-    fn policy(&self, now: Timestamp) -> Result<EffectivePolicy, PipelineError> {
-        let (scope, limits) = (&self.scope, &self.limits);
-        match &self.source {
-            Source::Verified(bundles, cap) => {
-                effective(&verified(bundles), scope, now, *cap, limits)
-            }
-            Source::Directory(dir) => unsigned(dir, scope, now, None, limits),
-        }
-    }
-}
-
-fn verified(bundles: &[PulledBundle]) -> Vec<&VerifiedBundle> {
-    bundles.iter().map(|pulled| &pulled.bundle).collect()
 }

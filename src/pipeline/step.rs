@@ -160,6 +160,7 @@ impl PipelineError {
             Self::Verify { error, .. } => Step::Bundle(error.check()),
             Self::Requires(_) => Step::Requires,
             Self::Policy(_) => Step::Policy,
+            Self::Lasting(error) => error.step(),
         }
     }
 }

@@ -15,7 +15,6 @@
 use std::path::Path;
 
 use crate::bundle::{FetchedBundle, Origin};
-use crate::clock::Lifetime;
 use crate::config::{BundleSource, Config};
 use crate::lockfile::{LockedBundle, Lockfile};
 use crate::name::BundleName;
@@ -24,11 +23,9 @@ use crate::source::roots::KeptRoots;
 use crate::source::state::State;
 use crate::source::store::Store;
 use crate::source::transfer::{Carried, Transfer};
-use crate::trust::{
-    Expectation, Held, RootChain, RootError, TrustRoot, VerifiedBundle, root_drafts,
-};
+use crate::trust::{RootChain, RootError, TrustRoot, VerifiedBundle, root_drafts};
 
-use super::bring::high_water;
+use super::bring::{Facts, expectation};
 use super::error::PipelineError;
 use super::pull::{Purpose, activate, lock_path};
 use super::roots::root_files;
@@ -158,6 +155,12 @@ impl Pipeline<'_> {
         let seen = seen.max().unwrap_or(0);
         let trusted = here.walk_brought(&config.trust, &state, now, seen, &brought)?;
         let root = trusted.root;
+        let facts = Facts {
+            root: &root,
+            state: &state,
+            now,
+            purpose: Purpose::Activate,
+        };
 
         let mut carried = transfer.bundles;
         let mut said = Vec::new();
@@ -175,14 +178,7 @@ impl Pipeline<'_> {
                     said.push((name.clone(), provenance));
                     fresh.push(name);
                     let bundle = without_commit(bundle);
-                    let expected = Expectation {
-                        name: Some(&source.name),
-                        reference: Some(&source.repository.reference),
-                        now,
-                        high_water: high_water(&state, &root, &source.name, locked),
-                        max_age: source.max_age.map(Lifetime::duration),
-                        held: Held::Fetched,
-                    };
+                    let expected = expectation(source, locked, None, &facts);
                     let bundle = here.verified(bundle, source.name.as_str(), &root, &expected)?;
                     if locking == Locking::Locked {
                         check_locked(source, locked, &bundle)?;
@@ -199,16 +195,7 @@ impl Pipeline<'_> {
                         bundle: source.name.clone(),
                     });
                 }
-                None => here.bring(
-                    config,
-                    source,
-                    locked,
-                    Locking::Locked,
-                    Purpose::Activate,
-                    &root,
-                    &state,
-                    now,
-                )?,
+                None => here.bring(config, source, locked, Locking::Locked, &facts)?,
             };
             bundles.push(pulled);
         }
@@ -222,7 +209,7 @@ impl Pipeline<'_> {
             store.insert(&bundle.payload(), bundle.fetched())?;
         }
         activate(config, locking, &lock, &bundles, || {
-            here.raise_marks(&bundles, &root, &state, now)
+            here.raise_marks(&verified, &root, &state, now)
         })?;
         Ok(Imported {
             pulled: Pulled {

@@ -160,7 +160,7 @@ pub(super) fn read(
 }
 
 fn start(name: &BundlePath) -> Location {
-    let file = name.as_str().to_owned();
+    let file = name.as_str().into();
     let (line, column) = (1, 1);
     Location { file, line, column }
 }

@@ -9,6 +9,7 @@ use serde_json::{Map, Value};
 
 use super::condition::Index;
 use super::data::Data;
+use super::lexicon::Lexicon;
 use super::matcher::Allowance;
 use super::path::Paths;
 use crate::diag::{Code, Diagnostic, Location, plain_words};
@@ -21,6 +22,8 @@ pub(super) struct Shared {
     allowance: Rc<Allowance>,
     /// The ways into a request that they know.
     paths: Rc<Paths>,
+    /// The texts that they hold.
+    lexicon: Rc<Lexicon>,
 }
 
 /// One file that is being read, and the problems found in it.
@@ -61,6 +64,11 @@ impl<'spans> Report<'spans> {
 
     pub(super) fn paths(&self) -> &Paths {
         &self.shared.paths
+    }
+
+    /// `text`, kept once for the bundle.
+    pub(super) fn shared(&self, text: &str) -> Arc<str> {
+        self.shared.lexicon.get(text)
     }
 
     pub(super) fn allowance(&self) -> &Rc<Allowance> {
@@ -125,7 +133,8 @@ impl Fields {
             );
             return None;
         };
-        let known = Vec::new();
+        // As many as a rule has.
+        let known = Vec::with_capacity(16);
         Some(Self { path, left, known })
     }
 

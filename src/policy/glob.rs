@@ -25,6 +25,27 @@ enum Form {
     Tokens(Tokens),
 }
 
+/// One star and what stands around it.
+#[derive(Debug, Clone, Copy)]
+pub struct Around<'a> {
+    /// What a text begins with.
+    pub before: &'a str,
+    /// What the rest ends with.
+    pub after: &'a str,
+    /// Whether slashes may stand between them.
+    pub crosses: bool,
+}
+
+impl Around<'_> {
+    /// Whether a text is so.
+    #[must_use]
+    pub fn admits(&self, text: &str) -> bool {
+        let taken = text.strip_prefix(self.before);
+        let taken = taken.and_then(|rest| rest.strip_suffix(self.after));
+        taken.is_some_and(|taken| self.crosses || !taken.contains('/'))
+    }
+}
+
 #[derive(Debug, PartialEq, Eq)]
 struct Tokens(Box<[Token]>);
 
@@ -87,17 +108,26 @@ impl Glob {
     }
 
     pub(super) fn matches(&self, text: &str) -> bool {
+        match (self.around(), &*self.0) {
+            (Some(around), _) => around.admits(text),
+            (None, Form::Tokens(tokens)) => tokens.match_whole(text),
+            (None, Form::Around { .. }) => false,
+        }
+    }
+
+    /// What stands around its star, where there is one star and nothing else that is special.
+    pub(super) fn around(&self) -> Option<Around<'_>> {
         match &*self.0 {
             Form::Around {
                 before,
                 star,
                 after,
-            } => {
-                let taken = text.strip_prefix(before.as_str());
-                let taken = taken.and_then(|rest| rest.strip_suffix(after.as_str()));
-                taken.is_some_and(|taken| *star == Token::Anything || !taken.contains('/'))
-            }
-            Form::Tokens(tokens) => tokens.match_whole(text),
+            } => Some(Around {
+                before,
+                after,
+                crosses: *star == Token::Anything,
+            }),
+            Form::Tokens(_) => None,
         }
     }
 }

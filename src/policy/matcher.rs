@@ -16,12 +16,12 @@ mod value;
 mod version;
 
 use serde::Serialize;
-use serde_json::Value;
 
 use super::catalog::Criterion;
 use super::facts::Facts;
 use super::leaves::Stands;
 use super::path::RequestPath;
+use super::written::Written;
 
 pub use key::{Key, Wants};
 pub use plain::{Ask, Exactly, Form, KeptForm, Order, Plain, Rest};
@@ -83,8 +83,8 @@ impl Match {
 #[derive(Debug, Clone)]
 pub struct Matcher {
     /// As written, for digests and explanations.
-    pub(super) source: Value,
-    pub(super) terms: Vec<Term>,
+    pub(super) source: Written,
+    pub(super) terms: Box<[Term]>,
 }
 
 /// One entry of a `match` mapping.
@@ -94,17 +94,17 @@ pub(super) enum Term {
         path: RequestPath,
         test: Test,
     },
-    Any(Vec<Vec<Term>>),
-    All(Vec<Vec<Term>>),
-    Not(Vec<Term>),
+    Any(Box<[Box<[Term]>]>),
+    All(Box<[Box<[Term]>]>),
+    Not(Box<[Term]>),
     /// Of a rule that a catalogue was lowered to; it cannot be written.
-    Catalog(Criterion),
+    Catalog(Box<Criterion>),
 }
 
 impl Matcher {
     /// The `match` as written.
     #[must_use]
-    pub fn source(&self) -> &Value {
+    pub fn source(&self) -> &Written {
         &self.source
     }
 
@@ -162,11 +162,11 @@ impl Term {
     }
 
     fn never_matches(&self) -> bool {
-        let never = |group: &Vec<Self>| group.iter().any(Self::never_matches);
+        let never = |group: &[Self]| group.iter().any(Self::never_matches);
         match self {
             Self::Path { test, .. } => test.never_matches(),
-            Self::Any(groups) => groups.iter().all(never),
-            Self::All(groups) => groups.iter().any(never),
+            Self::Any(groups) => groups.iter().all(|group| never(group)),
+            Self::All(groups) => groups.iter().any(|group| never(group)),
             // What negates everything.
             Self::Not(group) => group.is_empty(),
             Self::Catalog(_) => false,

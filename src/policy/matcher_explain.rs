@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use serde::Serialize;
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 use super::facts::Facts;
 use super::matcher::{Match, Matcher, Term};
@@ -45,7 +45,7 @@ impl Matcher {
     /// What each key of the `match` found, in the order of the keys.
     #[must_use]
     pub fn explain(&self, facts: &Facts<'_>) -> Vec<KeyOutcome> {
-        group(&self.source, &self.terms, facts)
+        group(&self.source.value(), &self.terms, facts)
     }
 }
 
@@ -128,15 +128,15 @@ fn value_at(path: &[String], facts: &Facts<'_>) -> Option<Value> {
 }
 
 /// One condition of a rule by itself: a key of its `match`, or its `when`.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub struct Part<'a> {
-    key: &'a str,
+    key: String,
     wanted: Wanted<'a>,
 }
 
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 enum Wanted<'a> {
-    Term(&'a Term, &'a Value),
+    Term(&'a Term, Value),
     When(&'a Condition),
 }
 
@@ -144,13 +144,13 @@ impl Part<'_> {
     /// The key as written: a path of the request, `any`, `all`, `not` or `when`.
     #[must_use]
     pub fn key(&self) -> &str {
-        self.key
+        &self.key
     }
 
     /// What is wanted: as written, in one line; of a catalogue, that it asks.
     #[must_use]
     pub fn wanted(&self) -> String {
-        match self.wanted {
+        match &self.wanted {
             Wanted::Term(Term::Catalog(_), _) => "as the catalogue asks".to_owned(),
             Wanted::Term(_, source) => source.to_string(),
             Wanted::When(when) => when.source().to_owned(),
@@ -160,7 +160,7 @@ impl Part<'_> {
     /// Whether it holds, other conditions aside.
     #[must_use]
     pub fn judge(&self, facts: &Facts<'_>) -> Match {
-        match self.wanted {
+        match &self.wanted {
             Wanted::Term(term, _) => term.matches(facts),
             Wanted::When(when) => when.holds(facts),
         }
@@ -170,14 +170,17 @@ impl Part<'_> {
 impl Rule {
     /// Its conditions one by one, in the order in which they are judged.
     pub fn parts(&self) -> impl Iterator<Item = Part<'_>> {
-        let entries = self.matcher.source.as_object().into_iter().flatten();
-        let terms = entries.zip(&self.matcher.terms);
+        let entries = match self.matcher.source.value() {
+            Value::Object(entries) => entries,
+            _ => Map::new(),
+        };
+        let terms = entries.into_iter().zip(&self.matcher.terms);
         let keys = terms.map(|((key, source), term)| Part {
             key,
             wanted: Wanted::Term(term, source),
         });
         let when = self.when.as_ref().map(|when| Part {
-            key: "when",
+            key: "when".to_owned(),
             wanted: Wanted::When(when),
         });
         keys.chain(when)

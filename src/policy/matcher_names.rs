@@ -27,13 +27,16 @@ fn all(terms: &[Term], facts: &Facts<'_>) -> Match {
 }
 
 fn term_matches(term: &Term, facts: &Facts<'_>) -> Match {
-    let groups = |groups: &[Vec<Term>]| -> Vec<Match> {
+    let groups = |groups: &[Box<[Term]>]| -> Vec<Match> {
         groups.iter().map(|group| all(group, facts)).collect()
     };
     match term {
-        Term::Path { .. } | Term::Catalog(Criterion::Undescribed(_)) => term.matches(facts),
-        // These never fail: what they cannot judge counts as the greater risk.
-        Term::Catalog(Criterion::Risk(..) | Criterion::Arguments(..)) => Match::Failed,
+        Term::Path { .. } => term.matches(facts),
+        Term::Catalog(criterion) => match **criterion {
+            Criterion::Undescribed(_) => term.matches(facts),
+            // These never fail: what they cannot judge counts as the greater risk.
+            Criterion::Risk(..) | Criterion::Arguments(..) => Match::Failed,
+        },
         Term::Any(any) => Match::any(groups(any).into_iter()),
         Term::All(every) => Match::all(groups(every).into_iter()),
         Term::Not(group) => all(group, facts).negated(),

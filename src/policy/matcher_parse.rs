@@ -2,12 +2,15 @@
 
 mod operators;
 
+use std::sync::Arc;
+
 use serde_json::Value;
 use unicode_normalization::UnicodeNormalization as _;
 
 use super::fields::{Report, kind_of};
 use super::glob::Glob;
 use super::matcher::{Matcher, Pattern, Scalar, Term, Test};
+use super::written::Written;
 use super::{MAX_CONDITIONS, MAX_LIST, MAX_PATTERN_BYTES, RequestPath};
 use crate::diag::Code;
 use crate::yaml::Path;
@@ -28,7 +31,7 @@ pub(super) fn parse(value: Value, path: &Path, report: &mut Report<'_>) -> Optio
         return None;
     }
     Some(Matcher {
-        source: value,
+        source: Written::of(&value),
         terms,
     })
 }
@@ -54,7 +57,7 @@ impl Parser<'_, '_> {
     }
 
     /// Every entry is read even where one is refused, so that all problems are reported.
-    fn group(&mut self, value: &Value, path: &Path) -> Option<Vec<Term>> {
+    fn group(&mut self, value: &Value, path: &Path) -> Option<Box<[Term]>> {
         let Value::Object(entries) = value else {
             let message = format!("expected a mapping of conditions, found {}", kind_of(value));
             return self.refuse(
@@ -91,7 +94,7 @@ impl Parser<'_, '_> {
         }
     }
 
-    fn groups(&mut self, value: &Value, path: &Path) -> Option<Vec<Vec<Term>>> {
+    fn groups(&mut self, value: &Value, path: &Path) -> Option<Box<[Box<[Term]>]>> {
         let items = self.items(value, path)?;
         let groups: Vec<_> = items
             .iter()
@@ -131,6 +134,9 @@ impl Parser<'_, '_> {
 
     /// The members to walk from the request's top.
     fn request_path(&mut self, key: &str, path: &Path) -> Option<RequestPath> {
+        if let Some(known) = self.report.paths().spelled(key) {
+            return Some(known);
+        }
         let segments: Vec<&str> = key.split('.').collect();
         let full: Vec<&str> = match segments.as_slice() {
             ["subject" | "resource"] => vec![key, "id"],
@@ -154,7 +160,7 @@ impl Parser<'_, '_> {
             return self.refuse(path, message, "separate at most 32 names by single dots");
         }
         let members = full.into_iter().map(|name| name.nfc().collect());
-        Some(self.report.paths().get(members.collect()))
+        Some(self.report.paths().get(key, members.collect()))
     }
 
     fn test(&mut self, value: &Value, path: &Path) -> Option<Test> {
@@ -173,7 +179,7 @@ impl Parser<'_, '_> {
         }
     }
 
-    fn scalars(&mut self, value: &Value, path: &Path) -> Option<Vec<Scalar>> {
+    fn scalars(&mut self, value: &Value, path: &Path) -> Option<Box<[Scalar]>> {
         let items = self.items(value, path)?;
         let scalars: Vec<_> = items
             .iter()
@@ -184,12 +190,12 @@ impl Parser<'_, '_> {
     }
 
     /// A text, or a list of texts.
-    fn texts(&mut self, value: &Value, path: &Path) -> Option<Vec<String>> {
+    fn texts(&mut self, value: &Value, path: &Path) -> Option<Box<[Arc<str>]>> {
         let scalars = match value {
             Value::Array(_) => self.scalars(value, path)?,
-            _ => vec![self.scalar(value, path)?],
+            _ => [self.scalar(value, path)?].into(),
         };
-        let texts: Option<Vec<_>> = scalars
+        let texts: Option<Box<[_]>> = scalars
             .into_iter()
             .map(|scalar| match scalar {
                 Scalar::Text(text) => Some(text),
@@ -219,7 +225,11 @@ impl Parser<'_, '_> {
                 None
             }
             // Requests are in NFC: the same text in another form would never match.
-            Value::String(text) => Some(Scalar::Text(text.nfc().collect())),
+            Value::String(text) if !text.is_ascii() => {
+                let text: String = text.nfc().collect();
+                Some(Scalar::Text(self.report.shared(&text)))
+            }
+            Value::String(text) => Some(Scalar::Text(self.report.shared(text))),
             Value::Bool(value) => Some(Scalar::Bool(*value)),
             Value::Number(number) => Some(Scalar::Number(number.clone())),
             other => {

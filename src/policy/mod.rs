@@ -14,6 +14,7 @@ mod facts;
 mod fields;
 mod glob;
 mod leaves;
+mod lexicon;
 mod matcher;
 mod matcher_explain;
 mod matcher_names;
@@ -26,6 +27,7 @@ pub mod schema;
 mod seats;
 mod stored;
 mod validate;
+mod written;
 
 use crate::bundle::{BundlePath, MANIFEST_FILE};
 
@@ -33,17 +35,20 @@ pub use catalog::{Arguments, FoundPattern, Lowered, Operation, Patterns};
 pub use command::{CommandPatterns, Found};
 pub use condition::{Condition, MAX_CONDITION_BYTES, STACK};
 pub use facts::{Blocked, Facts};
+pub use glob::Around;
 pub use leaves::{Items, Leaves, Stands, symbol};
 pub use matcher::{Ask, Exactly, Form, KeptForm, Key, Match, Matcher, Order, Plain, Rest, Wants};
 pub use matcher_explain::{KeyOutcome, Part, ReadValue};
 pub use model::{
-    Effect, Layer, Mode, Override, OverridePermission, Risk, Rule, WaiverField, WaiverTerms, Window,
+    Effect, Extras, Layer, Mode, Override, OverridePermission, Risk, Rule, WaiverField,
+    WaiverTerms, Window,
 };
 pub use path::RequestPath;
 pub use policy_test::{Expected, PolicyTest, TestCase, read_test, read_tests};
 pub use seats::{Seats, Sought};
 pub use stored::StoredRule;
 pub use validate::validate;
+pub use written::Written;
 
 /// Whether a file of a bundle is a document in YAML that people write: the manifest, policies and catalogues, tests, data.
 #[must_use]

@@ -137,14 +137,8 @@ pub struct Rule {
     pub matcher: Matcher,
     /// What must hold besides.
     pub when: Option<Condition>,
-    /// When it is in force; at any other time it is as if it were never written.
-    pub valid: Window,
-    /// What the reader of a refusal can do.
-    pub remediation: Option<Arc<str>>,
-    /// Labels, without meaning to the engine.
-    pub tags: Vec<String>,
-    /// What it stands for, where a catalogue was lowered to it.
-    pub lowered: Option<Lowered>,
+    /// What few rules have.
+    pub extras: Option<Box<Extras>>,
     /// Where it stands.
     pub location: Location,
 }
@@ -160,10 +154,61 @@ impl Rule {
         }
     }
 
+    /// When it is in force; at any other time it is as if it were never written.
+    #[must_use]
+    pub fn valid(&self) -> Window {
+        let extras = self.extras.as_ref();
+        extras.map_or(Window::ALWAYS, |extras| extras.valid)
+    }
+
     /// When it is in force, where that is not always.
     #[must_use]
     pub fn limits(&self) -> Option<Window> {
-        Some(self.valid).filter(|valid| *valid != Window::ALWAYS)
+        Some(self.valid()).filter(|valid| *valid != Window::ALWAYS)
+    }
+
+    /// What the reader of a refusal can do.
+    #[must_use]
+    pub fn remediation(&self) -> Option<&Arc<str>> {
+        self.extras.as_ref()?.remediation.as_ref()
+    }
+
+    /// Labels, without meaning to the engine.
+    #[must_use]
+    pub fn tags(&self) -> &[String] {
+        let extras = self.extras.as_ref();
+        extras.map_or(&[], |extras| extras.tags.as_slice())
+    }
+
+    /// What it stands for, where a catalogue was lowered to it.
+    #[must_use]
+    pub fn lowered(&self) -> Option<&Lowered> {
+        self.extras.as_ref()?.lowered.as_ref()
+    }
+}
+
+/// What few rules have: it lies apart from them.
+#[derive(Debug, Clone)]
+pub struct Extras {
+    /// When the rule is in force.
+    pub valid: Window,
+    /// What the reader of a refusal can do.
+    pub remediation: Option<Arc<str>>,
+    /// Labels.
+    pub tags: Vec<String>,
+    /// What it stands for.
+    pub lowered: Option<Lowered>,
+}
+
+impl Extras {
+    /// The same, where there is something.
+    #[must_use]
+    pub fn boxed(self) -> Option<Box<Self>> {
+        let is_something = self.valid != Window::ALWAYS
+            || self.remediation.is_some()
+            || !self.tags.is_empty()
+            || self.lowered.is_some();
+        is_something.then(|| Box::new(self))
     }
 }
 

@@ -112,12 +112,25 @@ impl Deref for RequestPath {
 
 /// The paths of one bundle, each made once.
 #[derive(Debug, Default)]
-pub(super) struct Paths(RefCell<HashMap<Vec<String>, RequestPath>>);
+pub(super) struct Paths {
+    known: RefCell<HashMap<Vec<String>, RequestPath>>,
+    /// By how they were written.
+    spelled: RefCell<HashMap<String, RequestPath>>,
+}
 
 impl Paths {
-    pub(super) fn get(&self, members: Vec<String>) -> RequestPath {
-        let mut known = self.0.borrow_mut();
+    /// The path that was written so before.
+    pub(super) fn spelled(&self, key: &str) -> Option<RequestPath> {
+        self.spelled.borrow().get(key).cloned()
+    }
+
+    /// The path by these members, which is written as `key`.
+    pub(super) fn get(&self, key: &str, members: Vec<String>) -> RequestPath {
+        let mut known = self.known.borrow_mut();
         let made = || RequestPath::new(members.clone());
-        known.entry(members.clone()).or_insert_with(made).clone()
+        let path = known.entry(members.clone()).or_insert_with(made).clone();
+        let mut spelled = self.spelled.borrow_mut();
+        spelled.insert(key.to_owned(), path.clone());
+        path
     }
 }

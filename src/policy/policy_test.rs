@@ -150,7 +150,7 @@ fn refuse_spelling(name: &BundlePath) -> Option<Diagnostic> {
         .any(|ending| lower.ends_with(ending));
     is_test_like.then(|| {
         let message = "policy tests are read from files that end in `.yaml`";
-        let file = name.as_str().to_owned();
+        let file = name.as_str().into();
         let (line, column) = (1, 1);
         Diagnostic::error(Code::TEST_FILE_NAME, message)
             .at(Location { file, line, column })

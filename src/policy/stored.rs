@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::fields::Report;
-use super::{Effect, Mode, OverridePermission, Rule, Window, condition, matcher_parse};
+use super::{Effect, Extras, Mode, OverridePermission, Rule, Window, condition, matcher_parse};
 use crate::diag::Location;
 use crate::name::{ReasonCode, RuleId, RuleRef, Scope};
 use crate::yaml::{Path, Spans};
@@ -39,7 +39,7 @@ impl StoredRule {
             .when
             .as_ref()
             .is_some_and(|when| !when.reads().is_empty());
-        if reads_data || rule.lowered.is_some() {
+        if reads_data || rule.lowered().is_some() {
             return None;
         }
         Some(Self {
@@ -50,11 +50,11 @@ impl StoredRule {
             precedence: rule.precedence,
             permission: rule.permission,
             mode: rule.mode,
-            r#match: rule.matcher.source().clone(),
+            r#match: rule.matcher.source().value(),
             when: rule.when.as_ref().map(|when| when.source().to_owned()),
-            valid: rule.valid,
-            remediation: rule.remediation.as_deref().map(str::to_owned),
-            tags: rule.tags.clone(),
+            valid: rule.valid(),
+            remediation: rule.remediation().map(|text| text.as_ref().to_owned()),
+            tags: rule.tags().to_vec(),
             location: rule.location.clone(),
         })
     }
@@ -82,10 +82,13 @@ impl StoredRule {
             mode: self.mode,
             matcher,
             when,
-            valid: self.valid,
-            remediation: self.remediation.map(Into::into),
-            tags: self.tags,
-            lowered: None,
+            extras: Extras {
+                valid: self.valid,
+                remediation: self.remediation.map(Into::into),
+                tags: self.tags,
+                lowered: None,
+            }
+            .boxed(),
             location: self.location,
         })
     }

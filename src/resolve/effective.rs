@@ -1,35 +1,19 @@
 //! The effective policy: what decides, in evaluation order, and where every part of it comes from.
 
 use std::cmp::{Ordering, Reverse};
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
-use serde_json::{Value, json};
 
-use super::LoadedBundle;
+use super::origin::Source;
+use super::{LoadedBundle, content};
 use crate::bundle::BundleIdentity;
 use crate::diag::{Code, Diagnostic, Location};
-use crate::digest::{CommitId, Sha256Digest};
-use crate::json;
-use crate::name::{BundleName, ReasonCode, RuleId, Scope};
-use crate::policy::{Condition, Effect, Mode, Override, Rule, WaiverTerms, Window};
+use crate::digest::Sha256Digest;
+use crate::name::Scope;
+use crate::policy::{Effect, Mode, Override, Rule, WaiverTerms};
 use crate::trust::Validity;
-
-/// Where a rule or override was written.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Source {
-    /// The bundle.
-    pub bundle: BundleName,
-    /// Its commit, where it came from Git.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub commit: Option<CommitId>,
-    /// The file in the bundle.
-    pub file: String,
-    /// 1-based line.
-    pub line: u32,
-}
 
 /// Why a layer takes part.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -51,7 +35,7 @@ pub struct AppliedOverride {
     /// Whether it asks for less than what it found.
     pub loosens: bool,
     /// Where it was written.
-    pub source: Option<Arc<Source>>,
+    pub source: Option<Source>,
 }
 
 /// A rule after every override.
@@ -72,9 +56,9 @@ pub struct EffectiveRule {
     /// Whether an override switched it off.
     pub disabled: bool,
     /// The overrides that touched it, in evaluation order.
-    pub overrides: Vec<AppliedOverride>,
+    pub overrides: Box<[AppliedOverride]>,
     /// Where it was written.
-    pub source: Option<Arc<Source>>,
+    pub source: Option<Source>,
 }
 
 impl EffectiveRule {
@@ -89,7 +73,7 @@ impl EffectiveRule {
     /// Whether it counts at `now`: no override switched it off, and its author lets it.
     #[must_use]
     pub fn is_live(&self, now: Timestamp) -> bool {
-        !self.disabled && self.written.valid.holds(now)
+        !self.disabled && self.written.valid().holds(now)
     }
 
     /// Whether a descendant made it binding that its author had not. Such a rule adds its verdict and silences no other: an
@@ -266,12 +250,7 @@ pub(super) fn assemble(
         .iter()
         .filter_map(|index| bundles.get(*index).copied())
         .collect();
-    let content = json!({
-        "version": 1,
-        "scope": scope,
-        "layers": layers.iter().map(layer_content).collect::<Vec<_>>(),
-    });
-    let canonical = json::canonical(&content).map_err(|error| {
+    let content = content::of_policy(scope, &layers).map_err(|error| {
         let message = format!("the policy has no canonical form: {error}");
         Diagnostic::error(Code::RESOLVE_LIMIT, message)
     })?;
@@ -289,73 +268,6 @@ pub(super) fn assemble(
         validity: used.iter().fold(Validity::UNLIMITED, |all, bundle| {
             all.and(bundle.validity())
         }),
-        digest: Sha256Digest::of(&canonical),
+        digest: Sha256Digest::of(&content),
     })
-}
-
-fn layer_content(layer: &EffectiveLayer) -> Value {
-    let rules = layer.rules.iter().filter(|rule| !rule.disabled);
-    let mut content = json!({
-        "scope": layer.scope,
-        "mode": layer.mode,
-        "default": layer.default,
-        "rules": rules.clone().map(rule_content).collect::<Vec<_>>(),
-    });
-    let Some(members) = content.as_object_mut() else {
-        return content;
-    };
-    // The data that its conditions may read, by its digests; other data changes no answer.
-    let conditions = rules.filter_map(|rule| rule.written.when.as_ref());
-    let data: BTreeMap<_, _> = conditions.flat_map(Condition::reads).collect();
-    if !data.is_empty() {
-        members.insert("data".to_owned(), json!(data));
-    }
-    // An operation keeps its risk where the rule that answers it is switched off.
-    let described = layer.rules.iter().filter(|rule| rule.disabled);
-    let described: Vec<Value> = described
-        .filter(|rule| rule.written.operation().is_some())
-        .map(|rule| json!({"id": rule.written.name.rule, "match": rule.written.matcher.source()}))
-        .collect();
-    if !described.is_empty() {
-        members.insert("described".to_owned(), Value::Array(described));
-    }
-    content
-}
-
-/// What the digest covers of a rule. What is not there is left out, so that a rule without it keeps its digest when the
-/// language grows.
-#[derive(Serialize)]
-struct RuleContent<'a> {
-    id: &'a RuleId,
-    effect: Effect,
-    mode: Mode,
-    raised: bool,
-    precedence: i32,
-    reason: &'a str,
-    reason_code: &'a ReasonCode,
-    remediation: Option<&'a str>,
-    tags: &'a [String],
-    r#match: &'a Value,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    when: Option<&'a str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    valid: Option<Window>,
-}
-
-fn rule_content(rule: &EffectiveRule) -> RuleContent<'_> {
-    let written = &rule.written;
-    RuleContent {
-        id: &written.name.rule,
-        effect: rule.effect,
-        mode: rule.mode,
-        raised: rule.is_raised(),
-        precedence: rule.precedence,
-        reason: &rule.reason,
-        reason_code: &written.reason_code,
-        remediation: written.remediation.as_deref(),
-        tags: &written.tags,
-        r#match: written.matcher.source(),
-        when: written.when.as_ref().map(Condition::source),
-        valid: written.limits(),
-    }
 }

@@ -9,7 +9,6 @@ mod void;
 use std::collections::HashSet;
 
 use jiff::{SignedDuration, Timestamp};
-use serde_json::Value;
 
 use self::catalog::Catalogs;
 use self::shadow::Earlier;
@@ -66,7 +65,7 @@ impl<F: Fn(&Scope) -> bool> Linter<F> {
             }
             for rule in &layer.rules {
                 // Nobody wrote a lowered rule, so nobody could mend it.
-                if is_own && rule.written.lowered.is_none() {
+                if is_own && rule.written.lowered().is_none() {
                     voided(rule, layer, &closed, &mut self.found);
                     if let Some(catalogs) = &catalogs {
                         catalogs.lint(rule, layer, &mut self.found);
@@ -97,7 +96,7 @@ impl<F: Fn(&Scope) -> bool> Linter<F> {
         let mut earlier = Earlier::new(&layer.rules);
         for (position, rule) in layer.rules.iter().enumerate() {
             let first = earlier.covering(position);
-            if rule.written.lowered.is_some() {
+            if rule.written.lowered().is_some() {
                 continue;
             }
             shadowed(rule, first, &mut self.found);
@@ -158,10 +157,12 @@ fn when(rule: &EffectiveRule) -> Option<&str> {
     rule.written.when.as_ref().map(Condition::source)
 }
 
-/// Whether `first` certainly matches every request that `rule` matches, in every mode that `rule` counts in.
+/// Whether `first`, whose conditions are among those of `rule`, certainly matches every request that `rule` matches, in every mode
+/// that `rule` counts in.
 fn covers(first: &EffectiveRule, rule: &EffectiveRule) -> bool {
     let binds = first.declared_mode.min(first.mode) >= rule.mode;
-    let lasts = first.written.valid == Window::ALWAYS || first.written.valid == rule.written.valid;
+    let lasts =
+        first.written.valid() == Window::ALWAYS || first.written.valid() == rule.written.valid();
     // Two conditions that are written alike hold alike: both are of one bundle.
     let asks_no_more = when(first).is_none_or(|text| when(rule) == Some(text));
     if first.disabled || !binds || !lasts || !asks_no_more {
@@ -171,18 +172,7 @@ fn covers(first: &EffectiveRule, rule: &EffectiveRule) -> bool {
         return true;
     }
     // Where a condition fails, a rule that refuses matches and one that permits does not.
-    let survives_failure = first.effect >= Effect::RequireApproval || rule.effect <= Effect::Audit;
-    let conditions = (
-        first.written.matcher.source(),
-        rule.written.matcher.source(),
-    );
-    let (Value::Object(first), Value::Object(rule)) = conditions else {
-        return false;
-    };
-    survives_failure
-        && first
-            .iter()
-            .all(|(key, value)| rule.get(key) == Some(value))
+    first.effect >= Effect::RequireApproval || rule.effect <= Effect::Audit
 }
 
 /// An `allow` that another layer's `default: deny` always beats.
@@ -210,7 +200,7 @@ fn voided(
 
 /// A rule that will never count again.
 fn past(rule: &EffectiveRule, now: Timestamp, found: &mut Vec<Diagnostic>) {
-    if let Some(until) = rule.written.valid.until.filter(|until| *until <= now) {
+    if let Some(until) = rule.written.valid().until.filter(|until| *until <= now) {
         let message = format!("the rule `{}` is over since {until}", rule.written.name);
         found.push(
             Diagnostic::warning(Code::LINT_PAST, message)

@@ -12,10 +12,12 @@
 
 mod bundle;
 mod check;
+mod content;
 pub mod diff;
 mod effective;
 mod graph;
 mod lint;
+mod origin;
 mod overrides;
 mod stored;
 mod tree;
@@ -32,10 +34,9 @@ use crate::policy::{Layer, Mode};
 
 pub use bundle::LoadedBundle;
 pub use check::{Checked, check};
-pub use effective::{
-    AppliedOverride, EffectiveLayer, EffectivePolicy, EffectiveRule, LayerKind, Source,
-};
+pub use effective::{AppliedOverride, EffectiveLayer, EffectivePolicy, EffectiveRule, LayerKind};
 pub use lint::lint;
+pub use origin::{Source, SourceFile};
 pub use stored::{StoredEffectiveRule, StoredPolicy};
 pub use tree::{Change, ChangeKind, Said, ScopeNode, ScopeTree};
 pub use view::{LayerView, OverrideView, PolicyView, RuleView};

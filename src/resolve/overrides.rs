@@ -14,11 +14,12 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 
-use super::effective::{AppliedOverride, EffectiveLayer, EffectiveRule, LayerKind, Source};
+use super::effective::{AppliedOverride, EffectiveLayer, EffectiveRule, LayerKind};
 use super::graph::Graph;
+use super::origin::Sources;
 use super::waivers::Terms;
 use super::{Defined, Definitions, LoadedBundle};
-use crate::diag::{Code, Diagnostic, Location};
+use crate::diag::{Code, Diagnostic};
 use crate::name::{RuleId, RuleRef, Scope};
 use crate::policy::{Effect, Mode, Override, OverridePermission, Rule};
 
@@ -161,6 +162,7 @@ pub(super) fn apply(
         defined,
         names: HashMap::new(),
     };
+    let sources = Sources::new(bundles);
     let mut lapsed = Vec::new();
     let mut problems = Vec::new();
     for (scope, _) in &graph.order {
@@ -174,7 +176,7 @@ pub(super) fn apply(
                 written,
             };
             if written.is_lapsed(now) {
-                lapsed.push(describe(change, bundles, false));
+                lapsed.push(describe(change, &sources, false));
             } else if let Some(problem) = refuse_target(&mut rules, graph, change) {
                 problems.push(blame(problem, change, bundles));
             } else {
@@ -191,11 +193,11 @@ pub(super) fn apply(
             LayerKind::Pack
         };
         let found = defined.get(scope);
-        let mut rules = Vec::new();
+        let mut rules = Vec::with_capacity(found.map_or(0, |found| found.layer.rules.len()));
         for rule in found.iter().flat_map(|found| &found.layer.rules) {
             let changes = changes.get(&rule.name).map_or(&[][..], Vec::as_slice);
-            match settle(rule, changes, bundles, graph, &terms) {
-                Ok(state) => rules.extend(found.map(|found| finish(rule, state, *found, bundles))),
+            match settle(rule, changes, &sources, graph, &terms) {
+                Ok(state) => rules.extend(found.map(|found| finish(rule, state, *found, &sources))),
                 Err(refused) => problems.extend(refused),
             }
         }
@@ -276,7 +278,7 @@ fn not_above(change: Change<'_>) -> Diagnostic {
 fn settle(
     rule: &Rule,
     changes: &[Change<'_>],
-    bundles: &[&LoadedBundle],
+    sources: &Sources<'_>,
     graph: &Graph,
     terms: &Terms<'_>,
 ) -> Result<(State, Vec<AppliedOverride>), Vec<Diagnostic>> {
@@ -294,10 +296,10 @@ fn settle(
         let refused = refuse_change(rule, change, loosened)
             .or_else(|| loosened.and_then(|_| terms.refuse(change.by, change.written)));
         if let Some(problem) = refused {
-            problems.push(blame(problem, *change, bundles));
+            problems.push(blame(problem, *change, sources.bundles));
             continue;
         }
-        applied.push(describe(*change, bundles, loosened.is_some()));
+        applied.push(describe(*change, sources, loosened.is_some()));
         states.push((change.by, after));
     }
     if !problems.is_empty() {
@@ -370,33 +372,23 @@ fn blame(problem: Diagnostic, change: Change<'_>, bundles: &[&LoadedBundle]) -> 
     .under("overrides")
 }
 
-fn describe(change: Change<'_>, bundles: &[&LoadedBundle], loosens: bool) -> AppliedOverride {
+fn describe(change: Change<'_>, sources: &Sources<'_>, loosens: bool) -> AppliedOverride {
     AppliedOverride {
         by: change.by.clone(),
         written: change.written.clone(),
         loosens,
-        source: source(change.bundle, &change.written.location, bundles),
+        source: sources.of(change.bundle, &change.written.location),
     }
-}
-
-fn source(bundle: usize, location: &Location, bundles: &[&LoadedBundle]) -> Option<Arc<Source>> {
-    let identity = bundles.get(bundle)?.identity();
-    Some(Arc::new(Source {
-        bundle: identity.name.clone(),
-        commit: identity.commit.clone(),
-        file: location.file.clone(),
-        line: location.line,
-    }))
 }
 
 fn finish(
     rule: &Arc<Rule>,
     (state, overrides): (State, Vec<AppliedOverride>),
     found: Defined<'_>,
-    bundles: &[&LoadedBundle],
+    sources: &Sources<'_>,
 ) -> EffectiveRule {
     EffectiveRule {
-        source: source(found.bundle, &rule.location, bundles),
+        source: sources.of(found.bundle, &rule.location),
         written: Arc::clone(rule),
         effect: state.effect,
         mode: state.mode,
@@ -404,6 +396,6 @@ fn finish(
         precedence: state.precedence,
         reason: state.reason,
         disabled: state.disabled,
-        overrides,
+        overrides: overrides.into(),
     }
 }

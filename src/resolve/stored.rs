@@ -9,12 +9,13 @@ use std::sync::Arc;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::effective::{EffectiveLayer, EffectivePolicy, EffectiveRule, LayerKind, Source};
+use super::effective::{EffectiveLayer, EffectivePolicy, EffectiveRule, LayerKind};
+use super::origin::{Source, SourceFile};
 use crate::bundle::BundleIdentity;
 use crate::digest::Sha256Digest;
 use crate::name::{BundleName, Scope};
 use crate::policy::{Effect, Mode, StoredRule, WaiverTerms};
-use crate::trust::{Validity, VerifiedBundle};
+use crate::trust::{Validity, VerifiedStatement};
 
 /// An effective policy but for its rules.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -79,12 +80,11 @@ impl StoredEffectiveRule {
     ) -> Option<EffectiveRule> {
         let written = self.written.restore(&layer.scope)?;
         let source = bundle.map(|bundle| {
-            Arc::new(Source {
-                bundle: bundle.name.clone(),
-                commit: bundle.commit.clone(),
-                file: written.location.file.clone(),
-                line: written.location.line,
-            })
+            let location = &written.location;
+            Source {
+                file: Arc::new(SourceFile::of(bundle, &location.file)),
+                line: location.line,
+            }
         });
         Some(EffectiveRule {
             written: Arc::new(written),
@@ -94,7 +94,7 @@ impl StoredEffectiveRule {
             precedence: self.precedence,
             reason: self.reason.into(),
             disabled: false,
-            overrides: Vec::new(),
+            overrides: Box::default(),
             source,
         })
     }
@@ -141,14 +141,14 @@ impl StoredPolicy {
     #[must_use]
     pub fn restore(
         &self,
-        bundles: &[&VerifiedBundle],
+        bundles: &[impl AsRef<VerifiedStatement>],
         rules: impl IntoIterator<Item = (usize, StoredEffectiveRule)>,
     ) -> Option<EffectivePolicy> {
-        let known: BTreeMap<&BundleName, &VerifiedBundle> = bundles
+        let known: BTreeMap<&BundleName, &VerifiedStatement> = bundles
             .iter()
-            .map(|bundle| (&bundle.predicate().bundle, *bundle))
+            .map(|bundle| (&bundle.as_ref().predicate().bundle, bundle.as_ref()))
             .collect();
-        let used: Option<Vec<&VerifiedBundle>> = self
+        let used: Option<Vec<&VerifiedStatement>> = self
             .bundles
             .iter()
             .map(|name| known.get(name).copied())

@@ -2,15 +2,15 @@
 
 use jiff::Timestamp;
 use serde::Serialize;
-use serde_json::Value;
 
 use super::effective::{
-    AppliedOverride, EffectiveLayer, EffectivePolicy, EffectiveRule, LayerKind, Source,
+    AppliedOverride, EffectiveLayer, EffectivePolicy, EffectiveRule, LayerKind,
 };
+use super::origin::Source;
 use crate::bundle::BundleIdentity;
 use crate::digest::Sha256Digest;
 use crate::name::{BundleName, ReasonCode, RuleRef, Scope};
-use crate::policy::{Condition, Effect, Mode, OverridePermission, WaiverTerms, Window};
+use crate::policy::{Condition, Effect, Mode, OverridePermission, WaiverTerms, Window, Written};
 
 /// An [`EffectivePolicy`] for people and scripts.
 #[derive(Debug, Clone, Serialize)]
@@ -84,7 +84,7 @@ pub struct RuleView<'a> {
     pub tags: &'a [String],
     /// Which requests it speaks of.
     #[serde(rename = "match")]
-    pub matcher: &'a Value,
+    pub matcher: &'a Written,
     /// What must hold besides.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub when: Option<&'a str>,
@@ -188,12 +188,12 @@ fn rule_view(rule: &EffectiveRule) -> RuleView<'_> {
         permission: written.permission,
         reason: &rule.reason,
         reason_code: &written.reason_code,
-        remediation: written.remediation.as_deref(),
-        tags: &written.tags,
+        remediation: written.remediation().map(AsRef::as_ref),
+        tags: written.tags(),
         matcher: written.matcher.source(),
         when: written.when.as_ref().map(Condition::source),
         valid: written.limits(),
-        source: rule.source.as_deref(),
+        source: rule.source.as_ref(),
         overrides: rule.override_views(),
     }
 }
@@ -212,6 +212,6 @@ fn override_view(change: &AppliedOverride) -> OverrideView<'_> {
         owner: written.owner.as_deref(),
         ticket: written.ticket.as_deref(),
         expires: written.expires,
-        source: change.source.as_deref(),
+        source: change.source.as_ref(),
     }
 }

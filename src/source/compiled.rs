@@ -9,12 +9,12 @@
 //! beside the high-water marks. What is missing, or does not fit, is compiled again.
 
 use std::fs::{self, File};
-use std::io;
+use std::io::{self, Read as _};
 use std::path::Path;
 use std::time::SystemTime;
 
-use super::durable;
 use super::state::{self, Expected, StateError};
+use super::{durable, plain};
 use crate::digest::Sha256Digest;
 
 const DIRECTORY: &str = "compiled";
@@ -23,22 +23,27 @@ const KEPT: usize = 32;
 /// The bytes of a written digest.
 const DIGEST_BYTES: u64 = 71;
 
+/// Whether anything was ever kept here.
+#[must_use]
+pub fn is_in_use(state: &Path) -> bool {
+    state.join(DIRECTORY).is_dir()
+}
+
 /// What was compiled for `key`, and the digest that it must have; none where nothing is.
 #[must_use]
 pub fn find(cache: &Path, state: &Path, key: &Sha256Digest) -> Option<(File, Sha256Digest)> {
     let noted = state.join(DIRECTORY).join(key.to_hex());
-    if !state::check(&noted, Expected::File).ok()?
-        || fs::metadata(&noted).ok()?.len() > DIGEST_BYTES
-    {
+    if !state::check(&noted, Expected::File).ok()? {
         return None;
     }
-    let digest: Sha256Digest = fs::read_to_string(&noted).ok()?.parse().ok()?;
+    // One byte more than it has is enough to refuse it.
+    let mut digest = String::new();
+    let noted = plain::open(&noted).ok()?;
+    let mut noted = noted.take(DIGEST_BYTES + 1);
+    noted.read_to_string(&mut digest).ok()?;
+    let digest: Sha256Digest = digest.parse().ok()?;
     let path = cache.join(DIRECTORY).join(digest.to_hex());
-    // A pipe would wait for somebody to write.
-    if !fs::symlink_metadata(&path).ok()?.is_file() {
-        return None;
-    }
-    Some((File::open(path).ok()?, digest))
+    Some((plain::open(&path).ok()?, digest))
 }
 
 /// Keeps what was compiled for `key`, and no more than `KEPT` in all.

@@ -15,6 +15,7 @@ pub mod transfer;
 
 mod content;
 mod durable;
+mod plain;
 mod reference;
 mod url;
 

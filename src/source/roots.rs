@@ -9,12 +9,11 @@
 //!
 //! Lacks: removal. One that does not verify counts as none, and is written again by the walk that fetches it.
 
-use std::fs::File;
 use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
 
-use super::durable;
 use super::state::{Expected, StateError, check, create_private};
+use super::{durable, plain};
 use crate::bundle::Limits;
 use crate::digest::Sha256Digest;
 
@@ -73,7 +72,7 @@ impl KeptRoots {
         // One byte more than is allowed is enough to refuse it.
         let read = |path: &Path| -> io::Result<Vec<u8>> {
             let mut bytes = Vec::new();
-            let file = File::open(path)?;
+            let file = plain::open(path)?;
             file.take(limits.envelope_bytes as u64 + 1)
                 .read_to_end(&mut bytes)?;
             Ok(bytes)

@@ -20,14 +20,13 @@ mod error;
 mod memory;
 
 use std::collections::BTreeMap;
-use std::fs::File;
 use std::io::Read as _;
 use std::path::Path;
 
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
-use super::durable;
+use super::{durable, plain};
 use crate::diag::plain_words;
 use crate::digest::Sha256Digest;
 use crate::json;
@@ -116,7 +115,7 @@ impl State {
         };
         // One byte more than is allowed is enough to refuse it.
         let mut bytes = Vec::new();
-        let file = File::open(&path).map_err(failed)?;
+        let file = plain::open(&path).map_err(failed)?;
         file.take(MAX_BYTES as u64 + 1)
             .read_to_end(&mut bytes)
             .map_err(failed)?;

@@ -23,7 +23,7 @@ use std::sync::atomic::AtomicU64;
 use serde::{Deserialize, Serialize};
 
 use super::content::{Collector, admit};
-use super::durable;
+use super::{durable, plain};
 use crate::bundle::{BundlePath, ENVELOPE_FILE, FetchedBundle, Limits, Origin};
 use crate::diag::Code;
 use crate::digest::{CommitId, Sha256Digest};
@@ -125,13 +125,35 @@ impl Store {
         payload: &Sha256Digest,
         limits: &Limits,
     ) -> Result<Option<FetchedBundle>, StoreError> {
+        self.read(payload, |file| read(file, limits))
+    }
+
+    /// The envelope of the bundle with this payload, if that is there. No other file of it is read.
+    ///
+    /// # Errors
+    /// [`StoreError::Damaged`] for a file that ends before it, or holds none within the limits.
+    pub fn envelope(
+        &self,
+        payload: &Sha256Digest,
+        limits: &Limits,
+    ) -> Result<Option<Vec<u8>>, StoreError> {
+        self.read(payload, |file| {
+            read_envelope(&mut BufReader::new(file), limits)
+        })
+    }
+
+    fn read<T>(
+        &self,
+        payload: &Sha256Digest,
+        read: impl FnOnce(File) -> Result<T, ReadError>,
+    ) -> Result<Option<T>, StoreError> {
         let path = self.path(payload);
-        let file = match File::open(&path) {
+        let file = match plain::open(&path) {
             Ok(file) => file,
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
             Err(source) => return Err(StoreError::Io { path, source }),
         };
-        read(file, limits).map(Some).map_err(|error| match error {
+        read(file).map(Some).map_err(|error| match error {
             ReadError::Io(source) if source.kind() != io::ErrorKind::UnexpectedEof => {
                 StoreError::Io { path, source }
             }
@@ -304,9 +326,13 @@ pub(super) fn read_entry(
             .file(name.as_str().as_bytes())
             .and_then(|_| admit(limits, &total, &name, size))
             .map_err(damaged)?;
-        let mut bytes = vec![0; usize::try_from(size).map_err(damaged)?];
-        reader.read_exact(&mut bytes)?;
-        files.push((name, Arc::from(bytes)));
+        // Read into its place at once: most bundles are nearly all of what a process has in memory.
+        let size = usize::try_from(size).map_err(damaged)?;
+        let mut bytes: Arc<[u8]> = std::iter::repeat_n(0, size).collect();
+        if let Some(bytes) = Arc::get_mut(&mut bytes) {
+            reader.read_exact(bytes)?;
+        }
+        files.push((name, bytes));
     }
     let origin = Origin::Store {
         commit: header.commit,
@@ -314,6 +340,36 @@ pub(super) fn read_entry(
     let mut bundle = Collector::finish(origin, files);
     bundle.git = git;
     Ok(bundle)
+}
+
+/// Where the envelope of an entry stands.
+#[derive(Deserialize)]
+struct EnvelopeV1 {
+    envelope: Option<u64>,
+    #[serde(default)]
+    git: Option<GitV1>,
+}
+
+/// Reads the envelope of an entry. Whether the rest of it is sound is not looked at: a signature says whether this is.
+pub(super) fn read_envelope(
+    reader: &mut impl BufRead,
+    limits: &Limits,
+) -> Result<Vec<u8>, ReadError> {
+    let (header, _) = read_header(reader, MAGIC)?;
+    let header: EnvelopeV1 = serde_json::from_slice(&header).map_err(damaged)?;
+    let size = header
+        .envelope
+        .and_then(|size| usize::try_from(size).ok())
+        .filter(|size| *size <= limits.envelope_bytes)
+        .ok_or_else(|| damaged("it has no envelope within the limits"))?;
+    let mut git = header.git.iter().flat_map(GitV1::sizes);
+    let before = git
+        .try_fold(0u64, u64::checked_add)
+        .ok_or_else(|| damaged("its sizes"))?;
+    io::copy(&mut Read::take(reader.by_ref(), before), &mut io::sink())?;
+    let mut envelope = vec![0; size];
+    reader.read_exact(&mut envelope)?;
+    Ok(envelope)
 }
 
 /// `<magic> LF <length> LF <JSON> LF`: the JSON's bytes, and the bytes of all of it.
@@ -400,6 +456,8 @@ mod tests {
             assert_eq!(loaded.envelope, bundle.envelope);
             assert_eq!(loaded.origin, bundle.origin);
             assert_eq!(loaded.git, bundle.git);
+            let envelope = store.envelope(&payload, &limits).unwrap();
+            assert_eq!(envelope, bundle.envelope);
         }
         assert_eq!(store.list().unwrap(), [payload]);
         assert!(store.remove(&payload).unwrap());

@@ -76,6 +76,12 @@ pub fn git_signatures(
         .collect()
 }
 
+/// Whether a role requires a signature of Git's own.
+pub(super) fn requires_git_signature(role: &RoleName, root: &TrustRoot) -> bool {
+    let role = root.document().roles.get(role);
+    role.is_some_and(|role| role.git_signature.is_some())
+}
+
 /// Holds a bundle to what its role requires of Git's own signatures.
 ///
 /// # Errors

@@ -56,5 +56,5 @@ pub use sign::{
 pub use sshsig::{SshSigError, SshSignature, check_statement_signature, enrolled};
 pub use threshold::Shortfall;
 pub use validity::{Freshness, Held, Validity, whole_second};
-pub use verified::VerifiedBundle;
-pub use verify::{Expectation, HighWater, VerifyError, verify};
+pub use verified::{VerifiedBundle, VerifiedStatement};
+pub use verify::{Expectation, HighWater, VerifyError, verify, verify_statement};

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::verified::VerifiedBundle;
+use super::verified::VerifiedStatement;
 use crate::bundle::Requirement;
 use crate::diag::Code;
 use crate::digest::Sha256Digest;
@@ -67,10 +67,10 @@ impl RequiresError {
 ///
 /// # Errors
 /// [`RequiresError`] for the first one that is not, in order of bundle names.
-pub fn check_requires(bundles: &[&VerifiedBundle]) -> Result<(), RequiresError> {
-    let by_name: BTreeMap<&BundleName, &VerifiedBundle> = bundles
+pub fn check_requires(bundles: &[impl AsRef<VerifiedStatement>]) -> Result<(), RequiresError> {
+    let by_name: BTreeMap<&BundleName, &VerifiedStatement> = bundles
         .iter()
-        .map(|bundle| (&bundle.predicate().bundle, *bundle))
+        .map(|bundle| (&bundle.as_ref().predicate().bundle, bundle.as_ref()))
         .collect();
     for (name, bundle) in &by_name {
         for requirement in bundle.requires() {
@@ -90,7 +90,7 @@ pub fn check_requires(bundles: &[&VerifiedBundle]) -> Result<(), RequiresError> 
 fn check_one(
     name: &BundleName,
     requirement: &Requirement,
-    required: &VerifiedBundle,
+    required: &VerifiedStatement,
 ) -> Result<(), RequiresError> {
     let found = required.predicate();
     if (found.epoch, found.revision) < (requirement.epoch, requirement.revision) {
@@ -113,7 +113,7 @@ fn check_one(
 }
 
 /// Removes bundles whose requirements are all removed; whatever stays is on or above a cycle.
-fn check_cycles(by_name: &BTreeMap<&BundleName, &VerifiedBundle>) -> Result<(), RequiresError> {
+fn check_cycles(by_name: &BTreeMap<&BundleName, &VerifiedStatement>) -> Result<(), RequiresError> {
     let mut open: BTreeSet<&BundleName> = by_name.keys().copied().collect();
     loop {
         let settled = open.iter().copied().find(|name| {

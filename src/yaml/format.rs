@@ -64,7 +64,7 @@ fn settle(
     let before = read(file, bytes, limit)?;
     let refuse = |why: &str| {
         let (line, column) = (1, 1);
-        let file = file.to_owned();
+        let file = file.into();
         Diagnostic::error(Code::FORMAT_MEANING, why)
             .at(Location { file, line, column })
             .hint("the file was left as it is; write unusual places in a plainer way")

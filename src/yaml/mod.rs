@@ -2,8 +2,8 @@
 //!
 //! Two parsers read each document. `saphyr_parser`'s events come first: they refuse what hides meaning (anchors, aliases,
 //! tags, merge keys, duplicate keys, several documents, deep nesting), give every node its place, and build a tree of their
-//! own. Then `serde_yaml` makes the typed value. Where the two trees differ, some reader would see another policy, so the
-//! document is refused.
+//! own. Then `serde_yaml` reads the text, and makes the typed value where there is one. Where the two readings differ, some reader
+//! would see another policy, so the document is refused.
 //!
 //! The schema is narrow, so that no spelling means two things:
 //!
@@ -17,6 +17,7 @@
 
 mod format;
 mod scalar;
+mod second;
 mod spans;
 mod tree;
 
@@ -94,7 +95,7 @@ pub fn read<'text>(
     limit: usize,
 ) -> Result<Untyped<'text>, Diagnostic> {
     let start = |line, column| Location {
-        file: file.to_owned(),
+        file: file.into(),
         line,
         column,
     };
@@ -118,6 +119,9 @@ pub fn read<'text>(
             .hint("save it as UTF-8")
     })?;
     let (value, spans) = tree::build(file, text)?;
+    if second::agrees(text, &value, &spans) {
+        return Ok(Untyped { text, value, spans });
+    }
     match serde_yaml::from_str::<Value>(text) {
         Ok(other) if other == value => Ok(Untyped { text, value, spans }),
         Ok(_) => {

@@ -13,20 +13,35 @@ pub(super) enum ScalarError {
     UnsafeNumber,
 }
 
-/// The value of a plain (unquoted) scalar.
-pub(super) fn plain(text: &str) -> Result<Value, ScalarError> {
+/// What a plain (unquoted) scalar is.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) enum Plain {
+    /// The text itself.
+    Text,
+    /// A number, a boolean or null.
+    Value(Value),
+}
+
+/// What a plain (unquoted) scalar means.
+pub(super) fn plain(text: &str) -> Result<Plain, ScalarError> {
     match text {
-        "null" => return Ok(Value::Null),
-        "true" => return Ok(Value::Bool(true)),
-        "false" => return Ok(Value::Bool(false)),
+        "null" => return Ok(Plain::Value(Value::Null)),
+        "true" => return Ok(Plain::Value(Value::Bool(true))),
+        "false" => return Ok(Plain::Value(Value::Bool(false))),
         "" | "~" | "Null" | "NULL" | "True" | "TRUE" | "False" | "FALSE" => {
             return Err(ScalarError::Ambiguous);
         }
         _ => {}
     }
+    // Whatever anybody takes for a number begins so.
+    if !text.starts_with(|first: char| first.is_ascii_digit() || matches!(first, '-' | '+' | '.')) {
+        return Ok(Plain::Text);
+    }
     match shape(text) {
         Shape::Integer => match text.parse::<i64>() {
-            Ok(number) if number.unsigned_abs() <= MAX_SAFE_INTEGER => Ok(number.into()),
+            Ok(number) if number.unsigned_abs() <= MAX_SAFE_INTEGER => {
+                Ok(Plain::Value(number.into()))
+            }
             _ => Err(ScalarError::UnsafeNumber),
         },
         Shape::Float => {
@@ -34,10 +49,11 @@ pub(super) fn plain(text: &str) -> Result<Value, ScalarError> {
             // Every double of 2^53 or more is an integer that some reader may have rounded to it.
             let safe = number.filter(|number| number.abs() < 9_007_199_254_740_992.0);
             let number = safe.and_then(Number::from_f64);
-            number.map(Value::Number).ok_or(ScalarError::UnsafeNumber)
+            let number = number.map(|number| Plain::Value(Value::Number(number)));
+            number.ok_or(ScalarError::UnsafeNumber)
         }
         Shape::Text if is_number_elsewhere(text) => Err(ScalarError::Ambiguous),
-        Shape::Text => Ok(Value::String(text.to_owned())),
+        Shape::Text => Ok(Plain::Text),
     }
 }
 
@@ -121,13 +137,13 @@ mod tests {
             "0x",
             "1 2",
         ] {
-            assert_eq!(plain(text), Ok(json!(text)), "{text}");
+            assert_eq!(plain(text), Ok(Plain::Text), "{text}");
         }
-        assert_eq!(plain("null"), Ok(Value::Null));
-        assert_eq!(plain("-0"), Ok(json!(0)));
-        assert_eq!(plain("-12"), Ok(json!(-12)));
-        assert_eq!(plain("1.10"), Ok(json!(1.1)));
-        assert_eq!(plain("1e3"), Ok(json!(1000.0)));
+        assert_eq!(plain("null"), Ok(Plain::Value(Value::Null)));
+        assert_eq!(plain("-0"), Ok(Plain::Value(json!(0))));
+        assert_eq!(plain("-12"), Ok(Plain::Value(json!(-12))));
+        assert_eq!(plain("1.10"), Ok(Plain::Value(json!(1.1))));
+        assert_eq!(plain("1e3"), Ok(Plain::Value(json!(1000.0))));
     }
 
     #[test]

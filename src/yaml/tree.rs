@@ -3,36 +3,40 @@
 //! It keeps a stack of its own, so nesting costs no call stack, and it stops at the first event that it refuses, before the
 //! slower parser sees the text.
 
-use std::collections::BTreeMap;
-
 use saphyr_parser::{Event, Marker, Parser, ScalarStyle};
 use serde_json::{Map, Value};
 
 use super::MAX_DEPTH;
-use super::scalar::{self, ScalarError};
-use super::spans::{Children, Node, Path, Place, Spans};
+use super::scalar::{self, Plain, ScalarError};
+use super::spans::{Holds, Key, Part, Path, Place, Spans, narrow};
 use crate::diag::{Code, Diagnostic, Location, printable};
 
 /// A sequence or mapping that is not complete yet.
-enum Frame {
-    Sequence {
-        place: Place,
-        values: Vec<Value>,
-        nodes: Vec<Node>,
-    },
+struct Frame {
+    place: Place,
+    /// Where its parts begin among those that are open.
+    parts: usize,
+    /// The key of the mapping around it by which it will be found.
+    own_key: Option<Key>,
+    kind: Kind,
+}
+
+enum Kind {
+    Sequence(Vec<Value>),
     Mapping {
-        place: Place,
         values: Map<String, Value>,
-        nodes: BTreeMap<String, (Place, Node)>,
         /// The key whose value comes next.
-        key: Option<(String, Place)>,
+        key: Option<Key>,
     },
 }
 
 struct Builder<'file> {
     file: &'file str,
     stack: Vec<Frame>,
-    done: Option<(Value, Node)>,
+    /// The parts of all frames, one frame's after the other's.
+    parts: Vec<Part>,
+    spans: Spans,
+    done: Option<Value>,
     documents: usize,
 }
 
@@ -41,6 +45,8 @@ pub(super) fn build(file: &str, text: &str) -> Result<(Value, Spans), Diagnostic
     let mut builder = Builder {
         file,
         stack: Vec::new(),
+        parts: Vec::new(),
+        spans: Spans::new(file),
         done: None,
         documents: 0,
     };
@@ -53,7 +59,7 @@ pub(super) fn build(file: &str, text: &str) -> Result<(Value, Spans), Diagnostic
         builder.take(event, place_of(&span.start))?;
     }
     match builder.done {
-        Some((value, top)) => Ok((value, Spans::new(file, top))),
+        Some(value) => Ok((value, builder.spans)),
         None => {
             let hint = "write the document, beginning with `apiVersion:`";
             Err(builder.problem(
@@ -67,7 +73,6 @@ pub(super) fn build(file: &str, text: &str) -> Result<(Value, Spans), Diagnostic
 }
 
 fn place_of(marker: &Marker) -> Place {
-    let narrow = |number| u32::try_from(number).unwrap_or(u32::MAX);
     (
         narrow(marker.line()),
         narrow(marker.col().saturating_add(1)),
@@ -86,43 +91,15 @@ impl Builder<'_> {
             }
             Event::SequenceStart(anchor, tag) => {
                 self.refuse_marks(anchor, tag.is_some(), place)?;
-                let (values, nodes) = (Vec::new(), Vec::new());
-                self.open(
-                    Frame::Sequence {
-                        place,
-                        values,
-                        nodes,
-                    },
-                    place,
-                )
+                self.open(Kind::Sequence(Vec::new()), place)
             }
             Event::MappingStart(anchor, tag) => {
                 self.refuse_marks(anchor, tag.is_some(), place)?;
-                let (values, nodes, key) = (Map::new(), BTreeMap::new(), None);
-                let frame = Frame::Mapping {
-                    place,
-                    values,
-                    nodes,
-                    key,
-                };
-                self.open(frame, place)
+                let (values, key) = (Map::new(), None);
+                self.open(Kind::Mapping { values, key }, place)
             }
             Event::SequenceEnd | Event::MappingEnd => {
-                let (value, place, children) = match self.stack.pop() {
-                    Some(Frame::Sequence {
-                        place,
-                        values,
-                        nodes,
-                    }) => (Value::Array(values), place, Children::Items(nodes)),
-                    Some(Frame::Mapping {
-                        place,
-                        values,
-                        nodes,
-                        ..
-                    }) => (Value::Object(values), place, Children::Entries(nodes)),
-                    None => return Ok(()),
-                };
-                self.put(value, Node { place, children });
+                self.close();
                 Ok(())
             }
         }
@@ -163,7 +140,7 @@ impl Builder<'_> {
         Ok(())
     }
 
-    fn open(&mut self, frame: Frame, place: Place) -> Result<(), Diagnostic> {
+    fn open(&mut self, kind: Kind, place: Place) -> Result<(), Diagnostic> {
         if self.stack.len() >= MAX_DEPTH {
             let message = format!("nested deeper than {MAX_DEPTH} levels");
             return Err(self.problem(Code::YAML_TOO_DEEP, message, place, "flatten the document"));
@@ -172,12 +149,41 @@ impl Builder<'_> {
             let hint = "write the key as plain or quoted text";
             return Err(self.problem(Code::YAML_KEY, "a key is not text", place, hint));
         }
-        self.stack.push(frame);
+        let own_key = self.take_key();
+        self.stack.push(Frame {
+            place,
+            parts: self.parts.len(),
+            own_key,
+            kind,
+        });
         Ok(())
     }
 
+    fn close(&mut self) {
+        let Some(frame) = self.stack.pop() else {
+            return;
+        };
+        let (value, holds) = match frame.kind {
+            Kind::Sequence(values) => (Value::Array(values), Holds::Items),
+            Kind::Mapping { values, .. } => (Value::Object(values), Holds::Entries),
+        };
+        let parts = self.parts.get(frame.parts..).unwrap_or_default();
+        let part = self.spans.push(frame.place, frame.own_key, holds, parts);
+        self.parts.truncate(frame.parts);
+        self.put(value, frame.own_key, part);
+    }
+
     fn wants_key(&self) -> bool {
-        matches!(self.stack.last(), Some(Frame::Mapping { key: None, .. }))
+        let frame = self.stack.last();
+        frame.is_some_and(|frame| matches!(frame.kind, Kind::Mapping { key: None, .. }))
+    }
+
+    /// The key of the value that comes now.
+    fn take_key(&mut self) -> Option<Key> {
+        match &mut self.stack.last_mut()?.kind {
+            Kind::Mapping { key, .. } => key.take(),
+            Kind::Sequence(_) => None,
+        }
     }
 
     fn scalar(&mut self, text: &str, style: ScalarStyle, place: Place) -> Result<(), Diagnostic> {
@@ -185,12 +191,16 @@ impl Builder<'_> {
             return self.key(text, style, place);
         }
         let value = if style == ScalarStyle::Plain {
-            scalar::plain(text).map_err(|error| self.scalar_problem(text, error, place))?
+            match scalar::plain(text).map_err(|error| self.scalar_problem(text, error, place))? {
+                Plain::Text => Value::String(text.to_owned()),
+                Plain::Value(value) => value,
+            }
         } else {
             Value::String(text.to_owned())
         };
-        let children = Children::None;
-        self.put(value, Node { place, children });
+        let key = self.take_key();
+        let part = self.spans.push(place, key, Holds::Nothing, &[]);
+        self.put(value, key, part);
         Ok(())
     }
 
@@ -219,42 +229,47 @@ impl Builder<'_> {
     }
 
     fn key(&mut self, text: &str, style: ScalarStyle, place: Place) -> Result<(), Diagnostic> {
-        let shown = shorten(text);
         if text == "<<" {
             let hint = "write the merged entries out";
             return Err(self.problem(Code::YAML_MERGE, "merge keys are not allowed", place, hint));
         }
-        let is_text = matches!(scalar::plain(text), Ok(Value::String(_)));
-        if style == ScalarStyle::Plain && !is_text {
-            let message = format!("the key `{shown}` is not text");
+        if style == ScalarStyle::Plain && !matches!(scalar::plain(text), Ok(Plain::Text)) {
+            let message = format!("the key `{}` is not text", shorten(text));
             return Err(self.problem(Code::YAML_KEY, message, place, "quote the key"));
         }
-        let Some(Frame::Mapping { nodes, key, .. }) = self.stack.last_mut() else {
+        let Some(Frame {
+            parts,
+            kind: Kind::Mapping { values, key, .. },
+            ..
+        }) = self.stack.last_mut()
+        else {
             return Ok(());
         };
-        if let Some(((line, _), _)) = nodes.get(text) {
+        if values.contains_key(text) {
+            let siblings = self.parts.get(*parts..).unwrap_or_default();
+            let first = self.spans.place_of_key(siblings, text);
+            let line = first.unwrap_or(place).0;
+            let shown = shorten(text);
             let message = format!("the key `{shown}` stands twice; first in line {line}");
             let hint = "remove one of the two, or join their values";
             return Err(self.problem(Code::YAML_DUPLICATE_KEY, message, place, hint));
         }
-        *key = Some((text.to_owned(), place));
+        *key = Some(self.spans.key(text, place));
         Ok(())
     }
 
     /// Puts a complete value where it belongs.
-    fn put(&mut self, value: Value, node: Node) {
-        match self.stack.last_mut() {
-            None => self.done = Some((value, node)),
-            Some(Frame::Sequence { values, nodes, .. }) => {
+    fn put(&mut self, value: Value, key: Option<Key>, part: Part) {
+        match self.stack.last_mut().map(|frame| &mut frame.kind) {
+            None => self.done = Some(value),
+            Some(Kind::Sequence(values)) => {
                 values.push(value);
-                nodes.push(node);
+                self.parts.push(part);
             }
-            Some(Frame::Mapping {
-                values, nodes, key, ..
-            }) => {
-                if let Some((name, place)) = key.take() {
-                    values.insert(name.clone(), value);
-                    nodes.insert(name, (place, node));
+            Some(Kind::Mapping { values, .. }) => {
+                if let Some(key) = key {
+                    values.insert(self.spans.text(key).to_owned(), value);
+                    self.parts.push(part);
                 }
             }
         }
@@ -268,18 +283,22 @@ impl Builder<'_> {
         hint: &str,
     ) -> Diagnostic {
         let mut path = Path::top();
-        for frame in &self.stack {
-            path = match frame {
-                Frame::Sequence { values, .. } => path.index(values.len()),
-                Frame::Mapping {
-                    key: Some((key, _)),
-                    ..
-                } => path.key(&shorten(key)),
-                Frame::Mapping { key: None, .. } => path,
+        let mut frames = self.stack.iter().peekable();
+        while let Some(frame) = frames.next() {
+            path = match &frame.kind {
+                Kind::Sequence(values) => path.index(values.len()),
+                Kind::Mapping { key, .. } => {
+                    // The key of what is open stands with it.
+                    let inner = frames.peek().and_then(|inner| inner.own_key);
+                    match key.or(inner) {
+                        Some(key) => path.key(&shorten(self.spans.text(key))),
+                        None => path,
+                    }
+                }
             };
         }
         let (line, column) = place;
-        let file = self.file.to_owned();
+        let file = self.file.into();
         let found = Diagnostic::error(code, message).at(Location { file, line, column });
         let found = found.hint(hint);
         match String::from(path) {

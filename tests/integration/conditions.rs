@@ -164,7 +164,7 @@ fn one_defect_each_of_the_data() {
         let problem = only("", &[(name, text)]);
         assert_eq!(problem.code, code, "{name} {text}: {problem}");
         let location = problem.location.unwrap();
-        assert_eq!(location.file, format!("data/{name}"));
+        assert_eq!(&*location.file, format!("data/{name}"));
         assert_eq!(location.line, line, "{name} {text}");
     }
     for clash in [

@@ -9,7 +9,9 @@ use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
-use ordain::log::{Log, LogError, Options, Signer, SyncMode, Trust, verify_directory};
+use ordain::log::{
+    FirstCheckpoint, Log, LogError, Options, Signer, SyncMode, Trust, verify_directory,
+};
 use ordain::trust::SecretKey;
 use serde_json::{Value, json};
 
@@ -36,7 +38,12 @@ fn child_appends() {
     let (run, batches, largest) = (number(), number(), number());
     let directory = task.next().unwrap();
     let mut now = now();
-    let mut log = Log::open(Path::new(directory), signer(), Options::default(), now).unwrap();
+    let first = [FirstCheckpoint::AtOnce, FirstCheckpoint::Due][usize::from(run % 2 == 0)];
+    let options = Options {
+        first,
+        ..Options::default()
+    };
+    let mut log = Log::open(Path::new(directory), signer(), options, now).unwrap();
     let mut out = std::io::stdout();
     for batch in 0..batches {
         let records = (0..=batch % largest).map(
@@ -61,6 +68,57 @@ fn child_appends() {
     if log.finish(now).is_ok() {
         writeln!(out, "finished").unwrap();
     }
+}
+
+/// Whoever has one batch finds it signed, and has no more to do at the end.
+#[test]
+fn a_first_batch_is_signed_beside_it() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("log");
+    let open = || {
+        let first = FirstCheckpoint::AtOnce;
+        let options = Options {
+            first,
+            ..Options::default()
+        };
+        Log::open(&path, signer(), options, now()).unwrap()
+    };
+    let records = |count: u64| (0..count).map(|n| json!({"kind": "test", "n": n}));
+    let checkpoint = || std::fs::read(path.join("checkpoint")).unwrap();
+    let verified = |size| {
+        let keys = [signer().verifier().clone()];
+        let report = verify_directory(&path, Trust::Keys(&keys)).unwrap();
+        assert_eq!((report.problem, report.lines), (None, size));
+    };
+    let mut log = open();
+    log.append_batch(records(3), now()).unwrap();
+    assert_eq!((log.signed(), log.size()), (4, 4));
+    verified(4);
+    log.append_batch(records(2), now()).unwrap();
+    assert_eq!((log.signed(), log.size()), (4, 6), "only the first");
+    log.finish(now()).unwrap();
+
+    // A tile precedes the checkpoint that covers it, so that one waits for its turn.
+    let mut log = open();
+    log.append_batch(records(300), now()).unwrap();
+    assert_eq!((log.signed(), log.size()), (6, 306));
+    log.finish(now()).unwrap();
+    verified(306);
+
+    // What stands in the way of the checkpoint does not take the records back; the next batch is refused.
+    let before = checkpoint();
+    std::fs::create_dir(path.join("checkpoint.tmp")).unwrap();
+    let mut log = open();
+    assert_eq!(log.append_batch(records(1), now()).unwrap(), 306..307);
+    assert_eq!((log.signed(), log.size()), (306, 307));
+    let refused = log.append_batch(records(1), now()).unwrap_err();
+    assert!(matches!(refused, LogError::Io { .. }), "{refused}");
+    assert_eq!(checkpoint(), before);
+    std::fs::remove_dir(path.join("checkpoint.tmp")).unwrap();
+    log.append_batch(records(1), now()).unwrap();
+    assert_eq!((log.signed(), log.size()), (307, 308));
+    log.finish(now()).unwrap();
+    verified(308);
 }
 
 fn arguments() -> [&'static str; 4] {

@@ -25,7 +25,7 @@ use crate::bundle::Limits;
 use crate::cli::exit::Exit;
 use crate::cli::output::{Format, Writer};
 use crate::cli::report::Failure;
-use crate::cli::session::{FetchFlags, tell_policy, with_pipeline};
+use crate::cli::session::{FetchFlags, tell_statements, with_pipeline};
 use crate::cli::ui::{Output, note};
 use crate::cli::{input, jobs, logs, project};
 use crate::config::{Config, LogConfig};
@@ -176,9 +176,9 @@ fn load(context: &Context, args: &Arguments, config: Option<&Config>) -> Result<
                 Reuse::Kept
             };
             with_pipeline(context, &args.fetch, |pipeline| {
-                let pulled = pipeline.serve_ready(config, locking, reuse)?;
-                tell_policy(context, &pulled);
-                Ok(Served::new(pulled, config, now, pipeline.limits)?)
+                let serving = pipeline.serve_requests(config, locking, reuse)?;
+                tell_statements(context, serving.confirmation, &serving.statements);
+                Ok(serving.served)
             })
         }
         (None, Some(dir), Some(scope)) => {

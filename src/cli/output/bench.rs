@@ -199,7 +199,7 @@ fn cost(out: &mut Output, cost: &Costs) -> Result<(), Failure> {
 
 fn one_rule(out: &mut Output, rule: &RuleCost) -> Result<(), Failure> {
     let place = rule.source.as_ref().map_or_else(String::new, |source| {
-        format!("  {}:{}", escape(&source.file), source.line)
+        format!("  {}:{}", escape(&source.file.name), source.line)
     });
     let failed = match rule.failed {
         0 => String::new(),

@@ -62,7 +62,7 @@ pub(crate) fn write(
                 if let Some(location) = &mut problem.location
                     && let Some(file) = roots.elsewhere(&location.file)
                 {
-                    location.file = file;
+                    location.file = file.into();
                 }
                 print_diagnostic(&problem);
             }

@@ -252,7 +252,7 @@ fn match_alike(left: &EffectiveRule, right: &EffectiveRule) -> bool {
     };
     left.matcher.source() == right.matcher.source()
         && when(&left.when) == when(&right.when)
-        && left.valid == right.valid
+        && left.valid() == right.valid()
         && !goes_by_risk(&left.when)
 }
 

@@ -9,7 +9,7 @@ use std::collections::HashMap;
 
 use super::RuleNumber;
 use crate::policy::{
-    Ask, Exactly, KeptForm, Order, RequestPath, Rest, Rule, Seats, Sought, Stands,
+    Around, Ask, Exactly, KeptForm, Order, RequestPath, Rest, Rule, Seats, Sought, Stands,
 };
 
 /// What rules ask for, by their numbers.
@@ -18,9 +18,12 @@ pub(super) struct Asks {
     asks: Vec<Packed>,
     /// Where each rule's end.
     ends: Vec<End>,
-    /// All texts, one after the other, and where each begins and ends.
+    /// All texts, one after the other.
     bytes: String,
-    texts: Vec<(u32, u32)>,
+    /// Those of which one of several would do.
+    texts: Vec<Span>,
+    /// What stands before and after a star, and whether slashes may stand for it.
+    around: Vec<(Span, Span, bool)>,
     forms: Vec<KeptForm>,
     numbers: Vec<(Order, f64)>,
 }
@@ -31,13 +34,29 @@ struct Packed {
     kind: Kind,
     /// How many texts would do.
     count: u8,
-    /// The position of the text, the first of the texts, the form or the number.
-    at: u32,
+    /// Where the text is, or the position of the first of the texts, the form or the number.
+    at: Span,
+}
+
+/// A part of the bytes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Span {
+    start: u32,
+    length: u16,
+}
+
+impl Span {
+    /// A position in a list, which has no length.
+    fn position(start: u32) -> Self {
+        Self { start, length: 0 }
+    }
 }
 
 #[derive(Debug, Clone, Copy)]
 enum Kind {
+    Is,
     OneOf,
+    Around,
     Like,
     Holding,
     Number,
@@ -63,18 +82,14 @@ pub(in crate::engine) enum Judged {
 impl Asks {
     /// What the rule with this number makes of a request that has this.
     pub(super) fn judge(&self, number: RuleNumber, seats: &Seats<'_>) -> Judged {
-        let position = number as usize;
-        let Some(end) = self.ends.get(position) else {
+        let Some(end) = self.ends.get(number as usize) else {
             return Judged::Unknown;
         };
-        let before = position.checked_sub(1);
-        let before = before.and_then(|before| self.ends.get(before));
-        let range = before.map_or(0, |before| before.at as usize)..end.at as usize;
         let mut judged = match end.rest {
             Rest::Nothing => Judged::Yes,
             Rest::More => Judged::Unknown,
         };
-        for ask in self.asks.get(range).unwrap_or_default() {
+        for ask in self.of(number) {
             match self.holds(ask, seats.at(usize::from(ask.path))) {
                 Some(true) => {}
                 Some(false) => return Judged::No,
@@ -84,11 +99,36 @@ impl Asks {
         judged
     }
 
+    /// The paths, by their numbers, at which the rule with this number asks for one text alone, and that text.
+    pub(super) fn texts_of(&self, number: RuleNumber) -> impl Iterator<Item = (usize, &str)> {
+        let singles = self.of(number).iter();
+        let singles = singles.filter(|ask| matches!(ask.kind, Kind::Is));
+        singles.map(|ask| (usize::from(ask.path), self.text(ask.at)))
+    }
+
+    fn of(&self, number: RuleNumber) -> &[Packed] {
+        let position = number as usize;
+        let at = |position: usize| self.ends.get(position).map_or(0, |end| end.at as usize);
+        let start = position.checked_sub(1).map_or(0, at);
+        self.asks.get(start..at(position)).unwrap_or_default()
+    }
+
     fn holds(&self, ask: &Packed, stands: Stands<'_>) -> Option<bool> {
-        let at = ask.at as usize;
+        let at = ask.at.start as usize;
         match (ask.kind, stands) {
             (_, Stands::Nothing) => Some(false),
+            (Kind::Is, Stands::Text(text, _)) => Some(self.text(ask.at) == text),
             (Kind::OneOf, Stands::Text(text, _)) => Some(self.texts(ask).any(|one| one == text)),
+            (Kind::Around, Stands::Text(text, _)) => {
+                let (before, after, crosses) = *self.around.get(at)?;
+                let (before, after) = (self.text(before), self.text(after));
+                let around = Around {
+                    before,
+                    after,
+                    crosses,
+                };
+                Some(around.admits(text))
+            }
             (Kind::Like, Stands::Text(text, _)) => self.forms.get(at).map(|form| form.admits(text)),
             (Kind::Holding, Stands::Texts(items)) => {
                 let is_held = |one: &str| items.iter().any(|(item, _)| item == one);
@@ -102,11 +142,19 @@ impl Asks {
         }
     }
 
+    fn text(&self, span: Span) -> &str {
+        let start = span.start as usize;
+        let text = self.bytes.get(start..start + usize::from(span.length));
+        text.unwrap_or_default()
+    }
+
     fn texts(&self, ask: &Packed) -> impl Iterator<Item = &str> {
-        let first = ask.at as usize;
+        let first = ask.at.start as usize;
         let texts = self.texts.get(first..first + usize::from(ask.count));
-        let texts = texts.unwrap_or_default().iter();
-        texts.filter_map(|(start, end)| self.bytes.get(*start as usize..*end as usize))
+        texts
+            .unwrap_or_default()
+            .iter()
+            .map(|span| self.text(*span))
     }
 }
 
@@ -116,7 +164,8 @@ pub(super) struct Building<'a> {
     built: Asks,
     paths: HashMap<&'a [String], u16>,
     sought: Vec<RequestPath>,
-    texts: HashMap<Vec<&'a str>, u32>,
+    spans: HashMap<&'a str, Span>,
+    lists: HashMap<Vec<&'a str>, u32>,
 }
 
 impl<'a> Building<'a> {
@@ -148,20 +197,30 @@ impl<'a> Building<'a> {
     fn pack(&mut self, ask: Ask<'a>) -> Option<Packed> {
         let path = self.path(ask.path)?;
         let (kind, count, at) = match ask.wants {
-            Exactly::OneOf(texts) => (
-                Kind::OneOf,
-                u8::try_from(texts.len()).ok()?,
-                self.texts(texts)?,
-            ),
+            Exactly::OneOf(texts) => match texts.as_slice() {
+                [text] => (Kind::Is, 1, self.span(text)?),
+                several => (
+                    Kind::OneOf,
+                    u8::try_from(several.len()).ok()?,
+                    self.list(texts)?,
+                ),
+            },
             Exactly::Holding(texts) => (
                 Kind::Holding,
                 u8::try_from(texts.len()).ok()?,
-                self.texts(texts)?,
+                self.list(texts)?,
             ),
-            Exactly::Like(form) => {
-                self.built.forms.push(form.kept());
-                (Kind::Like, 1, last(&self.built.forms)?)
-            }
+            Exactly::Like(form) => match form.around() {
+                Some(around) => {
+                    let spans = (self.span(around.before)?, self.span(around.after)?);
+                    self.built.around.push((spans.0, spans.1, around.crosses));
+                    (Kind::Around, 1, last(&self.built.around)?)
+                }
+                None => {
+                    self.built.forms.push(form.kept());
+                    (Kind::Like, 1, last(&self.built.forms)?)
+                }
+            },
             Exactly::Number(order, wanted) => {
                 self.built.numbers.push((order, wanted));
                 (Kind::Number, 1, last(&self.built.numbers)?)
@@ -175,20 +234,35 @@ impl<'a> Building<'a> {
         })
     }
 
-    /// Where the texts begin.
-    fn texts(&mut self, texts: Vec<&'a str>) -> Option<u32> {
-        if let Some(first) = self.texts.get(&texts) {
-            return Some(*first);
+    /// Where the text is.
+    fn span(&mut self, text: &'a str) -> Option<Span> {
+        if let Some(span) = self.spans.get(text) {
+            return Some(*span);
         }
-        let first = u32::try_from(self.built.texts.len()).ok()?;
-        for text in &texts {
-            let start = u32::try_from(self.built.bytes.len()).ok()?;
-            let end = u32::try_from(self.built.bytes.len() + text.len()).ok()?;
-            self.built.bytes.push_str(text);
-            self.built.texts.push((start, end));
-        }
-        self.texts.insert(texts, first);
-        Some(first)
+        let span = Span {
+            start: u32::try_from(self.built.bytes.len()).ok()?,
+            length: u16::try_from(text.len()).ok()?,
+        };
+        self.built.bytes.push_str(text);
+        self.spans.insert(text, span);
+        Some(span)
+    }
+
+    /// The position of the first of the texts, which follow each other.
+    fn list(&mut self, texts: Vec<&'a str>) -> Option<Span> {
+        let first = match self.lists.get(&texts) {
+            Some(first) => *first,
+            None => {
+                let first = u32::try_from(self.built.texts.len()).ok()?;
+                for text in &texts {
+                    let span = self.span(text)?;
+                    self.built.texts.push(span);
+                }
+                self.lists.insert(texts, first);
+                first
+            }
+        };
+        Some(Span::position(first))
     }
 
     /// What was built, and the paths that it asks about.
@@ -198,12 +272,14 @@ impl<'a> Building<'a> {
         built.ends.shrink_to_fit();
         built.bytes.shrink_to_fit();
         built.texts.shrink_to_fit();
+        built.around.shrink_to_fit();
         built.forms.shrink_to_fit();
         built.numbers.shrink_to_fit();
         (built, Sought::new(self.sought))
     }
 }
 
-fn last<T>(items: &[T]) -> Option<u32> {
-    u32::try_from(items.len().checked_sub(1)?).ok()
+fn last<T>(items: &[T]) -> Option<Span> {
+    let position = u32::try_from(items.len().checked_sub(1)?).ok()?;
+    Some(Span::position(position))
 }

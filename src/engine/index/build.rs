@@ -4,7 +4,7 @@ use std::cmp::Reverse;
 use std::collections::{BTreeMap, HashMap, HashSet};
 
 use super::asks::Building;
-use super::{Index, Kind, RuleNumber, Shape, Slot, Spread, Symbol, extended};
+use super::{Askers, Index, Kind, RuleNumber, Shape, Slot, Spread, Symbol, extended};
 use crate::policy::{Key, Rule, Wants, symbol};
 
 /// The most keys that a rule is listed by: two tell nearly all rules apart, and each more makes more shapes to look up.
@@ -205,18 +205,30 @@ fn table(slots: Vec<usize>, rules: Vec<Listed>) -> Shape {
     }
     entries.sort_unstable();
     entries.dedup();
-    let mut table: HashMap<Symbol, (u32, u32), _> = HashMap::default();
-    for (position, (sequence, _)) in (0_u32..).zip(&entries) {
-        let range = table.entry(*sequence).or_insert((position, position));
-        range.1 = position + 1;
+    let mut table: HashMap<Symbol, Askers, Spread> = HashMap::default();
+    let mut several: Vec<RuleNumber> = Vec::new();
+    for of_one in entries.chunk_by(|left, right| left.0 == right.0) {
+        let end = |several: &Vec<RuleNumber>| u32::try_from(several.len()).unwrap_or(u32::MAX);
+        match of_one {
+            [] => {}
+            [(sequence, number)] => {
+                table.insert(*sequence, Askers::One(*number));
+            }
+            [(sequence, _), ..] => {
+                let start = end(&several);
+                several.extend(of_one.iter().map(|(_, number)| *number));
+                table.insert(*sequence, Askers::Several(start, end(&several)));
+            }
+        }
     }
     table.shrink_to_fit();
+    several.shrink_to_fit();
     let mut rules: Vec<RuleNumber> = rules.into_iter().map(|(number, _)| number).collect();
     rules.sort_unstable();
     Shape {
         slots,
         table,
-        listed: entries.into_iter().map(|(_, number)| number).collect(),
+        several,
         rules,
     }
 }

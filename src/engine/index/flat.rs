@@ -1,20 +1,31 @@
 //! An index as bytes, of which a lookup reads only what it needs.
 //!
-//! For each shape, its entries stand sorted, twelve bytes each: a symbol and the number of a rule, both little-endian.
+//! For each shape, its entries stand sorted: a symbol, the number of a rule, and up to two of the rule's other keys, so that a rule
+//! which does not match is left alone mostly, as [`Index::candidates`] does. Symbols are spread evenly, so entries are found by
+//! buckets: each holds the symbols of one part of their range, and few entries. All numbers are little-endian.
+//!
+//! ```text
+//! symbol, 8 bytes; rule, 4; lower half of a key's symbol, 4, twice; its slot, 2, twice, or 65535 for no key
+//! ```
 
 use std::ops::Range;
 
 use serde::{Deserialize, Serialize};
+use smallvec::SmallVec;
 
 use super::lookup::{All, Asked, Known};
 use super::{Index, Kind, RuleNumber, Slot, Symbol};
-use crate::policy::{Facts, RequestPath, Sought};
+use crate::policy::{Facts, RequestPath, Sought, symbol};
 
 /// Rules, in evaluation order.
-type Numbers = smallvec::SmallVec<[RuleNumber; 32]>;
+type Numbers = SmallVec<[RuleNumber; 32]>;
 
-const ENTRY: u64 = 12;
+const ENTRY: usize = 24;
 const NUMBER: u64 = 4;
+/// As many entries share a bucket.
+const BUCKET: usize = 64;
+/// In place of a slot: there is no key.
+const NO_SLOT: u16 = u16::MAX;
 
 /// Where the tables of an index stand in a body of bytes.
 #[derive(Debug, Serialize, Deserialize)]
@@ -38,7 +49,90 @@ struct StoredSlot {
 struct StoredShape {
     slots: Vec<usize>,
     entries: Section,
+    /// The first entry of each bucket, and the end of the last.
+    buckets: Section,
     rules: Section,
+}
+
+/// What stands in a table for a rule.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+struct Entry {
+    symbol: Symbol,
+    number: RuleNumber,
+    /// Of other keys, the slot and half of the symbol.
+    others: [Option<(u16, u32)>; 2],
+}
+
+impl Entry {
+    fn new(
+        symbol: Symbol,
+        number: RuleNumber,
+        others: impl Iterator<Item = (usize, Symbol)>,
+    ) -> Self {
+        let mut others = others.filter_map(|(slot, symbol)| {
+            let slot = u16::try_from(slot).ok();
+            slot.filter(|slot| *slot != NO_SLOT)
+                .map(|slot| (slot, half(symbol)))
+        });
+        Self {
+            symbol,
+            number,
+            others: [others.next(), others.next()],
+        }
+    }
+
+    fn write(&self, body: &mut Vec<u8>) {
+        body.extend(self.symbol.to_le_bytes());
+        body.extend(self.number.to_le_bytes());
+        for other in self.others {
+            body.extend(other.map_or(0, |(_, half)| half).to_le_bytes());
+        }
+        for other in self.others {
+            body.extend(other.map_or(NO_SLOT, |(slot, _)| slot).to_le_bytes());
+        }
+    }
+
+    fn read(bytes: &[u8; ENTRY]) -> Option<Self> {
+        let (symbol, rest) = bytes.split_first_chunk()?;
+        let (numbers, rest) = rest.split_first_chunk::<12>()?;
+        let [number, first, second] = numbers.as_chunks().0 else {
+            return None;
+        };
+        let [slot, other] = rest.as_chunks().0 else {
+            return None;
+        };
+        let key = |slot: &[u8; 2], half: &[u8; 4]| {
+            let slot = u16::from_le_bytes(*slot);
+            (slot != NO_SLOT).then(|| (slot, u32::from_le_bytes(*half)))
+        };
+        Some(Self {
+            symbol: Symbol::from_le_bytes(*symbol),
+            number: RuleNumber::from_le_bytes(*number),
+            others: [key(slot, first), key(other, second)],
+        })
+    }
+
+    /// Whether none of the other keys certainly fails.
+    fn may_hold(&self, slots: &[Slot], asked: &mut Asked<'_>) -> bool {
+        self.others.iter().flatten().all(|(position, wanted)| {
+            let position = usize::from(*position);
+            asked.may_have(slots, position, Known::Unknown, |found| {
+                half(found) == *wanted
+            })
+        })
+    }
+}
+
+/// The lower half of a symbol: where two are the same, a rule is looked at in vain.
+fn half(symbol: Symbol) -> u32 {
+    let [a, b, c, d, ..] = symbol.to_le_bytes();
+    u32::from_le_bytes([a, b, c, d])
+}
+
+/// Which of so many buckets holds a symbol; of a greater one, none before it.
+fn bucket(symbol: Symbol, buckets: u64) -> u64 {
+    let scaled = (u128::from(symbol) * u128::from(buckets)) >> 64;
+    u64::try_from(scaled).unwrap_or_default()
 }
 
 /// Items of one size, one after the other.
@@ -84,40 +178,47 @@ impl Section {
                 .collect()
         })
     }
+}
 
-    fn entry(self, position: u64, read: &mut ReadRange<'_>) -> Option<(Symbol, RuleNumber)> {
-        let at = self.at + position * ENTRY;
-        let bytes = read(at..at + ENTRY)?;
-        let (symbol, number) = bytes.split_first_chunk()?;
-        Some((
-            Symbol::from_le_bytes(*symbol),
-            RuleNumber::from_le_bytes(number.try_into().ok()?),
-        ))
-    }
-
-    /// Adds the rules of all entries with this symbol.
-    fn find(self, wanted: Symbol, read: &mut ReadRange<'_>, found: &mut Numbers) -> Option<()> {
-        let (mut low, mut high) = (0, self.items);
-        while low < high {
-            let middle = low.midpoint(high);
-            if self.entry(middle, read)?.0 < wanted {
-                low = middle + 1;
-            } else {
-                high = middle;
-            }
+impl StoredShape {
+    /// All entries with the symbol `wanted`.
+    fn find(&self, wanted: Symbol, read: &mut ReadRange<'_>) -> Option<Vec<Entry>> {
+        let buckets = self.buckets.items.checked_sub(1)?;
+        let bounds = self.buckets.numbers(bucket(wanted, buckets), 2, read)?;
+        let [start, end] = bounds.try_into().ok()?;
+        let (start, end) = (u64::from(start), u64::from(end));
+        if end > self.entries.items {
+            return None;
         }
-        for position in low..self.items {
-            let (symbol, number) = self.entry(position, read)?;
-            if symbol != wanted {
-                break;
-            }
-            found.push(number);
+        let place = |position: u64| self.entries.at.checked_add(position * ENTRY as u64);
+        let bytes = read(place(start)?..place(end)?)?;
+        let (entries, rest) = bytes.as_chunks();
+        if !rest.is_empty() {
+            return None;
         }
-        Some(())
+        let from = entries.partition_point(|entry| symbol_of(entry) < wanted);
+        let entries = entries.iter().skip(from);
+        let found = entries.take_while(|entry| symbol_of(entry) == wanted);
+        found.map(Entry::read).collect()
     }
 }
 
+fn symbol_of(entry: &[u8; ENTRY]) -> Symbol {
+    let symbol = entry.first_chunk().copied();
+    Symbol::from_le_bytes(symbol.unwrap_or_default())
+}
+
 impl Index {
+    /// What a rule asks for in one text alone: positions of slots, and symbols.
+    fn single_texts(&self, number: RuleNumber) -> impl Iterator<Item = (usize, Symbol)> {
+        let texts = self.asks.texts_of(number);
+        texts.filter_map(|(path, text)| {
+            let is_own = |slot: &Slot| slot.path == path && slot.kind == Kind::Text;
+            let slot = self.slots.iter().position(is_own)?;
+            Some((slot, symbol(text.as_bytes())))
+        })
+    }
+
     /// Writes the tables at the end of `body`.
     pub(in crate::engine) fn store(&self, body: &mut Vec<u8>) -> Tables {
         let slot = |slot: &Slot| StoredSlot {
@@ -128,37 +229,52 @@ impl Index {
             kind: slot.kind,
             lengths: slot.lengths.clone(),
         };
-        let shapes = self.shapes.iter().map(|shape| {
-            let mut entries: Vec<(Symbol, RuleNumber)> = Vec::with_capacity(shape.listed.len());
-            for (symbol, (start, end)) in &shape.table {
-                let listed = shape.listed.get(*start as usize..*end as usize);
-                entries.extend(
-                    listed
-                        .unwrap_or_default()
-                        .iter()
-                        .map(|number| (*symbol, *number)),
-                );
+        let mut shapes = Vec::with_capacity(self.shapes.len());
+        let mut starts = Vec::with_capacity(self.shapes.len());
+        for shape in &self.shapes {
+            let mut entries: Vec<Entry> = Vec::with_capacity(shape.rules.len());
+            for (symbol, askers) in &shape.table {
+                let askers = shape.askers(askers).iter();
+                entries.extend(askers.map(|number| {
+                    let others = self.single_texts(*number);
+                    let others = others.filter(|(slot, _)| !shape.slots.contains(slot));
+                    Entry::new(*symbol, *number, others)
+                }));
             }
             entries.sort_unstable();
             let at = body.len() as u64;
-            for (symbol, number) in &entries {
-                body.extend(symbol.to_le_bytes());
-                body.extend(number.to_le_bytes());
+            for entry in &entries {
+                entry.write(body);
             }
             let items = entries.len() as u64;
-            StoredShape {
+            starts.push(buckets_of(&entries));
+            shapes.push(StoredShape {
                 slots: shape.slots.clone(),
                 entries: Section { at, items },
+                buckets: Section { at: 0, items: 0 },
                 rules: Section::of_numbers(&shape.rules, body),
-            }
-        });
-        let shapes = shapes.collect();
+            });
+        }
+        // Beside one another: most are read.
+        for (shape, starts) in shapes.iter_mut().zip(starts) {
+            shape.buckets = Section::of_numbers(&starts, body);
+        }
         Tables {
             slots: self.slots.iter().map(slot).collect(),
             shapes,
             always: Section::of_numbers(&self.always, body),
         }
     }
+}
+
+/// The first of `entries` in each bucket, and their end.
+fn buckets_of(entries: &[Entry]) -> Vec<RuleNumber> {
+    let buckets = entries.len().div_ceil(BUCKET).max(1) as u64;
+    let start = |number: u64| {
+        let start = entries.partition_point(|entry| bucket(entry.symbol, buckets) < number);
+        u32::try_from(start).unwrap_or(u32::MAX)
+    };
+    (0..=buckets).map(start).collect()
 }
 
 impl Tables {
@@ -179,16 +295,25 @@ impl Tables {
         let mut found = Numbers::from_vec(self.always.numbers(0, self.always.items, read)?);
         for shape in &self.shapes {
             let rules = shape.rules.items;
+            let mut entries: Vec<Entry> = Vec::new();
             let looked_up = asked.sequences(
                 &slots,
                 &shape.slots,
                 rules,
                 Known::Unknown,
-                &mut |sequence| shape.entries.find(sequence, read, &mut found),
+                &mut |sequence| {
+                    entries.extend(shape.find(sequence, read)?);
+                    Some(())
+                },
             );
             match looked_up {
-                Ok(read) => read?,
+                Ok(whole) => whole?,
                 Err(All) => found.extend(shape.rules.numbers(0, rules, read)?),
+            }
+            for entry in entries {
+                if entry.may_hold(&slots, &mut asked) {
+                    found.push(entry.number);
+                }
             }
         }
         found.sort_unstable();

@@ -94,13 +94,36 @@ impl<'a> Asked<'a> {
         match self.has.get(*position).copied().flatten() {
             Some(Has::One(next)) => self.extend(extended(before, next), rest, visit),
             Some(Has::Several(first, count)) => {
-                let first = usize::from(first);
-                let symbols = self.symbols.get(first..first + usize::from(count));
-                let mut symbols = symbols.unwrap_or_default().iter();
+                let mut symbols = self.several(first, count).iter();
                 symbols.try_for_each(|next| self.extend(extended(before, *next), rest, visit))
             }
             _ => Some(()),
         }
+    }
+
+    /// Whether something may stand in a slot that is so.
+    pub(super) fn may_have(
+        &mut self,
+        slots: &[Slot],
+        position: usize,
+        known: Known,
+        is_so: impl Fn(Symbol) -> bool,
+    ) -> bool {
+        match self.read(slots, position, known) {
+            Has::Nothing => false,
+            Has::One(found) => is_so(found),
+            Has::Several(first, count) => {
+                let symbols = self.several(first, count);
+                symbols.iter().any(|found| is_so(*found))
+            }
+            Has::Another => true,
+        }
+    }
+
+    fn several(&self, first: u16, count: u16) -> &[Symbol] {
+        let first = usize::from(first);
+        let symbols = self.symbols.get(first..first + usize::from(count));
+        symbols.unwrap_or_default()
     }
 
     fn read(&mut self, slots: &[Slot], position: usize, known: Known) -> Has {
@@ -135,7 +158,9 @@ impl Index {
                 rules,
                 Known::Known,
                 &mut |sequence| {
-                    unjudged(shape.listed(sequence), &mut candidates);
+                    if let Some(askers) = shape.table.get(&sequence) {
+                        unjudged(shape.askers(askers), &mut candidates);
+                    }
                     Some(())
                 },
             );

@@ -11,7 +11,7 @@ use crate::bundle::{BundleIdentity, Signer};
 use crate::digest::Sha256Digest;
 use crate::name::{RuleRef, Scope};
 use crate::policy::{Effect, FoundPattern, Mode, Risk};
-use crate::resolve::Source;
+use crate::resolve::{Source, SourceFile};
 
 fn request() -> Request {
     let text = br#"{"subject":{"type":"user","id":"d\u00e9 \"v\":"},"action":{"name":"a"},"resource":{"type":"t","id":"r"}}"#;
@@ -76,9 +76,11 @@ fn everything_that_a_decision_may_have_is_written() {
     let scope: Scope = "acme/platform".parse().unwrap();
     let rule: RuleRef = "acme/platform#no-restore".parse().unwrap();
     let source = |commit: Option<&str>| Source {
-        bundle: "acme".parse().unwrap(),
-        commit: commit.map(|id| id.repeat(40).parse().unwrap()),
-        file: "policies/\u{e9} \"x\".yaml".to_owned(),
+        file: Arc::new(SourceFile {
+            bundle: "acme".parse().unwrap(),
+            commit: commit.map(|id| id.repeat(40).parse().unwrap()),
+            name: "policies/\u{e9} \"x\".yaml".into(),
+        }),
         line: 70_000,
     };
     let sources = [source(None), source(Some("a"))];
@@ -99,7 +101,7 @@ fn everything_that_a_decision_may_have_is_written() {
         mode: Mode::Warn,
         rule: Some(&rule),
         reason: "x".into(),
-        reason_code: "X".into(),
+        reason_code: "X",
     };
     let plain = decision(Mode::Enforce);
     for effect in [

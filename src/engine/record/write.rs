@@ -12,7 +12,7 @@ use crate::bundle::BundleIdentity;
 use crate::engine::decision::{MatchedRule, Outcome, Told};
 use crate::json::write_text;
 use crate::name::RuleRef;
-use crate::resolve::Source;
+use crate::resolve::{Source, SourceFile};
 
 static TIMES: DateTimePrinter = DateTimePrinter::new();
 
@@ -153,12 +153,12 @@ fn matched_rule(out: &mut Vec<u8>, found: &MatchedRule<'_>) -> Result<(), serde_
 }
 
 fn source_of(out: &mut Vec<u8>, source: &Source) -> Result<(), serde_json::Error> {
-    let Source {
+    let Source { file, line } = source;
+    let SourceFile {
         bundle,
         commit,
-        file,
-        line,
-    } = source;
+        name,
+    } = &**file;
     out.extend_from_slice(b"{\"bundle\":");
     write_text(out, bundle.as_str());
     if let Some(commit) = commit {
@@ -166,7 +166,7 @@ fn source_of(out: &mut Vec<u8>, source: &Source) -> Result<(), serde_json::Error
         write_text(out, commit.as_str());
     }
     out.extend_from_slice(b",\"file\":");
-    write_text(out, file);
+    write_text(out, name);
     rare(out, b",\"line\":", line)?;
     out.push(b'}');
     Ok(())

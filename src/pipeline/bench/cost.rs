@@ -236,7 +236,7 @@ impl<'a> Bench<'a> {
             .filter_map(|number| Some((*self.rules.get(*number)?, *counts.get(*number)?)));
         let cost = |(rule, count): (&EffectiveRule, Count)| RuleCost {
             rule: rule.written.name.clone(),
-            source: rule.source.as_deref().cloned(),
+            source: rule.source.clone(),
             share_percent: rounded(100.0 * count.ns / whole.max(f64::MIN_POSITIVE)),
             mean_ns: rounded(count.ns / count.tried.max(1) as f64),
             tried: count.tried,

@@ -4,7 +4,7 @@ use super::{Finding, Id, SOON};
 use crate::clock::{Lifetime, roughly};
 use crate::config::{BundleSource, Config, Repository};
 use crate::lockfile::{LOCK_FILE, LockedBundle, Lockfile};
-use crate::pipeline::bring::parse_ref;
+use crate::pipeline::bring::{Facts, parse_ref};
 use crate::pipeline::error::PipelineError;
 use crate::pipeline::pull::Purpose;
 use crate::pipeline::{Directories, Locking, Network, Pipeline, effective};
@@ -96,18 +96,14 @@ impl Pipeline<'_> {
         root: &TrustRoot,
         state: &State,
     ) -> Result<VerifiedBundle, PipelineError> {
-        let now = self.clock.now();
-        self.bring(
-            config,
-            source,
-            Some(locked),
-            Locking::Locked,
-            Purpose::Examine,
+        let facts = Facts {
             root,
             state,
-            now,
-        )
-        .map(|pulled| pulled.bundle)
+            now: self.clock.now(),
+            purpose: Purpose::Examine,
+        };
+        let pulled = self.bring(config, source, Some(locked), Locking::Locked, &facts)?;
+        Ok(pulled.bundle)
     }
 
     /// A bundle that verifies: who signed it, and how long it will do so.

@@ -21,6 +21,7 @@ impl PipelineError {
                 [only] => only.to_string(),
                 [first, rest @ ..] => format!("{first}; and {} more", rest.len()),
             },
+            Self::Lasting(error) => error.summary(),
             error => error.to_string(),
         }
     }
@@ -139,6 +140,7 @@ impl PipelineError {
                 Consumer,
                 "run `ordain bundle pull` once with the network allowed",
             ),
+            Self::Lasting(error) => error.contrast(),
             Self::ClockWentBack { now, seen } => Contrast::new(
                 format!("a clock at {seen} or later, which this machine has seen"),
                 now.to_string(),

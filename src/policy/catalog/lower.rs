@@ -23,7 +23,9 @@ use crate::name::{ReasonCode, RuleId, RuleRef, Scope};
 use crate::policy::fields::Report;
 use crate::policy::glob::Glob;
 use crate::policy::matcher::{Operator, Pattern, Scalar, Term, Test};
-use crate::policy::{Effect, Matcher, Mode, OverridePermission, RequestPath, Risk, Rule, Window};
+use crate::policy::{
+    Effect, Extras, Matcher, Mode, OverridePermission, RequestPath, Risk, Rule, Window, Written,
+};
 use crate::yaml::Path;
 
 /// An operation as it was read.
@@ -248,10 +250,13 @@ impl<'a, 'spans> Lowering<'a, 'spans> {
             mode: Mode::Enforce,
             matcher: draft.matcher,
             when: None,
-            valid: Window::ALWAYS,
-            remediation: draft.remediation.map(Arc::from),
-            tags: Vec::new(),
-            lowered: Some(draft.lowered),
+            extras: Extras {
+                valid: Window::ALWAYS,
+                remediation: draft.remediation.map(Arc::from),
+                tags: Vec::new(),
+                lowered: Some(draft.lowered),
+            }
+            .boxed(),
             location: draft.location.clone(),
         });
     }
@@ -269,7 +274,7 @@ impl Building {
         } else {
             json!(action)
         };
-        let exactly = Pattern::Exactly(Scalar::Text(action.to_owned()));
+        let exactly = Pattern::Exactly(Scalar::Text(action.into()));
         building.path("action", written, &["action", "name"], Test::Is(exactly));
         building
     }
@@ -285,21 +290,23 @@ impl Building {
     }
 
     fn lacks(&mut self, requires: &[String]) {
-        let wanted = requires.iter().map(|name| Scalar::Text(name.clone()));
-        let test = Test::Operators(vec![Operator::MissingAny(wanted.collect())]);
+        let wanted = requires
+            .iter()
+            .map(|name| Scalar::Text(name.as_str().into()));
+        let test = Test::Operators([Operator::MissingAny(wanted.collect())].into());
         let key = "subject.properties.capabilities";
         let path = &["subject", "properties", "capabilities"];
         self.path(key, json!({"missing_any": requires}), path, test);
     }
 
     fn group(&mut self, matcher: &Matcher) {
-        let term = Term::All(vec![matcher.terms.clone()]);
+        let term = Term::All([matcher.terms.clone()].into());
         self.add("all", json!([matcher.source()]), term);
     }
 
     fn ask(&mut self, criterion: Criterion) {
         let (key, written) = criterion.source();
-        self.add(key, written, Term::Catalog(criterion));
+        self.add(key, written, Term::Catalog(Box::new(criterion)));
     }
 
     fn finish(self) -> Matcher {
@@ -308,7 +315,8 @@ impl Building {
             source.insert(key, written);
             terms.push(term);
         }
-        let source = Value::Object(source);
+        let source = Written::of(&Value::Object(source));
+        let terms = terms.into_boxed_slice();
         Matcher { source, terms }
     }
 }

@@ -21,7 +21,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use serde_json::{Value, json};
 
-use super::{Facts, Match, Matcher, Risk, Rule};
+use super::{Facts, Match, Matcher, Risk, Rule, Written};
 use crate::diag::Location;
 use crate::name::{RuleId, Scope};
 
@@ -114,7 +114,7 @@ impl Operation {
     }
 
     /// Its variants, in the order of the file: the id, the `match` as written, and the risk of each.
-    pub fn variants(&self) -> impl Iterator<Item = (&RuleId, &Value, Risk)> {
+    pub fn variants(&self) -> impl Iterator<Item = (&RuleId, &Written, Risk)> {
         let variants = self.variants.iter();
         variants.map(|variant| (&variant.id, variant.matcher.source(), variant.risk))
     }
@@ -161,7 +161,7 @@ impl Rule {
     /// The operation whose risk it answers, if a catalogue made it for that.
     #[must_use]
     pub fn operation(&self) -> Option<&Arc<Operation>> {
-        match &self.lowered {
+        match self.lowered() {
             Some(Lowered::Risk { operation, .. }) => Some(operation),
             _ => None,
         }
@@ -170,7 +170,7 @@ impl Rule {
     /// The capabilities that it requires and the subject lacks. What is no list holds none.
     #[must_use]
     pub fn missing(&self, facts: &Facts<'_>) -> Vec<&str> {
-        let Some(Lowered::MissingCapability { requires }) = &self.lowered else {
+        let Some(Lowered::MissingCapability { requires }) = self.lowered() else {
             return Vec::new();
         };
         let held = facts.request().pointer("/subject/properties/capabilities");

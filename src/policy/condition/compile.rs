@@ -19,7 +19,7 @@ use unicode_normalization::UnicodeNormalization as _;
 
 use super::functions::Pattern;
 use super::kind::{self, Kind};
-use super::{Condition, source};
+use super::{Compiled, Condition, source};
 use crate::diag::{Code, printable};
 use crate::digest::Sha256Digest;
 use crate::policy::data::{Data, Found};
@@ -101,13 +101,13 @@ pub(in crate::policy) fn compile(
         compiler.refuse::<()>(Code::CONDITION_TYPE, top.id, message, hint);
     }
     match lowered.filter(|_| compiler.problems.is_empty()) {
-        Some((expression, _)) => Ok(Condition {
-            source: text.to_owned(),
-            expression: Arc::new(expression),
+        Some((expression, _)) => Ok(Condition(Arc::new(Compiled {
+            source: text.into(),
+            expression,
             patterns: compiler.patterns.into(),
             data: Arc::clone(data),
             reads: compiler.reads,
-        }),
+        }))),
         None => Err(compiler.problems),
     }
 }

@@ -54,10 +54,13 @@ pub const STACK: usize = 5 << 18;
 
 /// A rule's `when`, compiled.
 #[derive(Clone)]
-pub struct Condition {
-    source: String,
-    expression: Arc<Expression>,
-    patterns: Arc<[Pattern]>,
+pub struct Condition(Arc<Compiled>);
+
+/// Few rules have a condition, so that it lies apart from them.
+struct Compiled {
+    source: Box<str>,
+    expression: Expression,
+    patterns: Box<[Pattern]>,
     data: Arc<Data>,
     reads: BTreeMap<String, Sha256Digest>,
 }
@@ -66,19 +69,19 @@ impl Condition {
     /// The expression as written.
     #[must_use]
     pub fn source(&self) -> &str {
-        &self.source
+        &self.0.source
     }
 
     /// The files of the data that it may read, by the names under which it sees them.
     #[must_use]
     pub fn reads(&self) -> &BTreeMap<String, Sha256Digest> {
-        &self.reads
+        &self.0.reads
     }
 
     /// The paths of the request that it names, sorted; `risk` is one of itself. For explanations: the text is parsed again.
     #[must_use]
     pub fn paths(&self) -> BTreeSet<Vec<String>> {
-        let program = source::parse(&self.source).ok();
+        let program = source::parse(&self.0.source).ok();
         program.map_or_else(BTreeSet::new, |program| paths::of(program.expression()))
     }
 
@@ -102,7 +105,7 @@ impl Condition {
             let evaluate = || {
                 let mut context = Context::with_env(Arc::clone(environment));
                 context.set_variable_resolver(&scope);
-                let value = Value::resolve_val(&self.expression, &context).ok()?;
+                let value = Value::resolve_val(&self.0.expression, &context).ok()?;
                 value.downcast_ref::<CelBool>().map(|holds| *holds.inner())
             };
             // SECURITY: what panicked has no answer.
@@ -121,7 +124,7 @@ impl Condition {
 
 impl std::fmt::Debug for Condition {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_tuple("Condition").field(&self.source).finish()
+        f.debug_tuple("Condition").field(&self.0.source).finish()
     }
 }
 

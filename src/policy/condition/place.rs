@@ -186,7 +186,7 @@ mod tests {
     use super::*;
 
     fn place(text: &str, column: u32, expression: &str, piece: &str) -> (u32, u32) {
-        let file = String::new();
+        let file = "".into();
         let start = Location {
             file,
             line: 1,

@@ -56,14 +56,14 @@ impl VariableResolver for Scope<'_, '_> {
         }
         let value: &dyn Val = match name {
             METER => &self.meter,
-            "data" => self.condition.data.view(),
+            "data" => self.condition.0.data.view(),
             "risk" => match &self.risk {
                 Some(risk) => risk,
                 None => &NULL,
             },
             _ => {
                 let index = name.strip_prefix(PATTERN)?.parse::<usize>().ok()?;
-                self.condition.patterns.get(index)?
+                self.condition.0.patterns.get(index)?
             }
         };
         Some(CowVal::Borrowed(value))

@@ -90,7 +90,7 @@ impl Pattern {
     /// What every text that it admits begins with, if that is anything; none where it admits what is no text.
     fn prefix(&self) -> Option<String> {
         match self {
-            Self::Exactly(Scalar::Text(text)) => Some(text.clone()),
+            Self::Exactly(Scalar::Text(text)) => Some(text.as_ref().to_owned()),
             Self::Exactly(Scalar::Bool(_) | Scalar::Number(_)) => None,
             Self::Glob(glob) => Some(glob.prefix()),
         }
@@ -101,7 +101,7 @@ impl Operator {
     fn wants(&self) -> Option<Wants<'_>> {
         match self {
             Self::Glob(globs) => of_prefixes(globs.iter().map(Glob::prefix)),
-            Self::Prefix(parts) => of_prefixes(parts.iter().cloned()),
+            Self::Prefix(parts) => of_prefixes(parts.iter().map(|part| part.as_ref().to_owned())),
             Self::ContainsAny(scalars) => of_items(scalars),
             // Each of them is wanted, so one will do.
             Self::ContainsAll(scalars) => of_items(scalars.get(..1)?),

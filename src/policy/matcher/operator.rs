@@ -1,5 +1,7 @@
 //! The operators that a condition is made of.
 
+use std::sync::Arc;
+
 use regex::Regex;
 use serde_json::Value;
 
@@ -16,21 +18,21 @@ use crate::policy::glob::Glob;
 /// One operator with its operand, ready to be held against values.
 #[derive(Debug, Clone)]
 pub(in crate::policy) enum Operator {
-    In(Vec<Scalar>),
-    Glob(Vec<Glob>),
-    Regex(Vec<Regex>),
-    Prefix(Vec<String>),
-    Suffix(Vec<String>),
+    In(Box<[Scalar]>),
+    Glob(Box<[Glob]>),
+    Regex(Box<[Regex]>),
+    Prefix(Box<[Arc<str>]>),
+    Suffix(Box<[Arc<str>]>),
     Not(Box<Test>),
     Exists(bool),
-    ContainsAny(Vec<Scalar>),
-    ContainsAll(Vec<Scalar>),
-    MissingAny(Vec<Scalar>),
+    ContainsAny(Box<[Scalar]>),
+    ContainsAll(Box<[Scalar]>),
+    MissingAny(Box<[Scalar]>),
     Compare(Comparison, f64),
     Cidr(Networks),
-    Semver(Vec<Requirement>),
-    TimeOfDay(Vec<Hours>),
-    Weekday(Days),
+    Semver(Box<[Requirement]>),
+    TimeOfDay(Box<[Hours]>),
+    Weekday(Box<Days>),
     Ref(Reference),
 }
 
@@ -66,8 +68,8 @@ impl Operator {
             Self::Not(test) => test.matches(Some(value), facts).negated(),
             Self::Glob(globs) => of_text(value, globs, |glob, text| glob.matches(text)),
             Self::Regex(patterns) => of_text(value, patterns, Regex::is_match),
-            Self::Prefix(parts) => of_text(value, parts, |part, text| text.starts_with(part)),
-            Self::Suffix(parts) => of_text(value, parts, |part, text| text.ends_with(part)),
+            Self::Prefix(parts) => of_text(value, parts, |part, text| text.starts_with(&**part)),
+            Self::Suffix(parts) => of_text(value, parts, |part, text| text.ends_with(&**part)),
             Self::ContainsAny(scalars) => {
                 Match::any(scalars.iter().map(|scalar| contains(value, scalar)))
             }
@@ -109,8 +111,8 @@ impl Operator {
         Some(match self {
             Self::In(scalars) => Match::any(scalars.iter().map(|scalar| scalar.compare_text(text))),
             Self::Glob(globs) => Match::of(globs.iter().any(|glob| glob.matches(text))),
-            Self::Prefix(parts) => Match::of(parts.iter().any(|part| text.starts_with(part))),
-            Self::Suffix(parts) => Match::of(parts.iter().any(|part| text.ends_with(part))),
+            Self::Prefix(parts) => Match::of(parts.iter().any(|part| text.starts_with(&**part))),
+            Self::Suffix(parts) => Match::of(parts.iter().any(|part| text.ends_with(&**part))),
             _ => return None,
         })
     }

@@ -7,7 +7,7 @@ use super::operator::{Comparison, Operator};
 use super::test::{Pattern, Test};
 use super::value::Scalar;
 use super::{Match, Term};
-use crate::policy::glob::Glob;
+use crate::policy::glob::{Around, Glob};
 use crate::policy::model::Rule;
 use crate::policy::path::RequestPath;
 
@@ -55,7 +55,13 @@ pub enum Exactly<'a> {
 #[derive(Debug, Clone, Copy)]
 pub struct Form<'a>(&'a Glob);
 
-impl Form<'_> {
+impl<'a> Form<'a> {
+    /// What stands around its star, where it is as simple as that.
+    #[must_use]
+    pub fn around(self) -> Option<Around<'a>> {
+        self.0.around()
+    }
+
     /// The same, to keep.
     #[must_use]
     pub fn kept(self) -> KeptForm {
@@ -127,7 +133,7 @@ impl Test {
                 let texts = self.texts().filter(|texts| !texts.is_empty());
                 texts.map(Exactly::OneOf)
             }
-            Self::Operators(operators) => match operators.as_slice() {
+            Self::Operators(operators) => match &**operators {
                 [operator] => operator.exactly(),
                 _ => None,
             },
@@ -139,7 +145,7 @@ impl Operator {
     fn exactly(&self) -> Option<Exactly<'_>> {
         match self {
             Self::In(scalars) => texts(scalars).map(Exactly::OneOf),
-            Self::Glob(globs) => match globs.as_slice() {
+            Self::Glob(globs) => match &**globs {
                 [glob] => Some(Exactly::Like(Form(glob))),
                 _ => None,
             },

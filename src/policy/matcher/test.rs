@@ -14,9 +14,9 @@ pub(in crate::policy) enum Test {
     /// A bare value: a text, pattern, number or boolean.
     Is(Pattern),
     /// A bare list: any of them.
-    AnyOf(Vec<Pattern>),
+    AnyOf(Box<[Pattern]>),
     /// A mapping of operators: all of them.
-    Operators(Vec<Operator>),
+    Operators(Box<[Operator]>),
 }
 
 #[derive(Debug, Clone)]
@@ -49,7 +49,7 @@ impl Test {
             Self::AnyOf(patterns) => Some(Match::any(
                 patterns.iter().map(|pattern| pattern.matches_text(text)),
             )),
-            Self::Operators(operators) => match operators.as_slice() {
+            Self::Operators(operators) => match &**operators {
                 [operator] => operator.matches_text(text),
                 _ => None,
             },

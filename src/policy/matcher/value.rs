@@ -1,5 +1,7 @@
 //! Values that a policy names, held against values of a request.
 
+use std::sync::Arc;
+
 use serde_json::{Number, Value};
 
 use super::Match;
@@ -7,7 +9,7 @@ use super::Match;
 /// A text, number or boolean of a policy.
 #[derive(Debug, Clone, PartialEq)]
 pub(in crate::policy) enum Scalar {
-    Text(String),
+    Text(Arc<str>),
     Bool(bool),
     Number(Number),
 }
@@ -28,7 +30,7 @@ impl Scalar {
     /// As [`Self::compare`], of a text.
     pub(super) fn compare_text(&self, text: &str) -> Match {
         match self {
-            Self::Text(wanted) => Match::of(wanted == text),
+            Self::Text(wanted) => Match::of(**wanted == *text),
             Self::Bool(_) | Self::Number(_) => Match::Failed,
         }
     }
@@ -43,7 +45,7 @@ impl Scalar {
 
     pub(super) fn equals(&self, value: &Value) -> bool {
         match (self, value) {
-            (Self::Text(wanted), Value::String(text)) => wanted == text,
+            (Self::Text(wanted), Value::String(text)) => **wanted == **text,
             (Self::Bool(wanted), Value::Bool(found)) => wanted == found,
             // Requests and policies hold no number that a double would round.
             (Self::Number(wanted), Value::Number(found)) => wanted.as_f64() == found.as_f64(),
@@ -62,7 +64,7 @@ pub(super) fn contains(value: &Value, scalar: &Scalar) -> Match {
     match (value, scalar) {
         (Value::Array(items), _) if items.iter().any(|item| scalar.equals(item)) => Match::Yes,
         (Value::Array(items), _) if items.iter().all(is_plain) => Match::No,
-        (Value::String(text), Scalar::Text(part)) => Match::of(text.contains(part.as_str())),
+        (Value::String(text), Scalar::Text(part)) => Match::of(text.contains(&**part)),
         _ => Match::Failed,
     }
 }

@@ -20,7 +20,7 @@ impl Parser<'_, '_> {
         &mut self,
         operators: &Map<String, Value>,
         path: &Path,
-    ) -> Option<Vec<Operator>> {
+    ) -> Option<Box<[Operator]>> {
         if operators.is_empty() {
             return self.refuse(path, "the condition is empty".to_owned(), &sentence());
         }
@@ -40,10 +40,10 @@ impl Parser<'_, '_> {
         match name {
             "equals" => self
                 .scalar(operand, path)
-                .map(|scalar| Operator::In(vec![scalar])),
+                .map(|scalar| Operator::In([scalar].into())),
             "contains" => self
                 .scalar(operand, path)
-                .map(|scalar| Operator::ContainsAny(vec![scalar])),
+                .map(|scalar| Operator::ContainsAny([scalar].into())),
             "in" => self.scalars(operand, path).map(Operator::In),
             "contains_any" => self.scalars(operand, path).map(Operator::ContainsAny),
             "contains_all" => self.scalars(operand, path).map(Operator::ContainsAll),
@@ -63,12 +63,15 @@ impl Parser<'_, '_> {
             "suffix" => self.texts(operand, path).map(Operator::Suffix),
             "cidr" => self
                 .each(operand, path, Networks::read)
-                .map(|networks| Operator::Cidr(Networks::new(&networks))),
+                .map(|networks| Operator::Cidr(Networks::new(&networks.into_vec()))),
             "semver" => self
                 .each(operand, path, Requirement::read)
                 .map(Operator::Semver),
             "time_of_day" => self.windows(operand, path).map(Operator::TimeOfDay),
-            "weekday" => self.days(operand, path).map(Operator::Weekday),
+            "weekday" => {
+                let days = self.days(operand, path)?;
+                Some(Operator::Weekday(Box::new(days)))
+            }
             "ref" => self.other(operand, path).map(|other| {
                 let relation = Relation::Same;
                 Operator::Ref(Reference {
@@ -111,7 +114,7 @@ impl Parser<'_, '_> {
         operand: &Value,
         path: &Path,
         read: impl Fn(&str) -> Result<T, OperandError>,
-    ) -> Option<Vec<T>> {
+    ) -> Option<Box<[T]>> {
         let place = |index| match operand {
             Value::Array(_) => path.index(index),
             _ => path.clone(),
@@ -170,9 +173,9 @@ impl Parser<'_, '_> {
     }
 
     /// A window of the day, or a list of them.
-    fn windows(&mut self, operand: &Value, path: &Path) -> Option<Vec<Hours>> {
+    fn windows(&mut self, operand: &Value, path: &Path) -> Option<Box<[Hours]>> {
         let Value::Array(_) = operand else {
-            return self.window(operand, path).map(|window| vec![window]);
+            return self.window(operand, path).map(|window| [window].into());
         };
         let items = self.items(operand, path)?;
         let read: Vec<_> = items

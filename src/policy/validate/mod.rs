@@ -133,7 +133,7 @@ fn refuse_spelling(name: &BundlePath) -> Option<Diagnostic> {
         .any(|ending| lower.ends_with(ending));
     is_policy_like.then(|| {
         let message = "policies are read from files that end in `.yaml`";
-        let file = name.as_str().to_owned();
+        let file = name.as_str().into();
         let (line, column) = (1, 1);
         Diagnostic::error(Code::POLICY_FILE_NAME, message)
             .at(Location { file, line, column })
@@ -157,9 +157,9 @@ fn read_file(
         }
     };
     let text = std::str::from_utf8(bytes).unwrap_or_default();
-    let mut report =
-        Report::new(&document.spans).with_source(text, Arc::clone(data), shared.clone());
-    let read = read_document(document.value.clone(), &mut report);
+    let yaml::Untyped { value, spans, .. } = document;
+    let mut report = Report::new(&spans).with_source(text, Arc::clone(data), shared.clone());
+    let read = read_document(value, &mut report);
     let failed = !report.problems.is_empty();
     problems.append(&mut report.problems);
     read.filter(|_| !failed)

@@ -12,7 +12,7 @@ use crate::name::{ReasonCode, RuleId, RuleRef, Scope};
 use crate::policy::catalog::PREFIX;
 use crate::policy::fields::{Fields, Report, kind_of};
 use crate::policy::{
-    Condition, Effect, Mode, OverridePermission, Rule, Window, condition, matcher_parse,
+    Condition, Effect, Extras, Mode, OverridePermission, Rule, Window, condition, matcher_parse,
 };
 use crate::yaml::Path;
 
@@ -104,17 +104,20 @@ fn read_rule(
             rule: id,
         },
         effect,
-        reason: reason?.into(),
+        reason: report.shared(&reason?),
         reason_code,
         precedence,
         permission,
         mode: mode.unwrap_or(layer),
         matcher: matcher?,
         when: when?,
-        valid,
-        remediation: remediation.map(Arc::from),
-        tags,
-        lowered: None,
+        extras: Extras {
+            valid,
+            remediation: remediation.map(Arc::from),
+            tags,
+            lowered: None,
+        }
+        .boxed(),
         location: report.spans().nearest(path),
     })
 }

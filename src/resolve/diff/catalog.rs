@@ -9,7 +9,7 @@ use serde_json::{Map, Value, json};
 use super::overrides;
 use super::rules::{self, Layer, Pair};
 use super::{Change, Comparison, Direction, Found, Kind, Part, Subject, part, worst};
-use crate::policy::{Arguments, Effect, Lowered, Operation, Risk};
+use crate::policy::{Arguments, Effect, Lowered, Operation, Risk, Written};
 use crate::resolve::{EffectiveRule, Source};
 
 /// The lowered rules of one operation.
@@ -29,7 +29,7 @@ pub(super) fn compare(
     let mut operations: BTreeMap<String, Rules<'_>> = BTreeMap::new();
     for pair in lowered {
         let Some(rule) = pair.either() else { continue };
-        match &rule.written.lowered {
+        match rule.written.lowered() {
             Some(Lowered::UnknownOperation { .. }) => unknown = Some(pair),
             _ => {
                 let actions = rule.written.matcher.actions().unwrap_or_default();
@@ -69,8 +69,7 @@ struct Catalog<'a> {
 
 impl Catalog<'_> {
     fn change(&self, subject: Subject, kind: Kind, parts: Vec<Part>, pair: Pair<'_>) -> Change {
-        let place =
-            |rule: Option<&EffectiveRule>| -> Option<Source> { rule?.source.as_deref().cloned() };
+        let place = |rule: Option<&EffectiveRule>| -> Option<Source> { rule?.source.clone() };
         Change {
             scope: self.layer.scope.clone(),
             subject,
@@ -234,7 +233,7 @@ impl Catalog<'_> {
             if let (
                 Some(Lowered::MissingCapability { requires: was }),
                 Some(Lowered::MissingCapability { requires: is }),
-            ) = (&before.written.lowered, &after.written.lowered)
+            ) = (before.written.lowered(), after.written.lowered())
                 && was != is
             {
                 let (old, new): (BTreeSet<_>, BTreeSet<_>) =
@@ -325,7 +324,7 @@ impl Catalog<'_> {
                 }
                 _ => Direction::MayLoosen,
             };
-            let told = |variant: Option<&(&Value, Risk)>| {
+            let told = |variant: Option<&(&Written, Risk)>| {
                 variant.map(|(matcher, risk)| json!({"match": matcher, "risk": risk}))
             };
             let (before, after) = (told(before), told(after));
@@ -364,7 +363,7 @@ impl<'a> Described<'a> {
     fn answer(&self, wanted: Risk, with: Arguments) -> Option<&'a EffectiveRule> {
         let at = |with: Arguments| {
             self.rules.iter().copied().find(|rule| {
-                matches!(&rule.written.lowered, Some(Lowered::Risk { risk, arguments, .. })
+                matches!(rule.written.lowered(), Some(Lowered::Risk { risk, arguments, .. })
                     if *risk == wanted && *arguments == with)
             })
         };
@@ -372,7 +371,7 @@ impl<'a> Described<'a> {
         at(with).or_else(|| at(Arguments::Ordinary))
     }
 
-    fn variants(&self) -> BTreeMap<String, (&'a Value, Risk)> {
+    fn variants(&self) -> BTreeMap<String, (&'a Written, Risk)> {
         let variants = self.operation.into_iter().flat_map(Operation::variants);
         variants
             .map(|(id, matcher, risk)| (id.to_string(), (matcher, risk)))
@@ -380,10 +379,7 @@ impl<'a> Described<'a> {
     }
 
     fn requires(&self) -> BTreeSet<&'a str> {
-        let lowered = self
-            .rules
-            .iter()
-            .filter_map(|rule| rule.written.lowered.as_ref());
+        let lowered = self.rules.iter().filter_map(|rule| rule.written.lowered());
         let requires = lowered.filter_map(|lowered| match lowered {
             Lowered::MissingCapability { requires } => Some(requires),
             _ => None,
@@ -396,7 +392,7 @@ impl<'a> Described<'a> {
 
 /// A rule about capabilities that one side has.
 fn capabilities(pair: Pair<'_>, parts: &mut Vec<Part>) {
-    let requires = |rule: Option<&EffectiveRule>| match rule?.written.lowered.as_ref()? {
+    let requires = |rule: Option<&EffectiveRule>| match rule?.written.lowered()? {
         Lowered::MissingCapability { requires } => Some(requires.to_vec()),
         _ => None,
     };
@@ -414,7 +410,7 @@ fn capabilities(pair: Pair<'_>, parts: &mut Vec<Part>) {
 
 /// Which of an operation's rules it is, such as `high` or `high.dangerous`.
 fn place(rule: &EffectiveRule) -> String {
-    match &rule.written.lowered {
+    match rule.written.lowered() {
         Some(Lowered::Risk {
             risk, arguments, ..
         }) => match arguments {

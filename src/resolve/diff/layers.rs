@@ -1,6 +1,7 @@
 //! The layers of one scope's policy, held against each other.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use super::overrides::{Lapsed, lapsed};
 use super::rules::{self, Layer};
@@ -10,7 +11,7 @@ use super::{
 };
 use crate::name::Scope;
 use crate::policy::{Effect, Mode};
-use crate::resolve::{EffectiveLayer, LayerKind};
+use crate::resolve::{EffectiveLayer, LayerKind, Source, SourceFile};
 
 /// The layer of a scope, where a bundle defines it.
 type Known<'a> = BTreeMap<&'a Scope, &'a EffectiveLayer>;
@@ -200,12 +201,10 @@ fn scope_itself(
     };
     let place = |layer: Option<&EffectiveLayer>, side: &Side<'_>| {
         let found = layer.and_then(|layer| side.defined.get(&layer.scope))?;
-        let identity = found.loaded.identity();
-        Some(crate::resolve::Source {
-            bundle: identity.name.clone(),
-            commit: identity.commit.clone(),
-            file: found.layer.location.file.clone(),
-            line: found.layer.location.line,
+        let (identity, location) = (found.loaded.identity(), &found.layer.location);
+        Some(Source {
+            file: Arc::new(SourceFile::of(identity, &location.file)),
+            line: location.line,
         })
     };
     found.add(

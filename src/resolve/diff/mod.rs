@@ -22,7 +22,8 @@ use jiff::Timestamp;
 use serde::Serialize;
 use serde_json::Value;
 
-use super::effective::{AppliedOverride, EffectiveLayer, Source};
+use super::effective::{AppliedOverride, EffectiveLayer};
+use super::origin::Source;
 use super::{Definitions, LoadedBundle, graph, index};
 use crate::diag::{Code, Diagnostic};
 use crate::name::{RuleRef, Scope};

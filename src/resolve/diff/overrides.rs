@@ -139,7 +139,7 @@ fn known<'a>((rule, lapsed): (&'a EffectiveRule, &Lapsed<'a>)) -> BTreeMap<&'a S
     let standing = rule.overrides.iter().map(|change| (change, false));
     let all = standing.chain(over).map(|(change, is_lapsed)| {
         let state = OverrideState::of(change, is_lapsed);
-        (&change.by, (state, change.source.as_deref().cloned()))
+        (&change.by, (state, change.source.clone()))
     });
     all.collect()
 }

@@ -9,7 +9,7 @@ use super::overrides::{self, Lapsed};
 use super::weigh::{self, Around, Shift};
 use super::{Change, Comparison, Direction, Found, Kind, Part, Subject, catalog, part, worst};
 use crate::name::{RuleId, Scope};
-use crate::policy::{Condition, Effect, Mode};
+use crate::policy::{Condition, Effect, Mode, Written};
 use crate::resolve::{EffectiveLayer, EffectiveRule};
 
 /// One rule on both sides; at least one of them has it.
@@ -60,7 +60,7 @@ pub(super) fn compare(
     }
     let (lowered, written): (Vec<Pair<'_>>, Vec<Pair<'_>>) =
         pairs.into_values().partition(|pair| {
-            let is_lowered = |rule: &EffectiveRule| rule.written.lowered.is_some();
+            let is_lowered = |rule: &EffectiveRule| rule.written.lowered().is_some();
             pair.before.is_none_or(is_lowered) && pair.after.is_none_or(is_lowered)
         });
     for pair in written {
@@ -83,8 +83,8 @@ pub(super) fn change_of(pair: Pair<'_>, layer: &Layer<'_>) -> Option<Change> {
         parts: Vec::new(),
         overrides: Vec::new(),
         reaches: Vec::new(),
-        before: pair.before.and_then(|rule| rule.source.as_deref().cloned()),
-        after: pair.after.and_then(|rule| rule.source.as_deref().cloned()),
+        before: pair.before.and_then(|rule| rule.source.clone()),
+        after: pair.after.and_then(|rule| rule.source.clone()),
     };
     let (before, after) = match (pair.before, pair.after) {
         (Some(before), Some(after)) => (before, after),
@@ -141,7 +141,7 @@ fn whole(rule: &EffectiveRule, kind: Kind) -> Vec<Part> {
         parts.push(part(what, before, after, Direction::Neutral));
     };
     tell("effect", json(&rule.effect));
-    tell("match", written.matcher.source().clone());
+    tell("match", written.matcher.source().value());
     if let Some(when) = &written.when {
         tell("when", json(when.source()));
     }
@@ -239,8 +239,8 @@ fn covered(
         parts.push(part("when", old, new, shifted(shift)));
     }
     data(before, after, &mut parts);
-    if old.valid != new.valid {
-        let shift = weigh::window(old.valid, new.valid);
+    if old.valid() != new.valid() {
+        let shift = weigh::window(old.valid(), new.valid());
         let (old, new) = (old.limits(), new.limits());
         parts.push(part("valid", old.as_ref(), new.as_ref(), shifted(shift)));
     }
@@ -285,8 +285,8 @@ fn covered(
 
 /// What differs of two `match`es, key by key.
 pub(super) fn matched(
-    before: &Value,
-    after: &Value,
+    before: &Written,
+    after: &Written,
     parts: &mut Vec<Part>,
     weigh: impl Fn(Shift) -> Direction,
 ) {
@@ -294,6 +294,7 @@ pub(super) fn matched(
         return;
     }
     let empty = Map::new();
+    let (before, after) = (before.value(), after.value());
     let (old, new) = (
         before.as_object().unwrap_or(&empty),
         after.as_object().unwrap_or(&empty),
@@ -345,8 +346,8 @@ fn words(before: &EffectiveRule, after: &EffectiveRule, parts: &mut Vec<Part>) {
     );
     tell(
         "remediation",
-        json(&old.remediation.as_deref()),
-        json(&new.remediation.as_deref()),
+        json(&old.remediation().map(AsRef::<str>::as_ref)),
+        json(&new.remediation().map(AsRef::<str>::as_ref)),
     );
-    tell("tags", json(&old.tags), json(&new.tags));
+    tell("tags", json(&old.tags()), json(&new.tags()));
 }

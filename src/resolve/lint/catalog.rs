@@ -28,8 +28,8 @@ impl<'a> Catalogs<'a> {
         let (mut all, mut closing) = (BTreeSet::new(), Vec::new());
         for layer in layers {
             for rule in &layer.rules {
-                has_catalog |= rule.written.lowered.is_some();
-                match &rule.written.lowered {
+                has_catalog |= rule.written.lowered().is_some();
+                match rule.written.lowered() {
                     Some(Lowered::Risk { operation, .. }) => {
                         all.insert(operation.action());
                     }
@@ -149,7 +149,7 @@ impl<'a> Catalogs<'a> {
 
 /// The action, the risk and the arguments that a lowered rule answers.
 fn level(rule: &EffectiveRule) -> Option<(&str, Risk, Arguments)> {
-    match &rule.written.lowered {
+    match rule.written.lowered() {
         Some(Lowered::Risk {
             operation,
             risk,

@@ -14,7 +14,7 @@ use super::{EffectiveRule, covers};
 #[derive(Debug)]
 pub(super) struct Earlier<'a> {
     rules: &'a [EffectiveRule],
-    numbers: HashMap<(&'a str, &'a Value), usize>,
+    numbers: HashMap<(String, Value), usize>,
     nodes: Vec<Node>,
 }
 
@@ -40,15 +40,21 @@ impl<'a> Earlier<'a> {
     /// covered rule need not be kept: whoever covers it covers what it covers.
     pub(super) fn covering(&mut self, position: usize) -> Option<&'a EffectiveRule> {
         let rule = self.rules.get(position)?;
-        let found = self.find(rule);
+        let conditions = conditions(rule);
+        let found = self.find(rule, &conditions);
         if found.is_none() && !rule.disabled {
-            self.keep(position, rule);
+            self.keep(position, conditions);
         }
         found
     }
 
-    fn find(&self, rule: &EffectiveRule) -> Option<&'a EffectiveRule> {
-        let known = conditions(rule).filter_map(|condition| self.numbers.get(&condition).copied());
+    fn find(
+        &self,
+        rule: &EffectiveRule,
+        conditions: &[(String, Value)],
+    ) -> Option<&'a EffectiveRule> {
+        let known = conditions.iter();
+        let known = known.filter_map(|condition| self.numbers.get(condition).copied());
         let mut numbers: Vec<usize> = known.collect();
         numbers.sort_unstable();
         let mut first: Option<usize> = None;
@@ -76,9 +82,9 @@ impl<'a> Earlier<'a> {
         self.rules.get(first?)
     }
 
-    fn keep(&mut self, position: usize, rule: &'a EffectiveRule) {
+    fn keep(&mut self, position: usize, conditions: Vec<(String, Value)>) {
         let mut numbers = Vec::new();
-        for condition in conditions(rule) {
+        for condition in conditions {
             let next = self.numbers.len();
             numbers.push(*self.numbers.entry(condition).or_insert(next));
         }
@@ -100,10 +106,11 @@ impl<'a> Earlier<'a> {
     }
 }
 
-fn conditions(rule: &EffectiveRule) -> impl Iterator<Item = (&str, &Value)> {
-    let entries = rule.written.matcher.source().as_object();
-    let entries = entries.into_iter().flatten();
-    entries.map(|(key, value)| (key.as_str(), value))
+fn conditions(rule: &EffectiveRule) -> Vec<(String, Value)> {
+    match rule.written.matcher.source().value() {
+        Value::Object(entries) => entries.into_iter().collect(),
+        _ => Vec::new(),
+    }
 }
 
 #[cfg(test)]
@@ -172,7 +179,11 @@ mod tests {
             let mut earlier = Earlier::new(&layer.rules);
             for (position, rule) in layer.rules.iter().enumerate() {
                 let before = &layer.rules[..position];
-                let naive = before.iter().find(|first| covers(first, rule));
+                let among = |first: &EffectiveRule| {
+                    let all = conditions(rule);
+                    conditions(first).iter().all(|condition| all.contains(condition))
+                };
+                let naive = before.iter().find(|first| among(first) && covers(first, rule));
                 let name = |rule: &EffectiveRule| rule.written.name.clone();
                 prop_assert_eq!(earlier.covering(position).map(name), naive.map(name));
             }

@@ -22,18 +22,18 @@ mod files;
 use jiff::{SignedDuration, Timestamp};
 
 use super::envelope::{Envelope, STATEMENT_PAYLOAD_TYPE};
-use super::git_signature::check_git_signature;
+use super::git_signature::{check_git_signature, requires_git_signature};
 use super::root::TrustRoot;
-use super::validity::{Held, Validity};
-use super::verified::VerifiedBundle;
-use crate::bundle::{FetchedBundle, Limits, Predicate, Signer, StatementRef};
-use crate::digest::Sha256Digest;
+use super::validity::Held;
+use super::verified::{VerifiedBundle, VerifiedStatement};
+use crate::bundle::{FetchedBundle, Limits, Predicate, StatementRef};
+use crate::digest::{CommitId, Sha256Digest};
 use crate::name::{BundleName, RoleName};
 
 use checks::{check_authority, check_manifest, check_revision, check_times};
 pub(super) use checks::{check_revocation, satisfied_roles};
 pub use error::VerifyError;
-use files::{Digests, Files, check_digests, check_file_set, while_hashing};
+use files::{Files, check_digests, check_file_set, while_hashing};
 
 /// The highest revision of a bundle that was ever accepted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -78,60 +78,68 @@ pub fn verify(
     limits: &Limits,
 ) -> Result<VerifiedBundle, VerifyError> {
     // The files are hashed while the statement is read; which check fails first stays as it is.
-    let files = fetched.files.iter().collect();
+    let files: Files<'_> = fetched.files.iter().collect();
     let (found, signed) = while_hashing(&files, || {
-        check_statement(&fetched, &files, root, expected, limits)
+        let envelope = fetched
+            .envelope
+            .as_deref()
+            .ok_or(VerifyError::EnvelopeMissing)?;
+        let commit = fetched.origin.commit().cloned();
+        check_statement(
+            envelope,
+            commit,
+            root,
+            expected,
+            limits,
+            |role, statement| {
+                check_git_signature(&fetched, role, root, expected.reference, limits)?;
+                check_file_set(&files, statement)
+            },
+        )
     });
-    let Signed {
-        digests,
-        predicate,
-        payload,
-        role,
-        signers,
-        validity,
-    } = signed?;
-    check_digests(&found, &digests)?;
-    let manifest = check_manifest(&fetched, &predicate, limits)?;
-    let delegated = root
-        .document()
-        .delegated_within(&predicate.namespace, &role);
+    let (statement, digests) = signed?;
+    check_digests(&files, &found, &digests)?;
+    let manifest = check_manifest(&fetched, &statement.predicate, limits)?;
     Ok(VerifiedBundle {
-        delegated,
         fetched,
         manifest,
-        predicate,
-        payload,
-        role,
-        signers,
-        root_version: root.version(),
-        // SECURITY: whoever signed is trusted by this root alone, so nothing outlives it.
-        validity: validity.ending_by(root.document().expires),
+        statement,
     })
 }
 
-/// What the envelope says, once it is known who says it.
-struct Signed<'a> {
-    digests: Digests<'a>,
-    predicate: Predicate,
-    payload: Sha256Digest,
-    role: RoleName,
-    signers: Vec<Signer>,
-    validity: Validity,
-}
-
-/// Steps 1 to 7: all that takes no hash of a file.
-fn check_statement<'a>(
-    fetched: &FetchedBundle,
-    files: &Files<'a>,
+/// Verifies what was signed of a bundle whose files are elsewhere: steps 1 to 5. None where the role requires a signature of Git's
+/// own, which is one over the files.
+///
+/// # Errors
+/// [`VerifyError`] for the first check that fails.
+pub fn verify_statement(
+    envelope: &[u8],
+    commit: Option<CommitId>,
     root: &TrustRoot,
     expected: &Expectation<'_>,
     limits: &Limits,
-) -> Result<Signed<'a>, VerifyError> {
-    let bytes = fetched
-        .envelope
-        .as_deref()
-        .ok_or(VerifyError::EnvelopeMissing)?;
-    let envelope = Envelope::parse(bytes, limits)?;
+) -> Result<Option<VerifiedStatement>, VerifyError> {
+    let (statement, needs_files) = check_statement(
+        envelope,
+        commit,
+        root,
+        expected,
+        limits,
+        |role, statement| Ok((statement.predicate, requires_git_signature(role, root))),
+    )?;
+    Ok((!needs_files).then_some(statement))
+}
+
+/// Steps 1 to 5: all that needs no file; then `check`, which takes what the role's signers say.
+fn check_statement<T>(
+    envelope: &[u8],
+    commit: Option<CommitId>,
+    root: &TrustRoot,
+    expected: &Expectation<'_>,
+    limits: &Limits,
+    check: impl FnOnce(&RoleName, StatementRef<'_>) -> Result<(Predicate, T), VerifyError>,
+) -> Result<(VerifiedStatement, T), VerifyError> {
+    let envelope = Envelope::parse(envelope, limits)?;
     let satisfied = satisfied_roles(&envelope, root)?;
     if envelope.payload_type() != STATEMENT_PAYLOAD_TYPE {
         return Err(VerifyError::PayloadType {
@@ -144,14 +152,19 @@ fn check_statement<'a>(
     check_revision(&statement.predicate, &role, payload, root, expected)?;
     let validity = check_times(&statement.predicate, expected)?;
     check_revocation(&statement.predicate, payload, root)?;
-    check_git_signature(fetched, &role, root, expected.reference, limits)?;
-    let (predicate, digests) = check_file_set(files, statement)?;
-    Ok(Signed {
-        digests,
+    let (predicate, checked) = check(&role, statement)?;
+    let statement = VerifiedStatement {
+        commit,
+        delegated: root
+            .document()
+            .delegated_within(&predicate.namespace, &role),
         predicate,
         payload,
         role,
         signers,
-        validity,
-    })
+        root_version: root.version(),
+        // SECURITY: whoever signed is trusted by this root alone, so nothing outlives it.
+        validity: validity.ending_by(root.document().expires),
+    };
+    Ok((statement, checked))
 }

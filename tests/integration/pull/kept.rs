@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use serde_json::Value;
 
-use crate::support::organisation::Organisation;
+use crate::support::organisation::{Organisation, fails, request};
 
 /// A consumer of a policy of so many rules.
 fn consumer(rules: usize) -> Organisation {
@@ -93,6 +93,101 @@ fn a_hostile_cache_decides_nothing() {
     std::os::unix::fs::symlink(&home, &compiled).unwrap();
     assert_eq!(decided(&world), wanted);
     assert_eq!(files(&home).len(), 50);
+}
+
+/// Changes a byte of the last file in the store's entry: no signature is over it, but the statement names its digest.
+fn damage_a_file(world: &Organisation) {
+    let stored = world.stored("app");
+    let mut bytes = fs::read(&stored).unwrap();
+    let last = bytes.last_mut().unwrap();
+    *last ^= 1;
+    fs::write(&stored, bytes).unwrap();
+}
+
+/// SECURITY: files that are not needed are not read. Whoever needs them holds them against what was signed.
+#[test]
+fn a_kept_policy_stands_for_its_files_and_nothing_else_does() {
+    let world = consumer(300);
+    let wanted = decided(&world);
+    damage_a_file(&world);
+    assert_eq!(decided(&world), wanted);
+    assert_eq!(world.eval("app", &["--offline"]).status, Some(0));
+    // Without it the files are read.
+    fs::remove_dir_all(world.cache().join("compiled")).unwrap();
+    fails(&world.eval("app", &["--offline"]), 3, "E-TRUST-028");
+    assert_eq!(decided(&world), wanted);
+    assert_eq!(world.eval("app", &["--offline"]).status, Some(0));
+}
+
+/// SECURITY: what was signed is verified each time, whatever was kept.
+#[test]
+fn a_kept_policy_decides_under_a_verified_statement_only() {
+    let world = consumer(300);
+    let wanted = decided(&world);
+    let stored = world.stored("app");
+    let honest = fs::read(&stored).unwrap();
+    let text = String::from_utf8_lossy(&honest).into_owned();
+    let at = text.find("\"sig\": \"").unwrap() + 10;
+    let mut forged = honest.clone();
+    forged[at] = if forged[at] == b'A' { b'B' } else { b'A' };
+    fs::write(&stored, &forged).unwrap();
+    fails(&world.eval("app", &["--offline"]), 3, "E-TRUST-009");
+    assert_eq!(decided(&world), wanted);
+    assert_eq!(fs::read(&stored).unwrap(), honest);
+
+    // A mark that has risen since: the machine has seen a later revision, whatever the lockfile says.
+    let lock = world.lockfile("app");
+    world.publish("READ_AGAIN");
+    world.pull("app", &["--update"]).success();
+    world.env.write("app/ordain.lock", lock);
+    fails(&world.eval("app", &["--offline"]), 3, "E-TRUST-020");
+}
+
+/// Some requests are decided from what was kept; for more of them the files are read, and verified, after all.
+#[test]
+fn many_requests_are_decided_by_the_files_as_they_were_signed() {
+    let world = consumer(300);
+    decided(&world);
+    let requests = (request("read_x") + "\n").repeat(20);
+    let eval = |more: &[&str]| {
+        let arguments = ["eval", "-", "--format=json"].iter().chain(more);
+        let input = requests.as_bytes();
+        let output = world.env.ordain_with_input("app", input, arguments);
+        let codes = output.json()["decisions"].as_array().unwrap().clone();
+        let codes = codes
+            .iter()
+            .map(|decision| decision["reason_code"].to_string());
+        (output.status, codes.collect::<Vec<_>>())
+    };
+    let wanted = (Some(0), vec!["\"READ\"".to_owned(); 20]);
+    assert_eq!(eval(&[]), wanted);
+    damage_a_file(&world);
+    let (status, codes) = eval(&["--offline"]);
+    assert_eq!(status, Some(3));
+    assert_eq!(codes[..8], wanted.1[..8]);
+    assert!(
+        codes[8..]
+            .iter()
+            .all(|code| code == "\"POLICY_NOT_TRUSTED\""),
+        "{codes:?}"
+    );
+    // What is damaged is fetched again.
+    assert_eq!(eval(&[]), wanted);
+    assert_eq!(eval(&["--offline"]), wanted);
+}
+
+/// A pipe in the place of a file would wait for somebody to write.
+#[test]
+fn a_pipe_in_the_place_of_a_file_keeps_nobody_waiting() {
+    let world = consumer(300);
+    let wanted = decided(&world);
+    let kept = files(&world.cache().join("compiled"));
+    for file in [&kept[0], &world.stored("app")] {
+        fs::remove_file(file).unwrap();
+        let made = std::process::Command::new("mkfifo").arg(file).status();
+        assert!(made.unwrap().success());
+        assert_eq!(decided(&world), wanted);
+    }
 }
 
 #[test]

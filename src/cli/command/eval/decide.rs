@@ -54,7 +54,7 @@ pub(super) struct Decider {
 pub(super) enum Notice {
     /// It cannot be read.
     Unreadable(Failure),
-    /// The policy's time has ended.
+    /// The policy's time has ended, or its bundles cannot be had after all.
     Past(Failure),
 }
 
@@ -205,7 +205,13 @@ impl Decider {
                             }
                             Err(error) => {
                                 let failure = Failure::from(error);
-                                closed(self.mode, Cause::PolicyInvalid, &failure.summary())
+                                let cause = failure.code().map(super::cause_of);
+                                let cause = cause.unwrap_or(Cause::PolicyInvalid);
+                                let decision = closed(self.mode, cause, &failure.summary());
+                                if cause != Cause::PolicyInvalid {
+                                    answers.notices.push(Notice::Past(failure));
+                                }
+                                decision
                             }
                         },
                         (Judge::Policy(_), Some(failure)) => {

@@ -7,7 +7,7 @@ use std::cell::{Cell, RefCell};
 use std::io::{self, BufReader, Cursor, Read};
 
 use super::chunk::Chunk;
-use crate::cli::input::{BUFFER, Source};
+use crate::cli::input::Source;
 use crate::cli::report::Failure;
 use crate::engine::input::RequestReader;
 use crate::engine::request::RequestLimits;
@@ -56,11 +56,12 @@ pub(super) fn read_some(
         waiting.replace(chunk);
         Ok(())
     };
+    let capacity = source.capacity();
     let ahead = Ahead {
         source,
         before: hand_over,
     };
-    let source = BufReader::with_capacity(BUFFER, ahead);
+    let source = BufReader::with_capacity(capacity, ahead);
     let mut reader = RequestReader::new(source, &RequestLimits::default());
     let is_stopped = || failure.borrow().is_some();
     let is_stream = pump(&mut reader, &waiting, is_stopped, || {
@@ -110,11 +111,12 @@ pub(super) fn read_on(
     };
     let _ = hand_over();
     let mut reader = rest.map_source(|(read, source)| {
+        let capacity = source.capacity();
         let ahead = Ahead {
             source: Cursor::new(read).chain(source),
             before: hand_over,
         };
-        BufReader::with_capacity(BUFFER, ahead)
+        BufReader::with_capacity(capacity, ahead)
     });
     pump(
         &mut reader,
@@ -176,7 +178,7 @@ mod tests {
 
     fn source(pieces: &[&str]) -> Source {
         let pieces: Vec<String> = pieces.iter().map(|piece| (*piece).to_owned()).collect();
-        Box::new(Pieces(pieces.into_iter()))
+        Source::new(Pieces(pieces.into_iter()), u64::MAX)
     }
 
     fn texts(chunk: &mut Chunk) -> Vec<String> {
@@ -226,7 +228,7 @@ mod tests {
         let few = "{}\n".repeat(255);
         for (text, count) in [(few, 255), (large, 1)] {
             let mut taken = 0;
-            let stream = read_some(Box::new(Cursor::new(text)), &mut |chunk| {
+            let stream = read_some(Source::new(Cursor::new(text), u64::MAX), &mut |chunk| {
                 taken += texts(chunk).len();
                 Ok(())
             });
@@ -240,7 +242,7 @@ mod tests {
         let lines: Vec<String> = (0..2_000).map(|n| format!("{{\"n\":{n}}}")).collect();
         for text in [lines.join("\n"), format!("[{}]", lines.join(",\n"))] {
             let mut taken: Vec<String> = Vec::new();
-            let stream = read_some(Box::new(Cursor::new(text)), &mut |chunk| {
+            let stream = read_some(Source::new(Cursor::new(text), u64::MAX), &mut |chunk| {
                 taken.extend(texts(chunk));
                 Ok(())
             });
@@ -265,7 +267,7 @@ mod tests {
         });
         let failure = failed.err().unwrap();
         assert_eq!(failure.code(), Some(Code::OUTPUT));
-        let stream = read_some(Box::new(Cursor::new(many)), &mut |_| Ok(()));
+        let stream = read_some(Source::new(Cursor::new(many), u64::MAX), &mut |_| Ok(()));
         let (first, rest) = stream.unwrap().unwrap();
         let mut taken = 0;
         let ended = read_on(first, rest, |_| {

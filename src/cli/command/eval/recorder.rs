@@ -64,7 +64,7 @@ impl Recorder {
         }
     }
 
-    /// The policy's time has ended; it is said once.
+    /// The policy decides no more; it is said once.
     fn close(&mut self, failure: &Failure) {
         if std::mem::replace(&mut self.is_past, true) {
             return;

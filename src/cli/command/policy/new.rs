@@ -279,7 +279,8 @@ fn sample(bundles: &[LoadedBundle], scope: &Scope) -> String {
     let own = layers.filter(|layer| layer.scope == *scope);
     let rules = own.flat_map(|layer| &layer.rules);
     let mut actions = rules.filter_map(|rule| {
-        let source = rule.matcher.source().get("action")?;
+        let source = rule.matcher.source().value();
+        let source = source.get("action")?;
         let first = source
             .as_array()
             .and_then(|items| items.first())

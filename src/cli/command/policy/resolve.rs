@@ -137,7 +137,7 @@ fn print_rule(
     if explain {
         out.line(&format!(
             "    match  {}",
-            printable_json(rule.matcher.to_string())
+            printable_json(rule.matcher.value().to_string())
         ))?;
         if let Some(when) = rule.when {
             let when: Vec<&str> = when.split_whitespace().collect();
@@ -191,7 +191,7 @@ pub(super) fn span(valid: Window) -> String {
 pub(super) fn place(source: &Source) -> String {
     escape(&format!(
         "{}:{}:{}",
-        source.bundle, source.file, source.line
+        source.file.bundle, source.file.name, source.line
     ))
 }
 

@@ -132,7 +132,7 @@ fn decided_by(case: &CaseResult) -> String {
     };
     let hit = decision.matched().find(|hit| hit.rule == rule);
     let source = hit.and_then(|hit| hit.source);
-    let place = source.map(|source| format!(" at {}:{}", escape(&source.file), source.line));
+    let place = source.map(|source| format!(" at {}:{}", escape(&source.file.name), source.line));
     format!("decided by {rule}{}", place.unwrap_or_default())
 }
 

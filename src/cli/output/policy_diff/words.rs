@@ -116,7 +116,7 @@ fn listed<'a>(names: impl Iterator<Item = &'a str>) -> String {
 }
 
 fn places(before: Option<&Source>, after: Option<&Source>) -> Option<String> {
-    let place = |source: &Source| format!("{}:{}", source.file, source.line);
+    let place = |source: &Source| format!("{}:{}", source.file.name, source.line);
     Some(match (before.map(place), after.map(place)) {
         (Some(before), Some(after)) if before == after => format!("at {}", quoted(&after)),
         (Some(before), Some(after)) => format!("at {}, was at {}", quoted(&after), quoted(&before)),
