@@ -448,13 +448,13 @@ fn without_a_policy_enforce_denies_and_the_rest_allow_with_the_cause_on_record()
     };
     let denied = decide(Mode::Enforce);
     assert_eq!(
-        (denied.effect, &*denied.reason_code(), denied.would()),
+        (denied.effect, denied.reason_code(), denied.would()),
         (Effect::Deny, "POLICY_INVALID", None)
     );
     for mode in [Mode::Warn, Mode::AuditOnly] {
         let allowed = decide(mode);
         assert_eq!(
-            (allowed.effect, &*allowed.reason_code()),
+            (allowed.effect, allowed.reason_code()),
             (Effect::Allow, "POLICY_INVALID")
         );
         assert_eq!(allowed.would().unwrap().effect, Effect::Deny);

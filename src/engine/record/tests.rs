@@ -101,7 +101,7 @@ fn everything_that_a_decision_may_have_is_written() {
         mode: Mode::Warn,
         rule: Some(&rule),
         reason: "x".into(),
-        reason_code: "X".into(),
+        reason_code: "X",
     };
     let plain = decision(Mode::Enforce);
     for effect in [

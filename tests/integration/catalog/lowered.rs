@@ -113,7 +113,7 @@ fn a_policy_and_a_catalogue_are_one_scope() {
     assert_eq!(decision.effect, Effect::Allow);
     let would = decision.would().unwrap();
     assert_eq!(
-        (would.effect, &*would.reason_code),
+        (would.effect, would.reason_code),
         (Effect::Deny, "UNKNOWN_OPERATION")
     );
     let decision = decide(&policy, &asks(&json!([]), "wipe", &json!({})));
