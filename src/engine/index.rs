@@ -18,6 +18,7 @@
 mod asks;
 mod build;
 mod flat;
+mod lead;
 mod lookup;
 
 use std::collections::{HashMap, HashSet};
@@ -31,6 +32,7 @@ use crate::policy::{Rule, Sought, symbol};
 use asks::Asks;
 pub(super) use asks::Judged;
 pub(super) use flat::{Section, Tables};
+use lead::Lead;
 
 /// A rule by its position among all rules of the policy, layer after layer in evaluation order.
 pub(super) type RuleNumber = u32;
@@ -77,7 +79,7 @@ struct Shape {
     slots: Vec<usize>,
     /// From the symbols of all slots to the rules.
     table: HashMap<Symbol, Askers, Spread>,
-    several: Vec<RuleNumber>,
+    several: Vec<Lead>,
     /// Its rules, ascending.
     rules: Vec<RuleNumber>,
 }
@@ -86,16 +88,16 @@ struct Shape {
 #[derive(Debug, Clone, Copy)]
 enum Askers {
     /// One, as mostly.
-    One(RuleNumber),
+    One(Lead),
     /// This part of a shape's list.
     Several(u32, u32),
 }
 
 impl Shape {
-    /// The rules by their numbers.
-    fn askers<'a>(&'a self, askers: &'a Askers) -> &'a [RuleNumber] {
+    /// The rules of an entry.
+    fn askers<'a>(&'a self, askers: &'a Askers) -> &'a [Lead] {
         match askers {
-            Askers::One(number) => std::slice::from_ref(number),
+            Askers::One(lead) => std::slice::from_ref(lead),
             Askers::Several(start, end) => {
                 let several = self.several.get(*start as usize..*end as usize);
                 several.unwrap_or_default()

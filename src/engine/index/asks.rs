@@ -99,13 +99,6 @@ impl Asks {
         judged
     }
 
-    /// The paths, by their numbers, at which the rule with this number asks for one text alone, and that text.
-    pub(super) fn texts_of(&self, number: RuleNumber) -> impl Iterator<Item = (usize, &str)> {
-        let singles = self.of(number).iter();
-        let singles = singles.filter(|ask| matches!(ask.kind, Kind::Is));
-        singles.map(|ask| (usize::from(ask.path), self.text(ask.at)))
-    }
-
     fn of(&self, number: RuleNumber) -> &[Packed] {
         let position = number as usize;
         let at = |position: usize| self.ends.get(position).map_or(0, |end| end.at as usize);

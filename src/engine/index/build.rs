@@ -4,6 +4,7 @@ use std::cmp::Reverse;
 use std::collections::{BTreeMap, HashMap, HashSet};
 
 use super::asks::Building;
+use super::lead::Lead;
 use super::{Askers, Index, Kind, RuleNumber, Shape, Slot, Spread, Symbol, extended};
 use crate::policy::{Key, Rule, Wants, symbol};
 
@@ -28,7 +29,14 @@ struct Slots {
     slots: Vec<Slot>,
 }
 
-type Listed = (RuleNumber, Vec<Placed>);
+/// A rule with its keys.
+struct Listed {
+    number: RuleNumber,
+    /// Those that it is listed by.
+    keys: Vec<Placed>,
+    /// All for one text each: slots and symbols, the most selective first.
+    texts: Vec<(usize, Symbol)>,
+}
 
 pub(super) fn index<'a>(rules: impl Iterator<Item = Option<&'a Rule>>) -> Index {
     let mut slots = Slots::default();
@@ -49,28 +57,35 @@ pub(super) fn index<'a>(rules: impl Iterator<Item = Option<&'a Rule>>) -> Index 
         if keys.is_empty() {
             always.push(number);
         } else {
-            listed.push((number, keys));
+            listed.push(Listed {
+                number,
+                keys,
+                texts: Vec::new(),
+            });
         }
     }
     let mut slots = slots.slots;
     let values = Values::of(&slots, &listed);
     let mut shapes: BTreeMap<Vec<usize>, Vec<Listed>> = BTreeMap::new();
-    for (number, keys) in listed {
-        let keys = values.chosen(keys, MAX_KEYS);
-        shapes
-            .entry(shape_of(&keys))
-            .or_default()
-            .push((number, keys));
+    for mut rule in listed {
+        rule.texts = values.single_texts(&slots, &rule.keys);
+        rule.keys = values.chosen(rule.keys, MAX_KEYS);
+        shapes.entry(shape_of(&rule.keys)).or_default().push(rule);
     }
     if shapes.len() > FEW_SHAPES {
         shapes = values.merged(shapes);
     }
-    for (_, keys) in shapes.values().flatten() {
-        for key in keys {
-            if let Some(slot) = slots.get_mut(key.slot) {
-                slot.known.extend(&key.symbols);
+    for rule in shapes.values().flatten() {
+        let keys = rule.keys.iter();
+        let keys = keys.flat_map(|key| key.symbols.iter().map(|symbol| (key.slot, *symbol)));
+        for (slot, symbol) in keys.chain(rule.texts.iter().copied()) {
+            if let Some(slot) = slots.get_mut(slot) {
+                slot.known.insert(symbol);
             }
         }
+    }
+    for slot in &mut slots {
+        slot.known.shrink_to_fit();
     }
     let (asks, sought) = asks.done();
     let shapes = shapes.into_iter();
@@ -128,7 +143,7 @@ impl Values {
     fn of(slots: &[Slot], listed: &[Listed]) -> Self {
         let mut values: Vec<HashSet<Symbol, Spread>> =
             slots.iter().map(|_| HashSet::default()).collect();
-        for key in listed.iter().flat_map(|(_, keys)| keys) {
+        for key in listed.iter().flat_map(|rule| &rule.keys) {
             if let Some(values) = values.get_mut(key.slot) {
                 values.extend(&key.symbols);
             }
@@ -142,6 +157,19 @@ impl Values {
                 Kind::Item => values.len() / 4,
             });
         Self(told_apart.collect())
+    }
+
+    /// Of keys, those for one text: slots and symbols, the most selective first.
+    fn single_texts(&self, slots: &[Slot], keys: &[Placed]) -> Vec<(usize, Symbol)> {
+        let is_text = |slot: usize| slots.get(slot).is_some_and(|slot| slot.kind == Kind::Text);
+        let texts = keys.iter().filter(|key| is_text(key.slot));
+        let texts = texts.filter_map(|key| match key.symbols.as_slice() {
+            [symbol] => Some((key.slot, *symbol)),
+            _ => None,
+        });
+        let mut texts: Vec<(usize, Symbol)> = texts.collect();
+        texts.sort_by_key(|(slot, _)| Reverse(self.0.get(*slot).copied()));
+        texts
     }
 
     /// The keys that a rule is listed by: `most` of them, the most selective, as long as they give few entries.
@@ -175,12 +203,9 @@ impl Values {
                 merged.entry(shape).or_default().extend(rules);
                 continue;
             }
-            for (number, keys) in rules {
-                let keys = self.chosen(keys, 1);
-                merged
-                    .entry(shape_of(&keys))
-                    .or_default()
-                    .push((number, keys));
+            for mut rule in rules {
+                rule.keys = self.chosen(rule.keys, 1);
+                merged.entry(shape_of(&rule.keys)).or_default().push(rule);
             }
         }
         merged
@@ -192,38 +217,41 @@ fn shape_of(keys: &[Placed]) -> Vec<usize> {
 }
 
 fn table(slots: Vec<usize>, rules: Vec<Listed>) -> Shape {
-    let mut entries: Vec<(Symbol, RuleNumber)> = Vec::with_capacity(rules.len());
-    for (number, keys) in &rules {
+    let mut entries: Vec<(Symbol, Lead)> = Vec::with_capacity(rules.len());
+    for rule in &rules {
         let mut sequences: Vec<Symbol> = vec![0];
-        for key in keys {
+        for key in &rule.keys {
             let longer = sequences
                 .iter()
                 .flat_map(|before| key.symbols.iter().map(|next| extended(*before, *next)));
             sequences = longer.collect();
         }
-        entries.extend(sequences.into_iter().map(|sequence| (sequence, *number)));
+        let others = rule.texts.iter().copied();
+        let others = others.filter(|(slot, _)| !slots.contains(slot));
+        let lead = Lead::new(rule.number, others);
+        entries.extend(sequences.into_iter().map(|sequence| (sequence, lead)));
     }
     entries.sort_unstable();
     entries.dedup();
     let mut table: HashMap<Symbol, Askers, Spread> = HashMap::default();
-    let mut several: Vec<RuleNumber> = Vec::new();
+    let mut several: Vec<Lead> = Vec::new();
     for of_one in entries.chunk_by(|left, right| left.0 == right.0) {
-        let end = |several: &Vec<RuleNumber>| u32::try_from(several.len()).unwrap_or(u32::MAX);
+        let end = |several: &Vec<Lead>| u32::try_from(several.len()).unwrap_or(u32::MAX);
         match of_one {
             [] => {}
-            [(sequence, number)] => {
-                table.insert(*sequence, Askers::One(*number));
+            [(sequence, lead)] => {
+                table.insert(*sequence, Askers::One(*lead));
             }
             [(sequence, _), ..] => {
                 let start = end(&several);
-                several.extend(of_one.iter().map(|(_, number)| *number));
+                several.extend(of_one.iter().map(|(_, lead)| *lead));
                 table.insert(*sequence, Askers::Several(start, end(&several)));
             }
         }
     }
     table.shrink_to_fit();
     several.shrink_to_fit();
-    let mut rules: Vec<RuleNumber> = rules.into_iter().map(|(number, _)| number).collect();
+    let mut rules: Vec<RuleNumber> = rules.into_iter().map(|rule| rule.number).collect();
     rules.sort_unstable();
     Shape {
         slots,

@@ -13,9 +13,10 @@ use std::ops::Range;
 use serde::{Deserialize, Serialize};
 use smallvec::SmallVec;
 
+use super::lead::Lead;
 use super::lookup::{All, Asked, Known};
 use super::{Index, Kind, RuleNumber, Slot, Symbol};
-use crate::policy::{Facts, RequestPath, Sought, symbol};
+use crate::policy::{Facts, RequestPath, Sought};
 
 /// Rules, in evaluation order.
 type Numbers = SmallVec<[RuleNumber; 32]>;
@@ -24,8 +25,6 @@ const ENTRY: usize = 24;
 const NUMBER: u64 = 4;
 /// As many entries share a bucket.
 const BUCKET: usize = 64;
-/// In place of a slot: there is no key.
-const NO_SLOT: u16 = u16::MAX;
 
 /// Where the tables of an index stand in a body of bytes.
 #[derive(Debug, Serialize, Deserialize)]
@@ -58,37 +57,23 @@ struct StoredShape {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 struct Entry {
     symbol: Symbol,
-    number: RuleNumber,
-    /// Of other keys, the slot and half of the symbol.
-    others: [Option<(u16, u32)>; 2],
+    lead: Lead,
 }
 
 impl Entry {
-    fn new(
-        symbol: Symbol,
-        number: RuleNumber,
-        others: impl Iterator<Item = (usize, Symbol)>,
-    ) -> Self {
-        let mut others = others.filter_map(|(slot, symbol)| {
-            let slot = u16::try_from(slot).ok();
-            slot.filter(|slot| *slot != NO_SLOT)
-                .map(|slot| (slot, half(symbol)))
-        });
-        Self {
-            symbol,
-            number,
-            others: [others.next(), others.next()],
-        }
-    }
-
     fn write(&self, body: &mut Vec<u8>) {
+        let Lead {
+            number,
+            halves,
+            slots,
+        } = self.lead;
         body.extend(self.symbol.to_le_bytes());
-        body.extend(self.number.to_le_bytes());
-        for other in self.others {
-            body.extend(other.map_or(0, |(_, half)| half).to_le_bytes());
+        body.extend(number.to_le_bytes());
+        for half in halves {
+            body.extend(half.to_le_bytes());
         }
-        for other in self.others {
-            body.extend(other.map_or(NO_SLOT, |(slot, _)| slot).to_le_bytes());
+        for slot in slots {
+            body.extend(slot.to_le_bytes());
         }
     }
 
@@ -101,32 +86,15 @@ impl Entry {
         let [slot, other] = rest.as_chunks().0 else {
             return None;
         };
-        let key = |slot: &[u8; 2], half: &[u8; 4]| {
-            let slot = u16::from_le_bytes(*slot);
-            (slot != NO_SLOT).then(|| (slot, u32::from_le_bytes(*half)))
-        };
         Some(Self {
             symbol: Symbol::from_le_bytes(*symbol),
-            number: RuleNumber::from_le_bytes(*number),
-            others: [key(slot, first), key(other, second)],
+            lead: Lead {
+                number: RuleNumber::from_le_bytes(*number),
+                halves: [first, second].map(|half| u32::from_le_bytes(*half)),
+                slots: [slot, other].map(|slot| u16::from_le_bytes(*slot)),
+            },
         })
     }
-
-    /// Whether none of the other keys certainly fails.
-    fn may_hold(&self, slots: &[Slot], asked: &mut Asked<'_>) -> bool {
-        self.others.iter().flatten().all(|(position, wanted)| {
-            let position = usize::from(*position);
-            asked.may_have(slots, position, Known::Unknown, |found| {
-                half(found) == *wanted
-            })
-        })
-    }
-}
-
-/// The lower half of a symbol: where two are the same, a rule is looked at in vain.
-fn half(symbol: Symbol) -> u32 {
-    let [a, b, c, d, ..] = symbol.to_le_bytes();
-    u32::from_le_bytes([a, b, c, d])
 }
 
 /// Which of so many buckets holds a symbol; of a greater one, none before it.
@@ -209,16 +177,6 @@ fn symbol_of(entry: &[u8; ENTRY]) -> Symbol {
 }
 
 impl Index {
-    /// What a rule asks for in one text alone: positions of slots, and symbols.
-    fn single_texts(&self, number: RuleNumber) -> impl Iterator<Item = (usize, Symbol)> {
-        let texts = self.asks.texts_of(number);
-        texts.filter_map(|(path, text)| {
-            let is_own = |slot: &Slot| slot.path == path && slot.kind == Kind::Text;
-            let slot = self.slots.iter().position(is_own)?;
-            Some((slot, symbol(text.as_bytes())))
-        })
-    }
-
     /// Writes the tables at the end of `body`.
     pub(in crate::engine) fn store(&self, body: &mut Vec<u8>) -> Tables {
         let slot = |slot: &Slot| StoredSlot {
@@ -235,10 +193,9 @@ impl Index {
             let mut entries: Vec<Entry> = Vec::with_capacity(shape.rules.len());
             for (symbol, askers) in &shape.table {
                 let askers = shape.askers(askers).iter();
-                entries.extend(askers.map(|number| {
-                    let others = self.single_texts(*number);
-                    let others = others.filter(|(slot, _)| !shape.slots.contains(slot));
-                    Entry::new(*symbol, *number, others)
+                entries.extend(askers.map(|lead| Entry {
+                    symbol: *symbol,
+                    lead: *lead,
                 }));
             }
             entries.sort_unstable();
@@ -311,8 +268,8 @@ impl Tables {
                 Err(All) => found.extend(shape.rules.numbers(0, rules, read)?),
             }
             for entry in entries {
-                if entry.may_hold(&slots, &mut asked) {
-                    found.push(entry.number);
+                if entry.lead.may_hold(&slots, Known::Unknown, &mut asked) {
+                    found.push(entry.lead.number);
                 }
             }
         }

@@ -3,6 +3,7 @@
 use serde_json::Value;
 use smallvec::SmallVec;
 
+use super::lead::Lead;
 use super::{Candidates, Index, Judged, Kind, RuleNumber, Slot, Symbol, extended};
 use crate::policy::{Facts, Seats, Sought, Stands, symbol};
 
@@ -150,6 +151,7 @@ impl Index {
         let mut candidates = Candidates::new();
         unjudged(&self.always, &mut candidates);
         let mut asked = Asked::new(facts, &self.sought, &self.slots);
+        let mut leads: SmallVec<[Lead; 16]> = SmallVec::new();
         for shape in &self.shapes {
             let rules = shape.rules.len() as u64;
             let looked_up = asked.sequences(
@@ -159,13 +161,18 @@ impl Index {
                 Known::Known,
                 &mut |sequence| {
                     if let Some(askers) = shape.table.get(&sequence) {
-                        unjudged(shape.askers(askers), &mut candidates);
+                        leads.extend_from_slice(shape.askers(askers));
                     }
                     Some(())
                 },
             );
             if looked_up.is_err() {
                 unjudged(&shape.rules, &mut candidates);
+            }
+        }
+        for lead in leads {
+            if lead.may_hold(&self.slots, Known::Known, &mut asked) {
+                unjudged(&[lead.number], &mut candidates);
             }
         }
         candidates.sort_unstable_by_key(|(number, _)| *number);
