@@ -100,6 +100,11 @@ impl Directory {
         prepare(&path, note.as_bytes(), flush).map_err(io_error("write", &path))
     }
 
+    /// Removes a prepared checkpoint that is not to have a name: it is signed, though what it covers may never have been kept.
+    pub(super) fn drop_prepared_checkpoint(&self) {
+        let _ = fs::remove_file(temporary(&self.0.join("checkpoint")));
+    }
+
     /// Puts the prepared checkpoint in the place of the one that is there.
     pub(super) fn name_checkpoint(&self) -> Result<(), LogError> {
         let path = self.0.join("checkpoint");

@@ -136,6 +136,8 @@ impl Log {
         directory.create()?;
         let lock = Arc::new(directory.open_lock()?);
         let guard = Guard::take(&lock, &directory)?;
+        // Of a writer that ended before its records were on the disk.
+        directory.drop_prepared_checkpoint();
         let checkpoint = directory.read_checkpoint()?;
         let mut trusted = options.earlier_keys;
         trusted.push(signer.verifier().clone());
@@ -433,6 +435,7 @@ impl Log {
                     // Should this fail too, the next writer takes the whole lines as records and cuts the rest.
                     let _ = self.records.set_len(self.tail.bytes());
                 }
+                self.directory.drop_prepared_checkpoint();
                 return Err(error);
             }
         };

@@ -119,6 +119,12 @@ fn a_first_batch_is_signed_beside_it() {
     assert_eq!((log.signed(), log.size()), (307, 308));
     log.finish(now()).unwrap();
     verified(308);
+
+    // Of a writer that was stopped before its records were on the disk: a signature over what never was.
+    std::fs::write(path.join("checkpoint.tmp"), checkpoint()).unwrap();
+    drop(open());
+    assert!(!path.join("checkpoint.tmp").exists());
+    verified(308);
 }
 
 fn arguments() -> [&'static str; 4] {
