@@ -25,7 +25,8 @@ const MAX_LEAVES: usize = 64;
 /// The most bytes of texts and paths.
 const MAX_BYTES: usize = 16 << 10;
 
-/// A text as a number, which differs where texts differ, nearly always. The same in every process, since it decides nothing.
+/// A text as a number, which differs where texts differ, nearly always. The same in every process of one program on one kind of
+/// machine: who keeps an index tells others apart.
 #[must_use]
 pub fn symbol(text: &[u8]) -> u64 {
     foldhash::quality::FixedState::with_seed(0).hash_one(text)

@@ -12,10 +12,8 @@ use super::path::RequestPath;
 #[derive(Debug, Default)]
 pub struct Sought {
     paths: Vec<RequestPath>,
-    /// The first path with each symbol.
-    numbers: HashMap<u32, usize, BuildHasherDefault<AsItIs>>,
-    /// The paths whose symbol another has, too.
-    doubles: Vec<usize>,
+    /// The paths with each symbol, which is mostly one.
+    numbers: HashMap<u32, SmallVec<[usize; 1]>, BuildHasherDefault<AsItIs>>,
 }
 
 /// Symbols are spread already.
@@ -47,11 +45,9 @@ impl Sought {
             ..Self::default()
         };
         for (number, path) in sought.paths.iter().enumerate() {
-            let Some(place) = path.place() else {
-                continue;
-            };
-            if *sought.numbers.entry(place.own_symbol()).or_insert(number) != number {
-                sought.doubles.push(number);
+            if let Some(place) = path.place() {
+                let alike = sought.numbers.entry(place.own_symbol()).or_default();
+                alike.push(number);
             }
         }
         sought
@@ -73,10 +69,7 @@ impl Sought {
         let empty = self.paths.iter().map(|path| leaves.empty_seat(path));
         let mut seats: SmallVec<[Seat; 16]> = empty.collect();
         for (leaf, symbol, is_at) in leaves.paths() {
-            let Some(first) = self.numbers.get(&symbol) else {
-                continue;
-            };
-            for number in std::iter::once(first).chain(&self.doubles) {
+            for number in self.numbers.get(&symbol).into_iter().flatten() {
                 let place = self.paths.get(*number).and_then(RequestPath::place);
                 if let (Some(place), Some(seat)) = (place, seats.get_mut(*number))
                     && is_at(place)
