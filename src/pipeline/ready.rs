@@ -29,7 +29,7 @@ use crate::digest::Sha256Digest;
 use crate::engine::{Compiled, Engine};
 use crate::json;
 use crate::lockfile::{LockedBundle, Lockfile};
-use crate::policy::Mode;
+use crate::policy::{Mode, symbol};
 use crate::resolve::EffectivePolicy;
 use crate::source::compiled;
 use crate::source::state::State;
@@ -211,6 +211,15 @@ impl Pipeline<'_> {
     }
 }
 
+/// Texts of all lengths that are hashed each in their own way, by which programs with another hash are told apart.
+const SYMBOLS: [&str; 5] = [
+    "",
+    "abc",
+    "abcdefghi",
+    "abcdefghijklmnopqrstuvwxyz",
+    "abcdefghijklmnopqrstuvwxyz, abcdefghijklmnopqrstuvwxyz, abcdefghijklmnopqrstuvwxyz, abcdefghijklmnopqrstuvwxyz, abcdefghijklmnopqrstuvwxyz, abcdefghijklmnopqrstuvwxyz, abcdefghijklmnopqrstuvwxyz, abcdefghijklmnopqrstuvwxyz, abcdefghijklmnopqrstuvwxyz, abcdefghijklmnopqrstuvwxyz",
+];
+
 /// Everything that the compiled policy is made from, but for the time.
 fn key<S: AsRef<VerifiedStatement>>(
     config: &Config,
@@ -231,6 +240,8 @@ fn key<S: AsRef<VerifiedStatement>>(
     let content = json!({
         // The version alone would not tell two builds of it apart.
         "program": [env!("CARGO_PKG_VERSION"), env!("ORDAIN_SOURCE")],
+        // An index that was written with other symbols would leave out rules that match.
+        "symbols": SYMBOLS.map(|text| symbol(text.as_bytes()).to_string()),
         "scope": config.scope,
         "cap": config.mode,
         "limits": format!("{limits:?}"),

@@ -9,6 +9,7 @@ use jiff::Timestamp;
 use super::error::PipelineError;
 use crate::bundle::Limits;
 use crate::digest::Sha256Digest;
+use crate::source::open_through_links;
 use crate::source::roots::{file_name, version_of};
 use crate::trust::{RootChain, RootError, TrustRoot};
 
@@ -76,7 +77,7 @@ pub fn root_files(dir: &Path, limits: &Limits) -> Result<Vec<Vec<u8>>, PipelineE
 /// One byte more than is allowed shows that there are too many.
 fn read(path: &Path, limits: &Limits) -> io::Result<Vec<u8>> {
     let mut bytes = Vec::new();
-    let file = fs::File::open(path)?;
+    let file = open_through_links(path)?;
     file.take(limits.envelope_bytes as u64 + 1)
         .read_to_end(&mut bytes)?;
     Ok(bytes)

@@ -37,7 +37,7 @@ pub use check::{Checked, check};
 pub use effective::{AppliedOverride, EffectiveLayer, EffectivePolicy, EffectiveRule, LayerKind};
 pub use lint::lint;
 pub use origin::{Source, SourceFile};
-pub use stored::{StoredEffectiveRule, StoredPolicy};
+pub(crate) use stored::{StoredEffectiveRule, StoredPolicy};
 pub use tree::{Change, ChangeKind, Said, ScopeNode, ScopeTree};
 pub use view::{LayerView, OverrideView, PolicyView, RuleView};
 

@@ -20,7 +20,7 @@ use crate::trust::{Validity, VerifiedStatement};
 /// An effective policy but for its rules.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct StoredPolicy {
+pub(crate) struct StoredPolicy {
     scope: Scope,
     digest: Sha256Digest,
     root_mode: Mode,
@@ -47,7 +47,7 @@ struct StoredLayer {
 /// A rule after every override.
 #[derive(Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct StoredEffectiveRule {
+pub(crate) struct StoredEffectiveRule {
     written: StoredRule,
     effect: Effect,
     mode: Mode,
@@ -59,7 +59,7 @@ pub struct StoredEffectiveRule {
 impl StoredEffectiveRule {
     /// `rule` as data; none where it is switched off, or cannot be kept.
     #[must_use]
-    pub fn of(rule: &EffectiveRule) -> Option<Self> {
+    pub(crate) fn of(rule: &EffectiveRule) -> Option<Self> {
         if rule.disabled {
             return None;
         }
@@ -103,7 +103,7 @@ impl StoredEffectiveRule {
 impl StoredPolicy {
     /// `policy`, resolved at `now`, without its rules.
     #[must_use]
-    pub fn of(policy: &EffectivePolicy, now: Timestamp) -> Self {
+    pub(crate) fn of(policy: &EffectivePolicy, now: Timestamp) -> Self {
         let layer = |layer: &EffectiveLayer| StoredLayer {
             scope: layer.scope.clone(),
             kind: layer.kind,
@@ -124,22 +124,16 @@ impl StoredPolicy {
         }
     }
 
-    /// The scope that it is for.
-    #[must_use]
-    pub fn scope(&self) -> &Scope {
-        &self.scope
-    }
-
     /// Whether it is the policy at `now`, too: no override has lapsed since, and the clock has not gone back.
     #[must_use]
-    pub fn holds(&self, now: Timestamp) -> bool {
+    pub(crate) fn holds(&self, now: Timestamp) -> bool {
         self.from <= now && self.until.is_none_or(|until| now < until)
     }
 
     /// The policy with `rules` alone, numbered as among all of them, and in the order of their numbers; none where something does
     /// not fit. Who signed the bundles, and until when they serve, is as `bundles` have been verified to say.
     #[must_use]
-    pub fn restore(
+    pub(crate) fn restore(
         &self,
         bundles: &[impl AsRef<VerifiedStatement>],
         rules: impl IntoIterator<Item = (usize, StoredEffectiveRule)>,

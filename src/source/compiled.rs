@@ -23,15 +23,19 @@ const KEPT: usize = 32;
 /// The bytes of a written digest.
 const DIGEST_BYTES: u64 = 71;
 
-/// Whether anything was ever kept here.
+/// Whether anything was ever kept here, in a directory that nobody else may write.
 #[must_use]
 pub fn is_in_use(state: &Path) -> bool {
-    state.join(DIRECTORY).is_dir()
+    state::check(&state.join(DIRECTORY), Expected::Directory).unwrap_or(false)
 }
 
 /// What was compiled for `key`, and the digest that it must have; none where nothing is.
 #[must_use]
 pub fn find(cache: &Path, state: &Path, key: &Sha256Digest) -> Option<(File, Sha256Digest)> {
+    // SECURITY: who may write here says what decides, so the directory is held to what the state's own is.
+    if !is_in_use(state) {
+        return None;
+    }
     let noted = state.join(DIRECTORY).join(key.to_hex());
     if !state::check(&noted, Expected::File).ok()? {
         return None;

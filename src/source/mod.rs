@@ -20,5 +20,6 @@ mod reference;
 mod url;
 
 pub use content::ContentError;
+pub use plain::open_through_links;
 pub use reference::{GitRef, RefError};
 pub use url::{GitUrl, InsecureHttp, Need, UrlError};

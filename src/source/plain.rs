@@ -15,7 +15,18 @@ use rustix::fs::OFlags;
 /// # Errors
 /// The operating system's, and [`io::ErrorKind::InvalidInput`] for what is no plain file.
 pub(super) fn open(path: &Path) -> io::Result<File> {
-    let flags = OFlags::NONBLOCK | OFlags::NOFOLLOW;
+    open_with(path, OFlags::NONBLOCK | OFlags::NOFOLLOW)
+}
+
+/// As [`open`], through links: of a file that its owner may have put elsewhere.
+///
+/// # Errors
+/// As [`open`].
+pub fn open_through_links(path: &Path) -> io::Result<File> {
+    open_with(path, OFlags::NONBLOCK)
+}
+
+fn open_with(path: &Path, flags: OFlags) -> io::Result<File> {
     let mut options = File::options();
     options.read(true).custom_flags(flags.bits().cast_signed());
     let file = options.open(path)?;
@@ -44,6 +55,8 @@ mod tests {
         assert!(made.success());
         assert!(open(&file).is_ok());
         assert!(open(&link).is_err());
+        assert!(open_through_links(&link).is_ok());
+        assert!(open_through_links(&pipe).is_err());
         let refused = open(&pipe).unwrap_err();
         assert_eq!(refused.kind(), io::ErrorKind::InvalidInput);
         let refused = open(directory.path()).unwrap_err();

@@ -263,6 +263,7 @@ fn unlimited() -> Limits {
     }
 }
 
+#[derive(Debug)]
 pub(super) enum ReadError {
     Io(io::Error),
     Damaged(String),
@@ -362,6 +363,11 @@ pub(super) fn read_envelope(
         .and_then(|size| usize::try_from(size).ok())
         .filter(|size| *size <= limits.envelope_bytes)
         .ok_or_else(|| damaged("it has no envelope within the limits"))?;
+    // SECURITY: a header that promises more would be read for hours.
+    let is_within = |git: &GitV1| git.is_within(limits);
+    if !header.git.as_ref().is_none_or(is_within) {
+        return Err(damaged("its git objects are too many or too large"));
+    }
     let mut git = header.git.iter().flat_map(GitV1::sizes);
     let before = git
         .try_fold(0u64, u64::checked_add)
@@ -559,5 +565,15 @@ mod tests {
             ..Limits::default()
         };
         assert!(store.load(&payload, &limits).is_err());
+    }
+
+    /// Nothing of an entry is read that its header has no right to promise.
+    #[test]
+    fn an_envelope_behind_a_promise_of_terabytes_is_refused_at_once() {
+        let header = r#"{"envelope":2,"git":{"reference":null,"commit":17000000000000,"tag":null,"trees":[]}}"#;
+        let entry = format!("{MAGIC}\n{}\n{header}\n{{}}", header.len());
+        let rest = entry.as_bytes().chain(io::repeat(0)).take(1 << 20);
+        let read = read_envelope(&mut io::BufReader::new(rest), &Limits::default());
+        assert!(matches!(read, Err(ReadError::Damaged(_))), "{read:?}");
     }
 }

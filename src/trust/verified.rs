@@ -97,8 +97,8 @@ impl VerifiedStatement {
 
 /// A bundle whose signatures, times, revision and every file have been checked.
 ///
-/// Only [`super::verify`] makes one, and everything that decides takes nothing weaker. Not even from another one can it be
-/// put together:
+/// Only [`super::verify`] makes one, and whatever is resolved from files takes nothing weaker; a policy that was compiled of such files
+/// before decides for their statement. Not even from another one can it be put together:
 ///
 /// ```compile_fail,E0451
 /// fn forge(bundle: ordain::trust::VerifiedBundle) -> ordain::trust::VerifiedBundle {

@@ -176,6 +176,54 @@ fn many_requests_are_decided_by_the_files_as_they_were_signed() {
     assert_eq!(eval(&["--offline"]), wanted);
 }
 
+/// Bundles that cannot be had after all are told of, whatever the reason.
+#[test]
+fn files_that_cannot_be_had_after_all_are_told_of() {
+    let world = consumer(300);
+    decided(&world);
+    damage_a_file(&world);
+    let source = world.env.work().join("policy");
+    fs::rename(&source, world.env.work().join("elsewhere")).unwrap();
+    // What Git objects are kept here would do.
+    fs::remove_dir_all(world.cache().join("git")).unwrap();
+    let requests = (request("read_x") + "\n").repeat(20);
+    let arguments = ["eval", "-", "--format=json"];
+    let output = world
+        .env
+        .ordain_with_input("app", requests.as_bytes(), arguments);
+    let decisions = output.json()["decisions"].as_array().unwrap().clone();
+    let allowed = |decision: &&Value| decision["effect"] == "allow";
+    assert_eq!(decisions.iter().filter(allowed).count(), 8);
+    assert_ne!(output.status, Some(0));
+    assert_ne!(output.status, Some(1));
+    assert_eq!(
+        output.stderr.matches("E-SOURCE-").count(),
+        1,
+        "{}",
+        output.stderr
+    );
+}
+
+/// SECURITY: who may write the directory of digests says what decides, so it is held to what the state's own is.
+#[test]
+fn a_directory_that_others_may_write_says_nothing() {
+    use std::os::unix::fs::{PermissionsExt as _, symlink};
+    let world = consumer(300);
+    let wanted = decided(&world);
+    damage_a_file(&world);
+    assert_eq!(decided(&world), wanted);
+    let noted = world.state().join("compiled");
+    let allow = |mode| fs::set_permissions(&noted, fs::Permissions::from_mode(mode)).unwrap();
+    allow(0o775);
+    fails(&world.eval("app", &["--offline"]), 3, "E-TRUST-028");
+    allow(0o700);
+    assert_eq!(world.eval("app", &["--offline"]).status, Some(0));
+    let elsewhere = world.env.work().join("noted");
+    fs::rename(&noted, &elsewhere).unwrap();
+    symlink(&elsewhere, &noted).unwrap();
+    fails(&world.eval("app", &["--offline"]), 3, "E-TRUST-028");
+}
+
 /// A pipe in the place of a file would wait for somebody to write.
 #[test]
 fn a_pipe_in_the_place_of_a_file_keeps_nobody_waiting() {

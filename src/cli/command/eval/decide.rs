@@ -20,7 +20,7 @@ use crate::engine::request::{Request, RequestError, RequestLimits};
 use crate::engine::{Cause, Decision, Freshness, Occasion, Outcome, Record};
 use crate::log::{LogError, Prepared, RecordError, Salter, system_salts};
 use crate::name::Scope;
-use crate::pipeline::{Served, project_identity};
+use crate::pipeline::{PipelineError, Served, project_identity};
 use crate::policy::Mode;
 use crate::trust::whole_second;
 
@@ -204,11 +204,12 @@ impl Decider {
                                 Decision::new(&engine, verdict, occasion(fingerprint))
                             }
                             Err(error) => {
+                                let lasts = matches!(error, PipelineError::Lasting(_));
                                 let failure = Failure::from(error);
                                 let cause = failure.code().map(super::cause_of);
                                 let cause = cause.unwrap_or(Cause::PolicyInvalid);
                                 let decision = closed(self.mode, cause, &failure.summary());
-                                if cause != Cause::PolicyInvalid {
+                                if lasts || cause != Cause::PolicyInvalid {
                                     answers.notices.push(Notice::Past(failure));
                                 }
                                 decision
