@@ -18,10 +18,10 @@ pub(super) fn open(path: &Path) -> io::Result<File> {
     open_with(path, OFlags::NONBLOCK | OFlags::NOFOLLOW)
 }
 
-/// As [`open`], through links: of a file that its owner may have put elsewhere.
+/// Opens a plain file for reading, and nothing else, through links: its owner may have put it elsewhere.
 ///
 /// # Errors
-/// As [`open`].
+/// The operating system's, and [`io::ErrorKind::InvalidInput`] for what is no plain file.
 pub fn open_through_links(path: &Path) -> io::Result<File> {
     open_with(path, OFlags::NONBLOCK)
 }
