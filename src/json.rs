@@ -15,7 +15,7 @@ use serde_json::map::Entry;
 use serde_json::{Map, Number, Value};
 
 pub use canonical::canonical;
-pub(crate) use canonical::{write_member, write_members, write_text};
+pub(crate) use canonical::{write_list, write_member, write_members, write_text};
 pub use lazy::Lazy;
 pub(crate) use plain::{Node, Plain, Seen, first_special};
 

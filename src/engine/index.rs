@@ -22,12 +22,11 @@ mod lead;
 mod lookup;
 
 use std::collections::{HashMap, HashSet};
-use std::hash::{BuildHasherDefault, Hasher};
 
 use serde::{Deserialize, Serialize};
 use smallvec::SmallVec;
 
-use crate::policy::{Rule, Sought, symbol};
+use crate::policy::{Rule, Sought, Spread};
 
 use asks::Asks;
 pub(super) use asks::Judged;
@@ -112,27 +111,6 @@ type Symbol = u64;
 /// The symbol of a sequence that goes on with `next`.
 fn extended(before: Symbol, next: Symbol) -> Symbol {
     (before.rotate_left(23) ^ next).wrapping_mul(0x9E37_79B9_7F4A_7C15)
-}
-
-/// Symbols are spread already.
-type Spread = BuildHasherDefault<AsItIs>;
-
-#[derive(Debug, Default)]
-struct AsItIs(u64);
-
-impl Hasher for AsItIs {
-    fn finish(&self) -> u64 {
-        self.0
-    }
-
-    fn write(&mut self, bytes: &[u8]) {
-        self.0 = symbol(bytes);
-    }
-
-    fn write_u64(&mut self, symbol: u64) {
-        // The map takes its groups from the low bits and its tags from the high ones.
-        self.0 = symbol ^ (symbol >> 29);
-    }
 }
 
 impl Index {

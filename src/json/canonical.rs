@@ -34,18 +34,26 @@ pub(crate) fn write_canonical(out: &mut Vec<u8>, value: &Value) -> Result<(), Js
         Value::Bool(false) => out.extend_from_slice(b"false"),
         Value::Number(number) => write_number(out, number)?,
         Value::String(text) => write_text(out, text),
-        Value::Array(values) => {
-            out.push(b'[');
-            for (index, value) in values.iter().enumerate() {
-                if index > 0 {
-                    out.push(b',');
-                }
-                write_canonical(out, value)?;
-            }
-            out.push(b']');
-        }
+        Value::Array(values) => write_list(out, values, write_canonical)?,
         Value::Object(object) => write_members(out, object, |_| true, write_member)?,
     }
+    Ok(())
+}
+
+/// Writes a list, each item by `write`.
+pub(crate) fn write_list<T, E>(
+    out: &mut Vec<u8>,
+    items: impl IntoIterator<Item = T>,
+    write: impl Fn(&mut Vec<u8>, T) -> Result<(), E>,
+) -> Result<(), E> {
+    out.push(b'[');
+    for (index, item) in items.into_iter().enumerate() {
+        if index > 0 {
+            out.push(b',');
+        }
+        write(out, item)?;
+    }
+    out.push(b']');
     Ok(())
 }
 

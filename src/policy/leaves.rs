@@ -7,11 +7,10 @@
 //! INVARIANT: what is told of a path is what [`Facts::at`](super::Facts::at) finds there, or nothing is told. Paths are compared
 //! whole: hashes only tell which are worth it, since whoever asks chooses the names.
 
-use std::hash::BuildHasher as _;
-
 use serde_json::{Map, Value};
 
 use super::path::{Place, Reach, RequestPath};
+use super::symbol::symbol;
 use crate::json::{Node, Plain, Seen};
 
 /// What stands between the members of a joined path.
@@ -24,13 +23,6 @@ const MAX_PATH: usize = 128;
 const MAX_LEAVES: usize = 64;
 /// The most bytes of texts and paths.
 const MAX_BYTES: usize = 16 << 10;
-
-/// A text as a number, which differs where texts differ, nearly always. The same in every process of one program on one kind of
-/// machine: who keeps an index tells others apart.
-#[must_use]
-pub fn symbol(text: &[u8]) -> u64 {
-    foldhash::quality::FixedState::with_seed(0).hash_one(text)
-}
 
 /// The mapping of a request that a path begins in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -26,6 +26,7 @@ mod policy_test;
 pub mod schema;
 mod seats;
 mod stored;
+mod symbol;
 mod validate;
 mod written;
 
@@ -36,7 +37,7 @@ pub use command::{CommandPatterns, Found};
 pub use condition::{Condition, MAX_CONDITION_BYTES, STACK};
 pub use facts::{Blocked, Facts};
 pub use glob::Around;
-pub use leaves::{Items, Leaves, Stands, symbol};
+pub use leaves::{Items, Leaves, Stands};
 pub use matcher::{Ask, Exactly, Form, KeptForm, Key, Match, Matcher, Order, Plain, Rest, Wants};
 pub use matcher_explain::{KeyOutcome, Part, ReadValue};
 pub use model::{
@@ -47,6 +48,7 @@ pub use path::RequestPath;
 pub use policy_test::{Expected, PolicyTest, TestCase, read_test, read_tests};
 pub use seats::{Seats, Sought};
 pub use stored::StoredRule;
+pub use symbol::{AsItIs, Spread, symbol};
 pub use validate::validate;
 pub use written::Written;
 

@@ -5,7 +5,8 @@ use std::collections::HashMap;
 use std::ops::Deref;
 use std::sync::Arc;
 
-use super::leaves::{SEPARATOR, Trunk, symbol};
+use super::leaves::{SEPARATOR, Trunk};
+use super::symbol::symbol;
 
 /// The members to walk to a value of a request.
 #[derive(Debug, Clone, PartialEq, Eq)]

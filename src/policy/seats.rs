@@ -1,40 +1,19 @@
 //! The paths that a policy asks about, all found in a request at once.
 
 use std::collections::HashMap;
-use std::hash::{BuildHasherDefault, Hasher};
 
 use smallvec::SmallVec;
 
 use super::leaves::{Leaves, Seat, Stands};
 use super::path::RequestPath;
+use super::symbol::Spread;
 
 /// Paths, by numbers from zero on.
 #[derive(Debug, Default)]
 pub struct Sought {
     paths: Vec<RequestPath>,
     /// The paths with each symbol, which is mostly one.
-    numbers: HashMap<u32, SmallVec<[usize; 1]>, BuildHasherDefault<AsItIs>>,
-}
-
-/// Symbols are spread already.
-#[derive(Debug, Default)]
-struct AsItIs(u64);
-
-impl Hasher for AsItIs {
-    fn finish(&self) -> u64 {
-        self.0
-    }
-
-    fn write(&mut self, bytes: &[u8]) {
-        for byte in bytes {
-            self.0 = (self.0 << 8) | u64::from(*byte);
-        }
-    }
-
-    fn write_u32(&mut self, symbol: u32) {
-        // The map takes its groups from the low bits and its tags from the high ones.
-        self.0 = (u64::from(symbol) << 32) | u64::from(symbol);
-    }
+    numbers: HashMap<u32, SmallVec<[usize; 1]>, Spread>,
 }
 
 impl Sought {

@@ -9,7 +9,7 @@ use serde::Serialize;
 use serde_json::{Value, json};
 
 use super::effective::{EffectiveLayer, EffectiveRule};
-use crate::json::{self, JsonError};
+use crate::json::{self, JsonError, write_list};
 use crate::name::Scope;
 use crate::policy::Condition;
 
@@ -79,22 +79,6 @@ fn write_rule(out: &mut Vec<u8>, rule: &EffectiveRule) -> Result<(), JsonError> 
         members.add("when", when.source());
     }
     members.close();
-    Ok(())
-}
-
-fn write_list<'a, T: 'a>(
-    out: &mut Vec<u8>,
-    items: impl IntoIterator<Item = &'a T>,
-    write: impl Fn(&mut Vec<u8>, &'a T) -> Result<(), JsonError>,
-) -> Result<(), JsonError> {
-    out.push(b'[');
-    for (index, item) in items.into_iter().enumerate() {
-        if index > 0 {
-            out.push(b',');
-        }
-        write(out, item)?;
-    }
-    out.push(b']');
     Ok(())
 }
 

@@ -10,7 +10,7 @@ use uuid::Uuid;
 
 use crate::bundle::BundleIdentity;
 use crate::engine::decision::{MatchedRule, Outcome, Told};
-use crate::json::write_text;
+use crate::json::{write_list, write_text};
 use crate::name::RuleRef;
 use crate::resolve::{Source, SourceFile};
 
@@ -105,14 +105,9 @@ pub(super) fn members(
     if let Some(would) = would {
         rare(out, b",\"would\":", would)?;
     }
-    out.extend_from_slice(b",\"matched\":[");
-    for (position, found) in matched.iter().enumerate() {
-        if position > 0 {
-            out.push(b',');
-        }
-        matched_rule(out, found)?;
-    }
-    out.extend_from_slice(b"],\"request_fingerprint\":");
+    out.extend_from_slice(b",\"matched\":");
+    write_list(out, matched, matched_rule)?;
+    out.extend_from_slice(b",\"request_fingerprint\":");
     request_fingerprint.write(out);
     out.extend_from_slice(b",\"policy_digest\":");
     match policy_digest {
