@@ -381,6 +381,62 @@ mod tests {
         );
     }
 
+    /// A payload in canonical form is read in one pass, and no other one differently than step by step.
+    #[test]
+    fn one_pass_reads_what_the_steps_read() {
+        let payload = String::from_utf8(statement().to_payload().unwrap()).unwrap();
+        assert!(usual::statement(payload.as_bytes()).is_some());
+        let mut empty = statement();
+        empty.subjects.clear();
+        let empty = String::from_utf8(empty.to_payload().unwrap()).unwrap();
+        let is_alike = |text: &[u8]| {
+            if let Some(read) = usual::statement(text) {
+                let steps = StatementRef::checked(text).map(StatementRef::into_owned);
+                assert_eq!(Ok(read.into_owned()), steps, "{}", text.escape_ascii());
+            }
+        };
+        let tail = r#","predicateType":"https://ordain.dev/predicate/bundle/v1","subject":["#;
+        let subject = format!(r#"{{"digest":{{"sha256":"{:064}"}},"name":"a"}}"#, 0);
+        for text in [payload, empty] {
+            is_alike(text.as_bytes());
+            for insert in [
+                ",",
+                "\"",
+                "\\",
+                " ",
+                "]",
+                "}",
+                "{",
+                "0",
+                "\u{0}",
+                "é",
+                "\\u0061",
+                tail,
+                "\"subject\":[],",
+                &subject,
+                &format!("{subject},"),
+                &format!("{tail}]}}"),
+                "\"x\":1,",
+            ] {
+                for at in 0..=text.len() {
+                    let (before, after) = text.split_at(at);
+                    is_alike(format!("{before}{insert}{after}").as_bytes());
+                }
+            }
+            for at in 0..text.len() {
+                let mut bytes = text.clone().into_bytes();
+                bytes.remove(at);
+                is_alike(&bytes);
+                is_alike(text.get(..at).unwrap_or_default().as_bytes());
+                for byte in [b'"', b'\\', b',', b'}', b'0', b'A', 0, 0xff] {
+                    let mut bytes = text.clone().into_bytes();
+                    bytes[at] = byte;
+                    is_alike(&bytes);
+                }
+            }
+        }
+    }
+
     #[test]
     fn each_defect_has_its_own_error() {
         let hex = Sha256Digest::of(b"x").to_hex();

@@ -164,6 +164,10 @@ impl Envelope {
                 limit,
             });
         }
+        // What is wrong with an envelope is told of the whole.
+        if let Some(envelope) = Self::parse_apart(bytes, limits) {
+            return Ok(envelope);
+        }
         let strict;
         let wire = match serde_json::from_slice(bytes) {
             // SECURITY: strings under known names, each once, leave nothing for two readers to see differently.
@@ -176,10 +180,36 @@ impl Envelope {
                 })?
             }
         };
+        Self::of_wire(&wire, wire.payload.as_bytes(), limits)
+    }
+
+    /// The envelope, where nothing is wrong with it, read without its payload, which is nearly all of it: that is the text up to
+    /// the next quote, since base64 has no escapes.
+    fn parse_apart(bytes: &[u8], limits: &Limits) -> Option<Self> {
+        let name = b"\"payload\"";
+        let begin = memchr::memmem::find(bytes, name)? + name.len();
+        let rest = bytes.get(begin..)?.trim_ascii_start();
+        let rest = rest.strip_prefix(b":")?.trim_ascii_start();
+        let rest = rest.strip_prefix(b"\"")?;
+        let (before, _) = bytes.split_at_checked(bytes.len() - rest.len())?;
+        let (payload, after) = rest.split_at_checked(memchr::memchr(b'"', rest)?)?;
+        let frame = [before, after].concat();
+        let wire: EnvelopeV1<'_> = serde_json::from_slice(&frame).ok()?;
+        // The gap is where the payload was, and no other member's.
+        let is_apart = wire.payload.is_empty();
+        is_apart.then(|| Self::of_wire(&wire, payload, limits).ok())?
+    }
+
+    /// `payload` is in base64.
+    fn of_wire(
+        wire: &EnvelopeV1<'_>,
+        payload: &[u8],
+        limits: &Limits,
+    ) -> Result<Self, EnvelopeError> {
         let base64 = |field: String| EnvelopeError::Base64 { field };
-        let mut pae = pae_header(&wire.payload_type, decoded_size(&wire.payload));
+        let mut pae = pae_header(&wire.payload_type, decoded_size(payload));
         let body = pae.len();
-        decode(&wire.payload, &mut pae).ok_or_else(|| base64("payload".into()))?;
+        decode(payload, &mut pae).ok_or_else(|| base64("payload".into()))?;
         if wire.signatures.len() > limits.signatures {
             return Err(EnvelopeError::TooManySignatures {
                 count: wire.signatures.len(),
@@ -189,7 +219,7 @@ impl Envelope {
         let mut signatures = Vec::with_capacity(wire.signatures.len());
         for (index, signature) in wire.signatures.iter().enumerate() {
             let mut sig = Vec::new();
-            decode(&signature.sig, &mut sig)
+            decode(signature.sig.as_bytes(), &mut sig)
                 .ok_or_else(|| base64(format!("signatures[{index}].sig")))?;
             let sig = sig
                 .try_into()
@@ -203,7 +233,7 @@ impl Envelope {
             });
         }
         Ok(Self {
-            payload_type: wire.payload_type.into_owned(),
+            payload_type: wire.payload_type.clone().into_owned(),
             pae,
             body,
             signatures,
@@ -354,12 +384,13 @@ fn pae_header(payload_type: &str, payload: usize) -> Vec<u8> {
 }
 
 /// The bytes that canonical base64 stands for.
-fn decoded_size(text: &str) -> usize {
-    text.trim_end_matches('=').len() * 3 / 4
+fn decoded_size(text: &[u8]) -> usize {
+    let padding = text.iter().rev().take_while(|byte| **byte == b'=').count();
+    (text.len() - padding) * 3 / 4
 }
 
 /// Appends what `text` stands for, in either alphabet; padding and trailing bits must be canonical.
-fn decode(text: &str, bytes: &mut Vec<u8>) -> Option<()> {
+fn decode(text: &[u8], bytes: &mut Vec<u8>) -> Option<()> {
     let begin = bytes.len();
     if STANDARD.decode_vec(text, bytes).is_err() {
         bytes.truncate(begin);
@@ -414,6 +445,57 @@ mod tests {
                 matches!(with(payload), Err(EnvelopeError::Base64 { .. })),
                 "{payload}"
             );
+        }
+    }
+
+    /// An envelope is read without its payload only where the whole is read as the same.
+    #[test]
+    fn a_payload_apart_is_the_payload_of_the_whole() {
+        let mut envelope = Envelope::new(STATEMENT_PAYLOAD_TYPE, b"any payload");
+        envelope.sign(&SecretKey::from_seed(&[1; 32])).unwrap();
+        let text = envelope.to_json();
+        let limits = Limits::default();
+        let apart = |bytes: &[u8]| Envelope::parse_apart(bytes, &limits);
+        assert_eq!(apart(text.as_bytes()), Some(envelope));
+        let is_alike = |bytes: &[u8]| {
+            if let Some(read) = apart(bytes) {
+                let wire: EnvelopeV1<'_> = serde_json::from_slice(bytes).unwrap();
+                let whole = Envelope::of_wire(&wire, wire.payload.as_bytes(), &limits);
+                assert_eq!(Ok(read), whole, "{}", bytes.escape_ascii());
+            }
+        };
+        for insert in [
+            "\"",
+            "\\",
+            ",",
+            ":",
+            "{",
+            "}",
+            " ",
+            "=",
+            "A",
+            "\\u0041",
+            "\u{0}",
+            "é",
+            "\"payload\": \"\",",
+            "\"payload\":\"QQ==\",",
+            "\"x\": \"payload\",",
+            "\\\"payload\": \"",
+            "\"payload\"",
+            "\"payload\": ",
+        ] {
+            for at in 0..=text.len() {
+                let (before, after) = text.split_at(at);
+                is_alike(format!("{before}{insert}{after}").as_bytes());
+            }
+        }
+        for at in 0..text.len() {
+            for byte in [b'"', b'\\', b',', b'=', b'A', b'{', 0, 0xff] {
+                let mut bytes = text.clone().into_bytes();
+                bytes[at] = byte;
+                is_alike(&bytes);
+            }
+            is_alike(text.get(at..).unwrap_or_default().as_bytes());
         }
     }
 

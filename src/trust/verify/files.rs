@@ -47,7 +47,7 @@ pub(super) fn while_hashing<T: Send>(
         let mut found = found.lock().unwrap_or_else(PoisonError::into_inner);
         found.append(&mut hashed);
     };
-    let answer = rayon::scope(|scope| {
+    let answer = rayon::in_place_scope(|scope| {
         for _ in 1..rayon::current_num_threads() {
             scope.spawn(|_| hash());
         }
