@@ -90,14 +90,12 @@ impl Directory {
         read(&self.0.join("checkpoint"), MAX_NOTE as u64)
     }
 
-    pub(super) fn write_checkpoint(&self, note: &str, flush: Flush) -> Result<(), LogError> {
-        replace(&self.0.join("checkpoint"), note.as_bytes(), flush)
-    }
-
-    /// Writes a checkpoint, and gives it no name yet.
-    pub(super) fn prepare_checkpoint(&self, note: &str, flush: Flush) -> Result<(), LogError> {
-        let path = self.0.join("checkpoint");
-        prepare(&path, note.as_bytes(), flush).map_err(io_error("write", &path))
+    /// A checkpoint that is to take the place of the one that is there.
+    pub(super) fn checkpoint(&self, note: String) -> Draft {
+        Draft {
+            path: self.0.join("checkpoint"),
+            bytes: note.into_bytes(),
+        }
     }
 
     /// Removes a prepared checkpoint that is not to have a name: it is signed, though what it covers may never have been kept.
@@ -105,31 +103,26 @@ impl Directory {
         let _ = fs::remove_file(temporary(&self.0.join("checkpoint")));
     }
 
-    /// Puts the prepared checkpoint in the place of the one that is there.
-    pub(super) fn name_checkpoint(&self) -> Result<(), LogError> {
-        let path = self.0.join("checkpoint");
-        fs::rename(temporary(&path), &path).map_err(io_error("write", &path))
-    }
-
     pub(super) fn read_frontier(&self) -> Result<Option<Vec<u8>>, LogError> {
         read(&self.0.join("frontier"), MAX_FRONTIER)
     }
 
-    pub(super) fn write_frontier(&self, bytes: &[u8]) -> Result<(), LogError> {
+    pub(super) fn write_frontier(&self, bytes: Vec<u8>) -> Result<(), LogError> {
+        let path = self.0.join("frontier");
         // It proves itself when it is read, so it need not reach the disk.
-        replace(&self.0.join("frontier"), bytes, Flush::Cache)
+        Draft { path, bytes }.replace(Flush::Cache)
     }
 
     pub(super) fn read_tile(&self, index: u64) -> Result<Option<Vec<u8>>, LogError> {
         read(&self.0.join(tile_path(index)), TILE_BYTES as u64)
     }
 
-    pub(super) fn write_tile(&self, tile: &Tile, flush: Flush) -> Result<(), LogError> {
-        let path = self.0.join(tile_path(tile.index));
-        if let Some(parent) = path.parent() {
-            make_directory(parent)?;
+    /// A full tile that is to get its name.
+    pub(super) fn tile(&self, tile: Tile) -> Draft {
+        Draft {
+            path: self.0.join(tile_path(tile.index)),
+            bytes: tile.bytes,
         }
-        replace(&path, &tile.bytes, flush)
     }
 
     /// Saves the bytes of an unfinished line that is about to be cut from byte `offset` of the records.
@@ -178,11 +171,17 @@ fn make_directory(path: &Path) -> Result<(), LogError> {
     if path.is_dir() {
         return Ok(());
     }
+    directory_builder()
+        .create(path)
+        .map_err(io_error("create", path))
+}
+
+fn directory_builder() -> DirBuilder {
     let mut builder = DirBuilder::new();
     builder.recursive(true);
     #[cfg(unix)]
     std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
-    builder.create(path).map_err(io_error("create", path))
+    builder
 }
 
 /// Reads a small file; one byte more than `limit` is enough for its parser to refuse it.
@@ -197,24 +196,62 @@ fn read(path: &Path, limit: u64) -> Result<Option<Vec<u8>>, LogError> {
     read.map(|_| Some(bytes)).map_err(io_error("read", path))
 }
 
-fn replace(path: &Path, bytes: &[u8], flush: Flush) -> Result<(), LogError> {
-    prepare(path, bytes, flush)
-        .and_then(|()| fs::rename(temporary(path), path))
-        .map_err(io_error("write", path))
+/// A small file that takes the place of the one with its name, whole or not at all.
+#[derive(Debug)]
+pub(super) struct Draft {
+    path: PathBuf,
+    bytes: Vec<u8>,
 }
 
-fn prepare(path: &Path, bytes: &[u8], flush: Flush) -> io::Result<()> {
-    let temporary = temporary(path);
-    match fs::remove_file(&temporary) {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
-        _ => {}
+impl Draft {
+    /// Writes the file, and gives it no name yet.
+    pub(super) fn prepare(&self, flush: Flush) -> Result<(), LogError> {
+        self.try_prepare(flush)
+            .map_err(io_error("write", &self.path))
     }
-    let mut options = open_options();
-    let mut file = options.write(true).create_new(true).open(&temporary)?;
-    file.write_all(bytes)?;
-    match flush {
-        Flush::Disk => file.sync_data(),
-        Flush::Cache => Ok(()),
+
+    /// Gives the prepared file its name.
+    pub(super) fn name(&self) -> Result<(), LogError> {
+        fs::rename(temporary(&self.path), &self.path).map_err(io_error("write", &self.path))
+    }
+
+    /// Removes the prepared file, which is not to have a name.
+    pub(super) fn give_up(&self) {
+        let _ = fs::remove_file(temporary(&self.path));
+    }
+
+    /// Writes the file, and gives it its name.
+    pub(super) fn replace(&self, flush: Flush) -> Result<(), LogError> {
+        self.prepare(flush)?;
+        self.name()
+    }
+
+    fn try_prepare(&self, flush: Flush) -> io::Result<()> {
+        let mut file = self.create()?;
+        file.write_all(&self.bytes)?;
+        match flush {
+            Flush::Disk => file.sync_data(),
+            Flush::Cache => Ok(()),
+        }
+    }
+
+    /// Makes the file under its other name, and what is in the way of that.
+    fn create(&self) -> io::Result<File> {
+        let temporary = temporary(&self.path);
+        let create = || open_options().write(true).create_new(true).open(&temporary);
+        match create() {
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
+                fs::remove_file(&temporary)?;
+                create()
+            }
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                if let Some(parent) = self.path.parent() {
+                    directory_builder().create(parent)?;
+                }
+                create()
+            }
+            created => created,
+        }
     }
 }
 

@@ -4,16 +4,17 @@
 //!
 //! 1. Lines that other processes appended since are read and hashed; an unfinished last line is cut and its bytes saved.
 //! 2. The batch is written and synced. If that fails, the file is cut back to its old length and nothing was appended.
-//! 3. Every 4096 entries or second, full tiles are written, a checkpoint is signed, and `frontier` is saved.
+//! 3. Full tiles get their names; every 4096 entries or second, a checkpoint is signed, and `frontier` is saved.
 //!
-//! The checkpoint over a first batch may reach the disk beside the batch, and gets its name after that. Like every other it covers
-//! nothing that is not on the disk.
+//! Tiles, and the checkpoint over a batch, reach the disk beside the batch, and get their names after that. So no tile and no
+//! checkpoint speaks of what is not on the disk.
 //!
 //! INVARIANT: memory changes only after the file did. Tiles precede the checkpoint that covers them and `frontier`
 //! follows it, so that a process killed anywhere leaves files from which the next one continues: an older frontier costs some
 //! hashing, and tiles since its boundary are written again.
 
-mod beside;
+mod crew;
+mod settle;
 
 use std::fmt;
 use std::fs::File;
@@ -25,7 +26,7 @@ use jiff::{SignedDuration, Timestamp};
 use serde::Serialize;
 
 use super::checkpoint::Checkpoint;
-use super::directory::{Directory, Flush, io_error};
+use super::directory::{Directory, Draft, Flush, io_error};
 use super::error::{LogError, Problem};
 use super::note::{Signer, VerifierKey};
 use super::options::{FirstCheckpoint, Options, Salter, Salts, SyncMode};
@@ -34,16 +35,15 @@ use super::record::{
     Line, LineDefect, RecordError, next_line, read_line, write_line, write_prepared,
 };
 use super::tail::{Saved, Tail};
-use super::tree::{TILE_WIDTH, Tile, leaf_hash};
+use super::tree::{TILE_WIDTH, leaf_hash};
 use super::verify::{Trust, verify_directory};
-use beside::Beside;
+use crew::Crew;
+use settle::Signing;
 
 /// Bytes of a batch that are collected before they are written.
 const CHUNK: usize = 1 << 20;
-/// Entries after which a checkpoint is due: 16 tiles, which reach the disk together.
+/// Entries after which a checkpoint is due.
 const CHECKPOINT_ENTRIES: u64 = 16 * TILE_WIDTH;
-/// Tiles that are flushed to the disk at once.
-const TILES_AT_ONCE: usize = 16;
 /// How old the newest checkpoint may grow while records arrive.
 const CHECKPOINT_AGE: SignedDuration = SignedDuration::from_secs(1);
 
@@ -80,8 +80,9 @@ pub struct Log {
     sync: SyncMode,
     salts: Salts,
     tail: Tail,
-    /// Full tiles that wait to be written before the next checkpoint.
-    tiles: Vec<Tile>,
+    /// Full tiles that are still to be written before the next checkpoint.
+    tiles: Vec<Arc<Draft>>,
+    crew: Crew,
     /// Memory for the lines of the next batch.
     buffer: Vec<u8>,
     /// Entries that the newest checkpoint of this process covers, and when it was signed.
@@ -169,6 +170,7 @@ impl Log {
             salts: options.salts,
             tail: Tail::default(),
             tiles: Vec::new(),
+            crew: Crew::default(),
             buffer: Vec::new(),
             signed: 0,
             signed_at: now,
@@ -245,12 +247,16 @@ impl Log {
         }
         let first = std::mem::take(&mut self.first);
         let appended = self.write_batch(records, write, (first, now))?;
-        let age = now.duration_since(self.signed_at).abs();
-        let due = self.tail.size() - self.signed >= CHECKPOINT_ENTRIES || age >= CHECKPOINT_AGE;
-        if due && !appended.is_empty() {
+        if self.is_due(self.tail.size(), now) && !appended.is_empty() {
             self.overdue = self.sign_checkpoint(now).is_err();
         }
         Ok(appended)
+    }
+
+    /// Whether a log of `size` entries should be signed.
+    fn is_due(&self, size: u64, now: Timestamp) -> bool {
+        let age = now.duration_since(self.signed_at).abs();
+        size - self.signed >= CHECKPOINT_ENTRIES || age >= CHECKPOINT_AGE
     }
 
     /// Signs a checkpoint over everything in the log, unless the newest one covers it.
@@ -382,7 +388,8 @@ impl Log {
                 return Ok(Err(Stop::Root));
             }
             // Tiles below the checkpoint were written before it, and are evidence: they are not replaced.
-            tiles.extend(tile.filter(|_| tail.size() >= signed));
+            let tile = tile.filter(|_| tail.size() >= signed);
+            tiles.extend(tile.map(|tile| Arc::new(self.directory.tile(tile))));
         }
         if tail.size() < signed {
             return Ok(Err(Stop::Root));
@@ -425,11 +432,19 @@ impl Log {
         };
         let result = self
             .try_write_batch(&mut batch, records, write)
-            .and_then(|()| self.sync_batch(&batch, first));
+            .and_then(|()| {
+                // A first batch waits for no tile.
+                let at_once = first == FirstCheckpoint::AtOnce && batch.tiles.is_empty();
+                let signing = match at_once || self.is_due(batch.tail.size(), now) {
+                    true => Signing::Beside,
+                    false => Signing::Later,
+                };
+                self.sync_batch(&mut batch, signing)
+            });
         batch.buffer.clear();
         self.buffer = std::mem::take(&mut batch.buffer);
-        let checkpoint = match result {
-            Ok(checkpoint) => checkpoint,
+        let beside = match result {
+            Ok(beside) => beside,
             Err(error) => {
                 if batch.written {
                     // Should this fail too, the next writer takes the whole lines as records and cuts the rest.
@@ -441,11 +456,7 @@ impl Log {
         };
         let appended = self.tail.size()..batch.tail.size();
         self.tail = batch.tail;
-        self.tiles.append(&mut batch.tiles);
-        if let Beside::Checkpoint(prepared) = checkpoint {
-            let named = prepared.and_then(|()| self.directory.name_checkpoint());
-            self.overdue = named.and_then(|()| self.checkpoint_named(now)).is_err();
-        }
+        self.name_beside(beside, now);
         Ok(appended)
     }
 
@@ -464,7 +475,9 @@ impl Log {
             })?;
             let line = batch.buffer.get(start..).unwrap_or_default();
             let leaf = leaf_hash(line.strip_suffix(b"\n").unwrap_or(line));
-            batch.tiles.extend(batch.tail.push(leaf, line.len() as u64));
+            let tile = batch.tail.push(leaf, line.len() as u64);
+            let tile = tile.map(|tile| Arc::new(self.directory.tile(tile)));
+            batch.tiles.extend(tile);
             if self.sync == SyncMode::Always {
                 self.write(batch)?;
                 self.sync_records()?;
@@ -498,9 +511,8 @@ impl Log {
         let size = self.tail.size();
         if self.signed < size {
             self.write_tiles()?;
-            self.tiles.clear();
             let note = self.sign(&self.tail)?;
-            self.directory.write_checkpoint(&note, self.flush())?;
+            self.directory.checkpoint(note).replace(self.flush())?;
             self.checkpoint_named(now)?;
         }
         self.signed_at = now;
@@ -519,33 +531,9 @@ impl Log {
 
     /// What follows a checkpoint over everything that is there by its name.
     fn checkpoint_named(&mut self, now: Timestamp) -> Result<(), LogError> {
-        self.directory.write_frontier(&self.tail.to_file())?;
+        self.directory.write_frontier(self.tail.to_file())?;
         self.signed = self.tail.size();
         self.signed_at = now;
-        Ok(())
-    }
-
-    /// Writes the full tiles side by side: the system flushes files that wait together for little more than one alone.
-    fn write_tiles(&self) -> Result<(), LogError> {
-        let (directory, flush) = (&self.directory, self.flush());
-        if flush == Flush::Cache {
-            return self
-                .tiles
-                .iter()
-                .try_for_each(|tile| directory.write_tile(tile, flush));
-        }
-        for group in self.tiles.chunks(TILES_AT_ONCE) {
-            std::thread::scope(|scope| {
-                let writes: Vec<_> = group
-                    .iter()
-                    .map(|tile| scope.spawn(move || directory.write_tile(tile, flush)))
-                    .collect();
-                writes.into_iter().try_for_each(|write| match write.join() {
-                    Ok(written) => written,
-                    Err(panic) => std::panic::resume_unwind(panic),
-                })
-            })?;
-        }
         Ok(())
     }
 
@@ -579,7 +567,8 @@ enum Stop {
 /// A batch on its way to the file.
 struct Batch {
     tail: Tail,
-    tiles: Vec<Tile>,
+    /// Its full tiles.
+    tiles: Vec<Arc<Draft>>,
     buffer: Vec<u8>,
     salts: Salter,
     written: bool,

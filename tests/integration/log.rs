@@ -127,6 +127,68 @@ fn a_first_batch_is_signed_beside_it() {
     verified(308);
 }
 
+/// Tiles and a checkpoint reach the disk beside their batch: what fails of them takes no record back, and nothing is signed that
+/// they do not precede.
+#[test]
+fn tiles_and_checkpoint_reach_the_disk_beside_a_batch() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("log");
+    let tiles = path.join("tile/0");
+    let records = |count: u64| (0..count).map(|n| json!({"kind": "test", "n": n}));
+    let names = |directory: &Path| -> Vec<String> {
+        let entries = directory.read_dir().unwrap();
+        let mut names: Vec<String> = entries
+            .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+            .collect();
+        names.sort();
+        names
+    };
+    let verified = |size| {
+        let keys = [signer().verifier().clone()];
+        let report = verify_directory(&path, Trust::Keys(&keys)).unwrap();
+        assert_eq!((report.problem, report.damaged), (None, Vec::new()));
+        assert_eq!((report.lines, report.unsigned), (size, 0));
+    };
+    for sync in [SyncMode::Group, SyncMode::Always, SyncMode::None] {
+        let options = Options {
+            sync,
+            ..Options::default()
+        };
+        let mut log = Log::open(&path, signer(), options, now()).unwrap();
+        let before = log.size();
+        let appended = log.append_batch(records(5_000), now()).unwrap();
+        assert_eq!(appended, before..before + 5_000);
+        assert_eq!(log.signed(), log.size(), "{sync:?}");
+        verified(before + 5_000);
+        assert_eq!(names(&path).len(), 5, "{:?}", names(&path));
+        let full = usize::try_from((before + 5_000) / 256).unwrap();
+        assert_eq!(names(&tiles).len(), full, "{:?}", names(&tiles));
+        drop(log);
+    }
+
+    let mut log = Log::open(&path, signer(), Options::default(), now()).unwrap();
+    let (before, checkpoint) = (log.size(), std::fs::read(path.join("checkpoint")).unwrap());
+    let next = before / 256;
+    std::fs::create_dir(tiles.join(format!("{next:03}.tmp"))).unwrap();
+    let appended = log.append_batch(records(5_000), now()).unwrap();
+    assert_eq!(appended, before..before + 5_000);
+    assert_eq!(
+        log.signed(),
+        before,
+        "the tile that is missing precedes the checkpoint"
+    );
+    let refused = log.append_batch(records(1), now()).unwrap_err();
+    assert!(matches!(refused, LogError::Io { .. }), "{refused}");
+    assert_eq!(std::fs::read(path.join("checkpoint")).unwrap(), checkpoint);
+    std::fs::remove_dir(tiles.join(format!("{next:03}.tmp"))).unwrap();
+    log.append_batch(records(1), now()).unwrap();
+    log.finish(now()).unwrap();
+    verified(before + 5_001);
+    assert_eq!(names(&path).len(), 5, "{:?}", names(&path));
+    let full = usize::try_from((before + 5_001) / 256).unwrap();
+    assert_eq!(names(&tiles).len(), full);
+}
+
 fn arguments() -> [&'static str; 4] {
     ["log::child_appends", "--exact", "--ignored", "--nocapture"]
 }

@@ -1,0 +1,90 @@
+//! A batch, its full tiles and the checkpoint over it, which reach the disk side by side: who has one batch waits once.
+//!
+//! A tile gets its name when its lines are on the disk, the checkpoint when the tiles have theirs, and `frontier` follows it.
+
+use std::sync::Arc;
+
+use jiff::Timestamp;
+
+use super::super::directory::Draft;
+use super::super::error::LogError;
+use super::super::options::SyncMode;
+use super::crew::Pending;
+use super::{Batch, Log};
+
+/// What reached the disk beside a batch, and has no name yet.
+pub(super) struct Beside {
+    tiles: Vec<Pending>,
+    /// The checkpoint over the batch, or why it could not be written.
+    checkpoint: Option<(Arc<Draft>, Result<(), LogError>)>,
+}
+
+/// Whether a batch is to be signed with what reaches the disk beside it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Signing {
+    Beside,
+    Later,
+}
+
+impl Log {
+    /// Makes a batch of a group reach the disk, its full tiles beside it, and the checkpoint over it where that is asked for.
+    pub(super) fn sync_batch(
+        &mut self,
+        batch: &mut Batch,
+        signing: Signing,
+    ) -> Result<Beside, LogError> {
+        let is_synced = self.sync == SyncMode::Group && batch.written;
+        // Tiles of what others appended precede the checkpoint, too. What cannot be signed now is tried again, and told, when it is due.
+        let note = match signing {
+            Signing::Beside if is_synced && self.tiles.is_empty() => self.sign(&batch.tail).ok(),
+            _ => None,
+        };
+        let flush = self.flush();
+        let mut prepare = |draft| self.crew.prepare(draft, flush);
+        let tiles: Vec<Pending> = batch.tiles.drain(..).map(&mut prepare).collect();
+        let checkpoint = note.map(|note| prepare(Arc::new(self.directory.checkpoint(note))));
+        let synced = match is_synced {
+            true => self.sync_records(),
+            false => Ok(()),
+        };
+        let checkpoint = checkpoint.map(Pending::wait);
+        if let Err(error) = synced {
+            for tile in tiles {
+                tile.wait().0.give_up();
+            }
+            return Err(error);
+        }
+        Ok(Beside { tiles, checkpoint })
+    }
+
+    /// Names the tiles of a batch that is kept, and then the checkpoint over it. What fails is left to the next checkpoint.
+    pub(super) fn name_beside(&mut self, beside: Beside, now: Timestamp) {
+        let tiles = self.name_tiles(beside.tiles);
+        let Some((checkpoint, prepared)) = beside.checkpoint else {
+            return;
+        };
+        let named = tiles.and(prepared).and_then(|()| checkpoint.name());
+        self.overdue = named.and_then(|()| self.checkpoint_named(now)).is_err();
+    }
+
+    /// Writes the tiles that wait for the next checkpoint.
+    pub(super) fn write_tiles(&mut self) -> Result<(), LogError> {
+        let flush = self.flush();
+        let tiles = std::mem::take(&mut self.tiles).into_iter();
+        let pending = tiles.map(|tile| self.crew.prepare(tile, flush)).collect();
+        self.name_tiles(pending)
+    }
+
+    /// Waits for all the tiles, and names those that were written; the others wait for the next checkpoint.
+    fn name_tiles(&mut self, pending: Vec<Pending>) -> Result<(), LogError> {
+        let mut result = Ok(());
+        for pending in pending {
+            let (tile, prepared) = pending.wait();
+            if let Err(error) = prepared.and_then(|()| tile.name()) {
+                self.tiles.push(tile);
+                result = result.and(Err(error));
+            }
+        }
+        result
+    }
+}
