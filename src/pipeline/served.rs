@@ -152,17 +152,29 @@ impl Served {
         self.validity
     }
 
-    /// The engine that decides `request` at `now`, and perhaps no other.
+    /// Decides with the engine that decides `request` at `now`, and perhaps no other.
     ///
     /// # Errors
     /// [`PipelineError`] where the policy has to be made again, and cannot.
-    pub fn engine(&self, request: &Request, now: Timestamp) -> Result<Arc<Engine>, PipelineError> {
-        if let Some(engine) = self.current(now) {
-            return Ok(engine);
+    pub fn with_engine<T>(
+        &self,
+        request: &Request,
+        now: Timestamp,
+        decide: impl FnOnce(&Engine) -> T,
+    ) -> Result<T, PipelineError> {
+        // Counting who reads it would pass one line of memory to and fro between threads, for every request.
+        if let Some(engine) = self.engine.load().as_deref()
+            && holds(engine, now)
+        {
+            return Ok(decide(engine));
         }
+        self.engine(request, now).map(|engine| decide(&engine))
+    }
+
+    fn engine(&self, request: &Request, now: Timestamp) -> Result<Arc<Engine>, PipelineError> {
         // Whoever waits here waits for a kept policy to be read, or for the whole to be compiled.
         let mut few = self.few.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(engine) = self.current(now) {
+        if let Some(engine) = self.engine.load_full().filter(|engine| holds(engine, now)) {
             return Ok(engine);
         }
         if let Some(few) = &mut *few
@@ -181,16 +193,6 @@ impl Served {
         let engine = Arc::new(Engine::new(self.policy(now)?));
         self.engine.store(Some(Arc::clone(&engine)));
         Ok(engine)
-    }
-
-    /// The whole engine, where there is one and no override has lapsed since.
-    fn current(&self, now: Timestamp) -> Option<Arc<Engine>> {
-        let engine = self.engine.load();
-        let engine = engine.as_ref()?;
-        let until = engine.policy().until();
-        until
-            .is_none_or(|until| now < until)
-            .then(|| Arc::clone(engine))
     }
 
     fn policy(&self, now: Timestamp) -> Result<EffectivePolicy, PipelineError> {
@@ -212,6 +214,12 @@ impl Served {
             Source::Directory(dir) => unsigned(dir, scope, now, None, limits),
         }
     }
+}
+
+/// Whether no override has lapsed since the engine was made.
+fn holds(engine: &Engine, now: Timestamp) -> bool {
+    let until = engine.policy().until();
+    until.is_none_or(|until| now < until)
 }
 
 fn verified(bundles: &[PulledBundle]) -> Vec<&VerifiedBundle> {

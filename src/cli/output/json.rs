@@ -22,7 +22,8 @@ pub(super) fn end(out: &mut Output) -> Result<(), Failure> {
 /// A line, of a decision's members.
 pub(super) fn line(out: &mut Vec<u8>, members: &[u8]) {
     out.extend_from_slice(b"{\"format_version\":");
-    out.extend_from_slice(FORMAT_VERSION.to_string().as_bytes());
+    // Writing to memory does not fail.
+    let () = serde_json::to_writer(&mut *out, &FORMAT_VERSION).unwrap_or_default();
     out.push(b',');
     push_printable_json(out, members);
     out.extend_from_slice(b"}\n");

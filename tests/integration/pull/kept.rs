@@ -301,8 +301,10 @@ overrides:
     )
     .unwrap();
     let effect = |now| {
-        let engine = served.engine(&asked, now).unwrap();
-        engine.evaluate(&asked, now).effect().as_str()
+        let decided = served.with_engine(&asked, now, |engine| {
+            engine.evaluate(&asked, now).effect().as_str()
+        });
+        decided.unwrap()
     };
     assert_eq!(effect(before), "allow");
     assert_eq!(effect(time("2026-11-01T23:59:59Z")), "allow");

@@ -198,12 +198,12 @@ impl Decider {
                         )
                     };
                     let decision = match (&self.judge, past) {
-                        (Judge::Policy(served), None) => match served.engine(&request, time) {
-                            Ok(engine) => {
+                        (Judge::Policy(served), None) => {
+                            let decided = served.with_engine(&request, time, |engine| {
                                 let verdict = engine.evaluate(&request, time);
-                                Decision::new(&engine, verdict, occasion(fingerprint))
-                            }
-                            Err(error) => {
+                                Decision::new(engine, verdict, occasion(fingerprint))
+                            });
+                            decided.unwrap_or_else(|error| {
                                 let lasts = matches!(error, PipelineError::Lasting(_));
                                 let failure = Failure::from(error);
                                 let cause = failure.code().map(super::cause_of);
@@ -213,8 +213,8 @@ impl Decider {
                                     answers.notices.push(Notice::Past(failure));
                                 }
                                 decision
-                            }
-                        },
+                            })
+                        }
                         (Judge::Policy(_), Some(failure)) => {
                             closed(self.mode, Cause::PolicyNotTrusted, &failure.summary())
                         }

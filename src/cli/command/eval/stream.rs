@@ -28,7 +28,7 @@ use crate::cli::report::Failure;
 use crate::diag::Code;
 
 /// Chunks that wait on either side of the threads, all threads together.
-const WAITING: usize = 16;
+const WAITING: usize = 32;
 /// The most chunks of one batch.
 const TOGETHER: usize = 16;
 /// Bytes of answers after which a batch is full. A few requests may make many: a record may have 64 KiB.
