@@ -181,6 +181,19 @@ impl Plain {
         token.is_canonical.then(|| self.slice(token))
     }
 
+    /// The member whose name is the token `key`, if it stands in the text as RFC 8785 has it.
+    fn canonical_member(&self, key: u32) -> Option<&str> {
+        let (name, value) = (self.token(key), self.token(key + 1));
+        let quote = u32::from(value.kind == Kind::Text);
+        // Between a name and its value there are a quote and a colon at least.
+        let is_tight = value.start - quote == name.end + 2;
+        let start = (name.start as usize).checked_sub(1)?;
+        let range = start..(value.end + quote) as usize;
+        self.text
+            .get(range)
+            .filter(|_| is_tight && value.is_canonical)
+    }
+
     /// Writes the RFC 8785 form of the value at `node` to the end of `out`.
     pub(crate) fn write(&self, out: &mut Vec<u8>, node: Node) {
         let token = self.token(node.0);
@@ -209,6 +222,10 @@ impl Plain {
             let name = self.token(key);
             if keep(self.slice(name)) {
                 out.push(std::mem::replace(&mut next, b','));
+                if let Some(member) = self.canonical_member(key) {
+                    out.extend_from_slice(member.as_bytes());
+                    return;
+                }
                 self.write_text(out, name);
                 out.push(b':');
                 self.write(out, Node(key + 1));
