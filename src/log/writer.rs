@@ -435,9 +435,10 @@ impl Log {
             .and_then(|()| {
                 // A first batch waits for no tile.
                 let at_once = first == FirstCheckpoint::AtOnce && batch.tiles.is_empty();
-                let signing = match at_once || self.is_due(batch.tail.size(), now) {
-                    true => Signing::Beside,
-                    false => Signing::Later,
+                let signing = if at_once || self.is_due(batch.tail.size(), now) {
+                    Signing::Beside
+                } else {
+                    Signing::Later
                 };
                 self.sync_batch(&mut batch, signing)
             });

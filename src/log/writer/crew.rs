@@ -41,6 +41,11 @@ pub(super) struct Pending {
 }
 
 impl Crew {
+    /// All that was ordered is done: the first of them takes the next order, so that few orders keep few threads.
+    pub(super) fn muster(&mut self) {
+        self.orders = 0;
+    }
+
     /// Orders a draft.
     pub(super) fn prepare(&mut self, draft: Arc<Draft>, flush: Flush) -> Pending {
         let (sender, done) = sync_channel(1);

@@ -1,6 +1,7 @@
 //! A batch, its full tiles and the checkpoint over it, which reach the disk side by side: who has one batch waits once.
 //!
-//! A tile gets its name when its lines are on the disk, the checkpoint when the tiles have theirs, and `frontier` follows it.
+//! A tile gets its name when its lines are where the batch was to get, the checkpoint when the tiles have theirs, and `frontier`
+//! follows it.
 
 use std::sync::Arc;
 
@@ -43,9 +44,10 @@ impl Log {
         let mut prepare = |draft| self.crew.prepare(draft, flush);
         let tiles: Vec<Pending> = batch.tiles.drain(..).map(&mut prepare).collect();
         let checkpoint = note.map(|note| prepare(Arc::new(self.directory.checkpoint(note))));
-        let synced = match is_synced {
-            true => self.sync_records(),
-            false => Ok(()),
+        let synced = if is_synced {
+            self.sync_records()
+        } else {
+            Ok(())
         };
         let checkpoint = checkpoint.map(Pending::wait);
         if let Err(error) = synced {
@@ -85,6 +87,7 @@ impl Log {
                 result = result.and(Err(error));
             }
         }
+        self.crew.muster();
         result
     }
 }
