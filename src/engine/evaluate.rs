@@ -219,7 +219,7 @@ impl Engine {
         let mut audited = false;
         let mut hits = Hits::new();
         let candidates = self.index.candidates(facts);
-        let mut candidates = candidates.into_iter().peekable();
+        let mut candidates = candidates.iter().copied().peekable();
         let mut first = 0;
         for (position, layer) in self.policy.layers().iter().enumerate() {
             let first_hit = hits.len();

@@ -1,9 +1,13 @@
 //! Which rules a request might match: an index over what rules ask of texts.
 //!
-//! The paths and kinds of a rule's keys (`Matcher::keys`) are its *shape*. Rules of one shape share a table, from the texts that
-//! they ask for, all together, to the rules. A request is looked up once in each table, by the texts that it has at the
-//! table's paths. So the cost grows with the shapes, which are few however many rules there are, and with the rules whose
-//! every key holds. It is tuple space search, as packet classifiers do it (Srinivasan, Suri, Varghese 1999).
+//! The paths and kinds of the two keys of a rule (`Matcher::keys`) that tell most are its *shape*. Rules of one shape stand in one part
+//! of a table, by the texts that they ask for there, both together. A request is looked up once for each shape, by the texts that it has
+//! at the shape's paths, and what is found is held against all other keys by a word of bits. So the cost grows with the shapes, which are
+//! few however many rules there are, and with the rules whose every key holds. It is tuple space search, as packet classifiers do it
+//! (Srinivasan, Suri, Varghese 1999).
+//!
+//! In a large policy nearly all of the time is waiting for memory. So what a look-up needs lies together, as short as it can be, and is
+//! asked for all at once, a step at a time: where the rules of every sequence are, then those rules, then what is asked of them.
 //!
 //! - A value of another type than a key asks for might fail to be judged, so then every rule of the shape is a candidate.
 //! - A prefix is looked up by each length that the policy has for its path; a list by each of its items.
@@ -18,20 +22,20 @@
 mod asks;
 mod build;
 mod flat;
-mod lead;
+mod known;
 mod lookup;
-
-use std::collections::{HashMap, HashSet};
+mod table;
 
 use serde::{Deserialize, Serialize};
 use smallvec::SmallVec;
 
-use crate::policy::{Rule, Sought, Spread};
+use crate::policy::{Rule, Sought};
 
-use asks::Asks;
 pub(super) use asks::Judged;
+use asks::{Asks, Place};
 pub(super) use flat::{Section, Tables};
-use lead::Lead;
+use known::Known;
+use table::{Buckets, Lane, Table};
 
 /// A rule by its position among all rules of the policy, layer after layer in evaluation order.
 pub(super) type RuleNumber = u32;
@@ -44,8 +48,9 @@ pub(super) type Candidates = SmallVec<[(RuleNumber, Judged); 16]>;
 pub(super) struct Index {
     slots: Vec<Slot>,
     shapes: Vec<Shape>,
+    table: Table,
     /// The rules that have no key.
-    always: Vec<RuleNumber>,
+    always: Vec<Place>,
     sought: Sought,
     asks: Asks,
 }
@@ -56,8 +61,10 @@ struct Slot {
     /// The number of its path.
     path: usize,
     kind: Kind,
-    /// What rules ask for here. Nothing else needs to be looked up.
-    known: HashSet<Symbol, Spread>,
+    /// Its place among the marks, where it has one.
+    lane: Option<Lane>,
+    /// What rules ask for here, where that is at hand. Nothing else needs to be looked up.
+    known: Option<Known>,
     /// The lengths of the prefixes that rules ask for, ascending.
     lengths: Vec<usize>,
 }
@@ -71,46 +78,24 @@ enum Kind {
     Item,
 }
 
-/// The rules whose keys have the same paths and kinds.
+/// The positions of one slot or two.
+type Pair = (usize, Option<usize>);
+
+/// The rules that are listed by keys of the same paths and kinds.
 #[derive(Debug)]
 struct Shape {
-    /// Positions of slots, ascending.
-    slots: Vec<usize>,
-    /// From the symbols of all slots to the rules.
-    table: HashMap<Symbol, Askers, Spread>,
-    several: Vec<Lead>,
+    slots: Pair,
+    buckets: Buckets,
     /// Its rules, ascending.
-    rules: Vec<RuleNumber>,
-}
-
-/// The rules that ask for the same texts.
-#[derive(Debug, Clone, Copy)]
-enum Askers {
-    /// One, as mostly.
-    One(Lead),
-    /// This part of a shape's list.
-    Several(u32, u32),
-}
-
-impl Shape {
-    /// The rules of an entry.
-    fn askers<'a>(&'a self, askers: &'a Askers) -> &'a [Lead] {
-        match askers {
-            Askers::One(lead) => std::slice::from_ref(lead),
-            Askers::Several(start, end) => {
-                let several = self.several.get(*start as usize..*end as usize);
-                several.unwrap_or_default()
-            }
-        }
-    }
+    rules: Vec<Place>,
 }
 
 /// A text, or some of them, as a number that differs where they differ, nearly always.
 type Symbol = u64;
 
-/// The symbol of a sequence that goes on with `next`.
-fn extended(before: Symbol, next: Symbol) -> Symbol {
-    (before.rotate_left(23) ^ next).wrapping_mul(0x9E37_79B9_7F4A_7C15)
+/// What a rule is listed by, and a request looked up by: the symbols for two slots, or for one and zero.
+fn sequence(first: Symbol, second: Symbol) -> Symbol {
+    (first.rotate_left(23) ^ second).wrapping_mul(0x9E37_79B9_7F4A_7C15)
 }
 
 impl Index {

@@ -7,18 +7,22 @@
 //! INVARIANT: what is told of a path is what [`Facts::at`](super::Facts::at) finds there, or nothing is told. Paths are compared
 //! whole: hashes only tell which are worth it, since whoever asks chooses the names.
 
+use std::ops::BitXor;
+
 use serde_json::{Map, Value};
 
-use super::path::{Place, Reach, RequestPath};
+use super::path::{Place, RequestPath};
 use super::symbol::symbol;
 use crate::json::{Node, Plain, Seen};
 
 /// What stands between the members of a joined path.
 pub(super) const SEPARATOR: &str = "\u{1f}";
+/// The bytes of a line of memory.
+const LINE: usize = 64;
 /// The most members of a path that is noted.
 const MAX_MEMBERS: usize = 4;
 /// The most bytes of a path that is noted, without its trunk.
-const MAX_PATH: usize = 128;
+pub(super) const MAX_PATH: usize = 128;
 /// The most leaves that are noted: few enough to be looked through.
 const MAX_LEAVES: usize = 64;
 /// The most bytes of texts and paths.
@@ -52,10 +56,10 @@ pub struct Leaves {
 struct Leaf {
     /// The path's symbol.
     path: u32,
-    /// Where in the bytes the path begins.
-    start: u32,
     /// A text's symbol; a number's bits; how many items follow.
-    value: u64,
+    value: [u8; 8],
+    /// Where in the bytes the path begins.
+    start: u16,
     /// How long the text is.
     text: u16,
     /// How long the path is.
@@ -88,6 +92,18 @@ pub enum Stands<'a> {
     Else,
 }
 
+impl<'a> Stands<'a> {
+    /// The text, where that is what stands there.
+    #[must_use]
+    #[inline]
+    pub fn text(self) -> Option<&'a str> {
+        match self {
+            Self::Text(text, _) => Some(text),
+            _ => None,
+        }
+    }
+}
+
 /// The texts of a list, in its order.
 #[derive(Debug, Clone, Copy)]
 pub struct Items<'a> {
@@ -97,9 +113,10 @@ pub struct Items<'a> {
 
 impl<'a> Items<'a> {
     /// The texts, and their symbols.
+    #[inline]
     pub fn iter(self) -> impl Iterator<Item = (&'a str, u64)> {
         let items = self.items.iter();
-        items.map(move |item| (item.text(self.bytes), item.value))
+        items.map(move |item| (item.text(self.bytes), item.value()))
     }
 }
 
@@ -112,14 +129,21 @@ pub(super) enum Seat {
 }
 
 impl Leaf {
-    fn rest<'a>(&self, bytes: &'a str) -> &'a str {
-        let start = self.start as usize;
-        let rest = bytes.get(start..start + usize::from(self.rest));
+    #[inline]
+    fn value(&self) -> u64 {
+        u64::from_ne_bytes(self.value)
+    }
+
+    #[inline]
+    fn rest<'a>(&self, bytes: &'a str) -> &'a [u8] {
+        let start = usize::from(self.start);
+        let rest = bytes.as_bytes().get(start..start + usize::from(self.rest));
         rest.unwrap_or_default()
     }
 
+    #[inline]
     fn text<'a>(&self, bytes: &'a str) -> &'a str {
-        let start = self.start as usize + usize::from(self.rest);
+        let start = usize::from(self.start) + usize::from(self.rest);
         let text = bytes.get(start..start + usize::from(self.text));
         text.unwrap_or_default()
     }
@@ -240,7 +264,7 @@ impl Leaves {
             || rest.len() > MAX_PATH
             || start + rest.len() + text.len() > MAX_BYTES;
         let (Ok(start), (Ok(length), Ok(text_length)), false) =
-            (u32::try_from(start), lengths, is_much)
+            (u16::try_from(start), lengths, is_much)
         else {
             self.is_cut = true;
             return;
@@ -253,8 +277,8 @@ impl Leaves {
         };
         self.leaves.push(Leaf {
             path,
+            value: value.to_ne_bytes(),
             start,
-            value,
             text: text_length,
             rest: length,
             trunk,
@@ -268,35 +292,49 @@ impl Leaves {
         let seat = path.place().and_then(|place| {
             let symbol = place.own_symbol();
             let mut leaves = (0..).zip(&self.leaves);
-            let found = leaves.find(|(_, leaf)| leaf.path == symbol && self.is_at(leaf, place));
+            let is_at = |leaf: &Leaf| self.is_at(leaf, place.trunk, &place.rest);
+            let found = leaves.find(|(_, leaf)| leaf.path == symbol && is_at(leaf));
             found.map(|(number, _)| Seat::Leaf(number))
         });
-        self.stands(seat.unwrap_or_else(|| self.empty_seat(path)))
-    }
-
-    fn is_at(&self, leaf: &Leaf, place: &Place) -> bool {
-        leaf.trunk == place.trunk && leaf.rest(&self.bytes) == place.rest
-    }
-
-    /// The seat of a path at which no leaf was found.
-    pub(super) fn empty_seat(&self, path: &RequestPath) -> Seat {
-        let is_sure = |place: &Place| {
-            !self.is_cut && place.rest.len() <= MAX_PATH && path.reach() == Reach::Sure
+        let empty = || {
+            if self.is_cut {
+                Seat::Else
+            } else {
+                path.empty_seat()
+            }
         };
-        if path.place().is_some_and(is_sure) {
-            Seat::Nothing
-        } else {
-            Seat::Else
-        }
+        self.stands(seat.unwrap_or_else(empty))
     }
 
-    /// For each leaf its number and the symbol of its path, and whether it is at a place.
-    pub(super) fn paths(&self) -> impl Iterator<Item = (u16, u32, impl Fn(&Place) -> bool)> {
+    fn is_at(&self, leaf: &Leaf, trunk: Trunk, rest: &str) -> bool {
+        leaf.trunk == trunk && leaf.rest(&self.bytes) == rest.as_bytes()
+    }
+
+    /// Fetches all of them, which will be wanted soon; the answer means nothing.
+    #[inline]
+    pub(super) fn touch(&self) -> u8 {
+        let leaves = self.leaves.iter().step_by(LINE / size_of::<Leaf>());
+        let bytes = self.bytes.as_bytes().iter().step_by(LINE);
+        let leaves = leaves.fold(0, |touched, leaf| touched ^ leaf.rest);
+        bytes.fold(leaves, BitXor::bitxor)
+    }
+
+    /// Whether there was too much to note: then a path at which no leaf is says nothing.
+    pub(super) fn is_cut(&self) -> bool {
+        self.is_cut
+    }
+
+    /// For each leaf its number and the symbol of its path, and whether that path is of a trunk and a rest.
+    pub(super) fn paths(&self) -> impl Iterator<Item = (u16, u32, impl Fn(Trunk, &str) -> bool)> {
         let leaves = (0..).zip(&self.leaves);
         let leaves = leaves.filter(|(_, leaf)| leaf.trunk != Trunk::Item);
-        leaves.map(|(number, leaf)| (number, leaf.path, |place: &Place| self.is_at(leaf, place)))
+        leaves.map(|(number, leaf)| {
+            let is_at = |trunk: Trunk, rest: &str| self.is_at(leaf, trunk, rest);
+            (number, leaf.path, is_at)
+        })
     }
 
+    #[inline]
     pub(super) fn stands(&self, seat: Seat) -> Stands<'_> {
         let number = match seat {
             Seat::Leaf(number) => usize::from(number),
@@ -307,10 +345,10 @@ impl Leaves {
             return Stands::Else;
         };
         match leaf.kind {
-            Kind::Text => Stands::Text(leaf.text(&self.bytes), leaf.value),
-            Kind::Number => Stands::Number(f64::from_bits(leaf.value)),
+            Kind::Text => Stands::Text(leaf.text(&self.bytes), leaf.value()),
+            Kind::Number => Stands::Number(f64::from_bits(leaf.value())),
             Kind::Texts => {
-                let count = usize::try_from(leaf.value).unwrap_or(usize::MAX);
+                let count = usize::try_from(leaf.value()).unwrap_or(usize::MAX);
                 let items = self.leaves.get(number + 1..).unwrap_or_default();
                 // Of a list that did not fit, the tree knows.
                 items.get(..count).map_or(Stands::Else, |items| {
@@ -387,189 +425,4 @@ impl<'a> Member<'a> for (&'a Plain, Node) {
 }
 
 #[cfg(test)]
-mod tests {
-    use proptest::prelude::*;
-    use proptest::sample::select;
-    use serde_json::json;
-
-    use super::super::{Facts, Sought};
-    use super::*;
-
-    fn value() -> impl Strategy<Value = Value> {
-        let leaf = select(vec![
-            json!(null),
-            json!("x"),
-            json!(""),
-            json!("a\u{1f}b"),
-            json!(1),
-            json!(["x"]),
-            json!([]),
-            json!(["x", "", "y"]),
-            json!(["x", 1]),
-            json!(-2.5),
-            json!(true),
-            json!({}),
-        ]);
-        leaf.prop_recursive(5, 40, 3, |inner| {
-            let names = select(vec![
-                "a",
-                "b",
-                "properties",
-                "time",
-                "a\u{1f}b",
-                "\u{1f}",
-                "",
-            ]);
-            prop::collection::btree_map(names, inner, 0..3).prop_map(|members| json!(members))
-        })
-    }
-
-    /// A request in its canonical form: these four, and `properties`, are mappings.
-    fn request() -> impl Strategy<Value = Value> {
-        let map = || {
-            let names = select(vec!["a", "b", "time", "properties", "a\u{1f}b", "k"]);
-            prop::collection::btree_map(names, value(), 0..4).prop_map(|members| json!(members))
-        };
-        (map(), map(), map()).prop_map(|(subject, action, context)| {
-            json!({
-                "subject": {"type": "user", "id": "u", "properties": subject},
-                "action": {"name": "act", "properties": action},
-                "resource": {"type": "t", "id": "r", "properties": {}},
-                "context": context,
-            })
-        })
-    }
-
-    fn path() -> impl Strategy<Value = RequestPath> {
-        let more = || {
-            let names = vec![
-                "a",
-                "b",
-                "k",
-                "time",
-                "properties",
-                "a\u{1f}b",
-                "\u{1f}",
-                "",
-            ];
-            prop::collection::vec(select(names), 0..4)
-        };
-        let tops = vec![
-            vec!["context"],
-            vec!["subject", "properties"],
-            vec!["action", "properties"],
-            vec!["subject"],
-            vec!["action", "name"],
-            vec!["resource", "id"],
-        ];
-        (select(tops), more()).prop_map(|(top, more)| {
-            let members = top.into_iter().chain(more).map(ToOwned::to_owned);
-            RequestPath::new(members.collect())
-        })
-    }
-
-    proptest! {
-        #![proptest_config(ProptestConfig { cases: 2_000, failure_persistence: None, ..ProptestConfig::default() })]
-
-        #[test]
-        fn what_is_told_is_what_the_tree_holds(request in request(), paths in prop::collection::vec(path(), 20)) {
-            let leaves = Leaves::of(request.as_object().unwrap());
-            let facts = Facts::new(&request, "2026-11-01T00:00:00Z".parse().unwrap()).with_leaves(&leaves);
-            let sought = Sought::new(paths.iter().cloned());
-            let seats = facts.seats(&sought);
-            for (number, path) in paths.iter().enumerate() {
-                prop_assert_eq!(format!("{:?}", seats.at(number)), format!("{:?}", facts.stands(path)));
-                match facts.stands(path) {
-                    Stands::Nothing => prop_assert_eq!(facts.at(path), Ok(None)),
-                    Stands::Text(text, own) => {
-                        prop_assert_eq!(facts.at(path), Ok(Some(&json!(text))));
-                        prop_assert_eq!(own, symbol(text.as_bytes()));
-                    }
-                    Stands::Number(number) => {
-                        let found = facts.at(path).unwrap().and_then(Value::as_f64);
-                        prop_assert_eq!(found, Some(number));
-                    }
-                    Stands::Texts(items) => {
-                        let texts: Vec<&str> = items.iter().map(|(text, _)| text).collect();
-                        prop_assert_eq!(facts.at(path), Ok(Some(&json!(texts))));
-                        prop_assert!(items.iter().all(|(text, own)| own == symbol(text.as_bytes())));
-                    }
-                    Stands::Else => {}
-                }
-            }
-        }
-    }
-
-    /// What is usual is told; else nothing would be gained.
-    #[test]
-    fn usual_leaves_are_told() {
-        let request = json!({
-            "subject": {"type": "user", "id": "alice", "properties": {"team": "payments", "level": 3, "may": ["read", "write"]}},
-            "action": {"name": "deploy", "properties": {}}, "resource": {"type": "t", "id": "r", "properties": {}},
-            "context": {"environment": "production", "is_dry": true, "at": {"zone": "eu"}},
-        });
-        let leaves = Leaves::of(request.as_object().unwrap());
-        let at = |path: &str| {
-            let path = RequestPath::new(path.split('.').map(ToOwned::to_owned).collect());
-            match leaves.at(&path) {
-                Stands::Text(text, _) => format!("text {text}"),
-                Stands::Number(number) => format!("number {number}"),
-                Stands::Texts(items) => {
-                    let texts: Vec<&str> = items.iter().map(|(text, _)| text).collect();
-                    format!("texts {}", texts.join(" "))
-                }
-                other => format!("{other:?}"),
-            }
-        };
-        for (path, expected) in [
-            ("subject.id", "text alice"),
-            ("action.name", "text deploy"),
-            ("subject.properties.team", "text payments"),
-            ("subject.properties.level", "number 3"),
-            ("subject.properties.may", "texts read write"),
-            ("context.environment", "text production"),
-            ("context.at.zone", "text eu"),
-            ("subject.properties.client", "Nothing"),
-            ("subject.properties", "Else"),
-            ("context.is_dry", "Else"),
-            ("context.time", "Else"),
-            ("context.at", "Else"),
-            ("context.environment.x", "Else"),
-        ] {
-            assert_eq!(at(path), expected, "{path}");
-        }
-    }
-
-    /// However much a request holds, no more is noted than can be looked through, and nothing that is not noted passes for
-    /// absent.
-    #[test]
-    fn a_large_request_is_left_to_its_tree() {
-        let many: Map<String, Value> = (0..500).map(|n| (format!("k{n}"), json!("x"))).collect();
-        let long = json!({"a": "x".repeat(MAX_BYTES)});
-        let list = json!({"a": vec!["x"; MAX_LEAVES], "b": "y"});
-        for context in [
-            Value::Object(many),
-            long,
-            list,
-            json!({"n".repeat(MAX_PATH + 1): "x"}),
-            json!({"a\u{1f}b": "x"}),
-        ] {
-            let request = json!({"context": context, "subject": {"id": "x"}});
-            let leaves = Leaves::of(request.as_object().unwrap());
-            assert!(leaves.is_cut, "{context}");
-            assert!(leaves.bytes.len() <= MAX_BYTES && leaves.leaves.len() <= MAX_LEAVES);
-            let at = |path: [&str; 2]| {
-                let path = RequestPath::new(path.map(ToOwned::to_owned).to_vec());
-                format!("{:?}", leaves.at(&path))
-            };
-            for path in [
-                ["context", "absent"],
-                ["context", "a"],
-                ["context", "b"],
-                ["subject", "id"],
-            ] {
-                assert_eq!(at(path), "Else", "{context}");
-            }
-        }
-    }
-}
+mod tests;

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use std::ops::Deref;
 use std::sync::Arc;
 
-use super::leaves::{SEPARATOR, Trunk};
+use super::leaves::{MAX_PATH, SEPARATOR, Seat, Trunk};
 use super::symbol::symbol;
 
 /// The members to walk to a value of a request.
@@ -31,7 +31,7 @@ pub(super) struct Place {
 
 /// What it means where nothing is known of a path.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Reach {
+enum Reach {
     /// Nothing stands there: what leads there is a mapping in every request.
     Sure,
     /// Something may stand in the way, or for it.
@@ -99,8 +99,15 @@ impl RequestPath {
         self.0.place.as_ref()
     }
 
-    pub(super) fn reach(&self) -> Reach {
-        self.0.reach
+    /// Its seat in a request of which all is noted, and nothing is at this path.
+    pub(super) fn empty_seat(&self) -> Seat {
+        let is_noted = self
+            .place()
+            .is_some_and(|place| place.rest.len() <= MAX_PATH);
+        match self.0.reach {
+            Reach::Sure if is_noted => Seat::Nothing,
+            _ => Seat::Else,
+        }
     }
 }
 

@@ -1,10 +1,12 @@
 //! The paths that a policy asks about, all found in a request at once.
 
 use std::collections::HashMap;
+use std::hint::black_box;
+use std::ops::Range;
 
 use smallvec::SmallVec;
 
-use super::leaves::{Leaves, Seat, Stands};
+use super::leaves::{Leaves, Seat, Stands, Trunk};
 use super::path::RequestPath;
 use super::symbol::Spread;
 
@@ -12,8 +14,24 @@ use super::symbol::Spread;
 #[derive(Debug, Default)]
 pub struct Sought {
     paths: Vec<RequestPath>,
-    /// The paths with each symbol, which is mostly one.
-    numbers: HashMap<u32, SmallVec<[usize; 1]>, Spread>,
+    /// What is found at each path of a request that has nothing there.
+    empty: Vec<Seat>,
+    /// The first path with each symbol.
+    first: HashMap<u32, u32, Spread>,
+    /// Of each path what a leaf at it has, side by side: all of it is looked at for each request.
+    places: Vec<Noted>,
+    /// The rests of all paths, one after the other.
+    rests: String,
+}
+
+/// A path as leaves note it.
+#[derive(Debug)]
+struct Noted {
+    trunk: Option<Trunk>,
+    /// Where its rest is among all of them.
+    rest: Range<u32>,
+    /// The next path with the same symbol, of which there is hardly ever one.
+    next: Option<u32>,
 }
 
 impl Sought {
@@ -23,11 +41,17 @@ impl Sought {
             paths: paths.into_iter().collect(),
             ..Self::default()
         };
-        for (number, path) in sought.paths.iter().enumerate() {
-            if let Some(place) = path.place() {
-                let alike = sought.numbers.entry(place.own_symbol()).or_default();
-                alike.push(number);
-            }
+        for (number, path) in (0_u32..).zip(&sought.paths) {
+            sought.empty.push(path.empty_seat());
+            let at = |rests: &String| u32::try_from(rests.len()).unwrap_or(u32::MAX);
+            let start = at(&sought.rests);
+            let place = path.place();
+            sought.rests += place.map_or("", |place| &place.rest);
+            sought.places.push(Noted {
+                trunk: place.map(|place| place.trunk),
+                rest: start..at(&sought.rests),
+                next: place.and_then(|place| sought.first.insert(place.own_symbol(), number)),
+            });
         }
         sought
     }
@@ -39,26 +63,42 @@ impl Sought {
     }
 
     pub(super) fn find<'a>(&self, leaves: Option<&'a Leaves>) -> Seats<'a> {
-        let Some(leaves) = leaves else {
-            return Seats {
-                leaves,
-                seats: self.paths.iter().map(|_| Seat::Else).collect(),
-            };
+        let Some(leaves) = leaves.filter(|leaves| !leaves.is_cut()) else {
+            return self.find_some(leaves);
         };
-        let empty = self.paths.iter().map(|path| leaves.empty_seat(path));
-        let mut seats: SmallVec<[Seat; 16]> = empty.collect();
+        black_box(leaves.touch());
+        let mut seats = SmallVec::from_slice(&self.empty);
+        self.seat(leaves, &mut seats);
+        let leaves = Some(leaves);
+        Seats { leaves, seats }
+    }
+
+    /// Of a request of which not all is noted.
+    fn find_some<'a>(&self, leaves: Option<&'a Leaves>) -> Seats<'a> {
+        let mut seats: SmallVec<[Seat; 16]> = self.paths.iter().map(|_| Seat::Else).collect();
+        if let Some(leaves) = leaves {
+            self.seat(leaves, &mut seats);
+        }
+        Seats { leaves, seats }
+    }
+
+    fn seat(&self, leaves: &Leaves, seats: &mut [Seat]) {
         for (leaf, symbol, is_at) in leaves.paths() {
-            for number in self.numbers.get(&symbol).into_iter().flatten() {
-                let place = self.paths.get(*number).and_then(RequestPath::place);
-                if let (Some(place), Some(seat)) = (place, seats.get_mut(*number))
-                    && is_at(place)
+            let mut next = self.first.get(&symbol).copied();
+            while let Some(number) = next {
+                let Some(place) = self.places.get(number as usize) else {
+                    break;
+                };
+                let rest = place.rest.start as usize..place.rest.end as usize;
+                if let (Some(rest), Some(seat)) =
+                    (self.rests.get(rest), seats.get_mut(number as usize))
+                    && place.trunk.is_some_and(|trunk| is_at(trunk, rest))
                 {
                     *seat = Seat::Leaf(leaf);
                 }
+                next = place.next;
             }
         }
-        let leaves = Some(leaves);
-        Seats { leaves, seats }
     }
 }
 
@@ -72,6 +112,7 @@ pub struct Seats<'a> {
 impl<'a> Seats<'a> {
     /// What stands at the path with this number, as far as that is known without walking there.
     #[must_use]
+    #[inline]
     pub fn at(&self, number: usize) -> Stands<'a> {
         let seat = self.seats.get(number).copied();
         self.leaves.map_or(Stands::Else, |leaves| {

@@ -5,6 +5,7 @@ use std::hash::{BuildHasher as _, BuildHasherDefault, Hasher};
 /// A text as a number, which differs where texts differ, nearly always. The same in every process of one program on one kind of
 /// machine: who keeps an index tells others apart.
 #[must_use]
+#[inline]
 pub fn symbol(text: &[u8]) -> u64 {
     foldhash::quality::FixedState::with_seed(0).hash_one(text)
 }

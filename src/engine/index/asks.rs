@@ -1,7 +1,16 @@
-//! What each rule asks of leaves, rule after rule in little memory.
+//! What each rule asks of leaves, rule after rule as bytes.
 //!
 //! A rule lies in many pieces, and a large policy's are not in the processor's caches: what is asked of candidates is mostly answered
-//! from here, the rule unseen.
+//! from here, the rule unseen. All that is asked for a rule stands together, so that looking at it waits for memory once.
+//!
+//! ```text
+//! rule      number, 4 bytes; 1 if it asks for more than this, 1; how many asks follow, 1
+//! ask       number of a path, 2; kind, 1; what the kind asks for
+//! texts     how many, 1; each: length, 1; bytes
+//! around    1 if slashes may stand between, 1; what stands before and after, each: length, 1; bytes
+//! form      position in the list of forms, 4
+//! number    position in the list of orders, 1; number, 8
+//! ```
 //!
 //! INVARIANT: [`Judged::Yes`] and [`Judged::No`] are what [`Rule::matches`] says.
 
@@ -9,63 +18,30 @@ use std::collections::HashMap;
 
 use super::RuleNumber;
 use crate::policy::{
-    Around, Ask, Exactly, KeptForm, Order, RequestPath, Rest, Rule, Seats, Sought, Stands,
+    Around, Ask, Exactly, Items, KeptForm, Order, RequestPath, Rest, Rule, Seats, Sought, Stands,
 };
 
-/// What rules ask for, by their numbers.
+/// The bytes of a line of memory.
+const LINE: usize = 64;
+
+/// A rule by where what it asks for stands: of two rules, the earlier one's is before.
+pub(super) type Place = u32;
+
+/// What rules ask for.
 #[derive(Debug, Default)]
 pub(super) struct Asks {
-    asks: Vec<Packed>,
-    /// Where each rule's end.
-    ends: Vec<End>,
-    /// All texts, one after the other.
-    bytes: String,
-    /// Those of which one of several would do.
-    texts: Vec<Span>,
-    /// What stands before and after a star, and whether slashes may stand for it.
-    around: Vec<(Span, Span, bool)>,
+    bytes: Vec<u8>,
     forms: Vec<KeptForm>,
-    numbers: Vec<(Order, f64)>,
+    orders: Vec<Order>,
 }
 
-#[derive(Debug, Clone, Copy)]
-struct Packed {
-    path: u16,
-    kind: Kind,
-    /// How many texts would do.
-    count: u8,
-    /// Where the text is, or the position of the first of the texts, the form or the number.
-    at: Span,
-}
-
-/// A part of the bytes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct Span {
-    start: u32,
-    length: u16,
-}
-
-impl Span {
-    /// A position in a list, which has no length.
-    fn position(start: u32) -> Self {
-        Self { start, length: 0 }
-    }
-}
-
-#[derive(Debug, Clone, Copy)]
-enum Kind {
-    Is,
-    OneOf,
-    Around,
-    Like,
-    Holding,
-    Number,
-}
-
-#[derive(Debug, Clone, Copy)]
-struct End {
-    at: u32,
-    rest: Rest,
+/// The kinds of asks, by the bytes that stand for them.
+mod kind {
+    pub(super) const ONE_OF: u8 = 0;
+    pub(super) const HOLDING: u8 = 1;
+    pub(super) const AROUND: u8 = 2;
+    pub(super) const LIKE: u8 = 3;
+    pub(super) const NUMBER: u8 = 4;
 }
 
 /// What is known of a rule without looking at it.
@@ -79,75 +55,130 @@ pub(in crate::engine) enum Judged {
     Unknown,
 }
 
+/// Bytes that are read from the front; none where they end.
+struct Reader<'a>(&'a [u8]);
+
+impl<'a> Reader<'a> {
+    fn array<const N: usize>(&mut self) -> Option<[u8; N]> {
+        let (first, rest) = self.0.split_first_chunk()?;
+        self.0 = rest;
+        Some(*first)
+    }
+
+    fn byte(&mut self) -> Option<u8> {
+        self.array().map(|[byte]| byte)
+    }
+
+    /// A length and so many bytes.
+    fn text(&mut self) -> Option<&'a [u8]> {
+        let length = usize::from(self.byte()?);
+        let (text, rest) = self.0.split_at_checked(length)?;
+        self.0 = rest;
+        Some(text)
+    }
+
+    /// Whether one of the texts is so; all of them are passed over.
+    fn any_text(&mut self, is_so: impl Fn(&[u8]) -> bool) -> Option<bool> {
+        let mut any = false;
+        for _ in 0..self.byte()? {
+            let text = self.text()?;
+            any = any || is_so(text);
+        }
+        Some(any)
+    }
+}
+
 impl Asks {
-    /// What the rule with this number makes of a request that has this.
-    pub(super) fn judge(&self, number: RuleNumber, seats: &Seats<'_>) -> Judged {
-        let Some(end) = self.ends.get(number as usize) else {
-            return Judged::Unknown;
+    /// Fetches what a rule asks for, which will be wanted soon; the answer means nothing.
+    #[inline]
+    pub(super) fn touch(&self, place: Place) -> u8 {
+        let at = |place: usize| self.bytes.get(place).copied().unwrap_or_default();
+        at(place as usize) ^ at(place as usize + LINE)
+    }
+
+    /// The number of a rule.
+    pub(super) fn number(&self, place: Place) -> RuleNumber {
+        let bytes = self.bytes.get(place as usize..);
+        let number = bytes.and_then(<[u8]>::first_chunk).copied();
+        u32::from_le_bytes(number.unwrap_or_default())
+    }
+
+    /// The number of a rule, and what it makes of a request that has this.
+    #[inline]
+    pub(super) fn judge(&self, place: Place, seats: &Seats<'_>) -> (RuleNumber, Judged) {
+        let bytes = self.bytes.get(place as usize..).unwrap_or_default();
+        let mut reader = Reader(bytes);
+        let number = reader.array().map_or(0, u32::from_le_bytes);
+        (number, self.read(reader, seats).unwrap_or(Judged::Unknown))
+    }
+
+    fn read(&self, mut reader: Reader<'_>, seats: &Seats<'_>) -> Option<Judged> {
+        let mut judged = match reader.byte()? {
+            0 => Judged::Yes,
+            _ => Judged::Unknown,
         };
-        let mut judged = match end.rest {
-            Rest::Nothing => Judged::Yes,
-            Rest::More => Judged::Unknown,
-        };
-        for ask in self.of(number) {
-            match self.holds(ask, seats.at(usize::from(ask.path))) {
+        for _ in 0..reader.byte()? {
+            let path = u16::from_le_bytes(reader.array()?);
+            match self.holds(&mut reader, seats.at(usize::from(path)))? {
                 Some(true) => {}
-                Some(false) => return Judged::No,
+                Some(false) => return Some(Judged::No),
                 None => judged = Judged::Unknown,
             }
         }
-        judged
+        Some(judged)
     }
 
-    fn of(&self, number: RuleNumber) -> &[Packed] {
-        let position = number as usize;
-        let at = |position: usize| self.ends.get(position).map_or(0, |end| end.at as usize);
-        let start = position.checked_sub(1).map_or(0, at);
-        self.asks.get(start..at(position)).unwrap_or_default()
-    }
-
-    fn holds(&self, ask: &Packed, stands: Stands<'_>) -> Option<bool> {
-        let at = ask.at.start as usize;
-        match (ask.kind, stands) {
-            (_, Stands::Nothing) => Some(false),
-            (Kind::Is, Stands::Text(text, _)) => Some(self.text(ask.at) == text),
-            (Kind::OneOf, Stands::Text(text, _)) => Some(self.texts(ask).any(|one| one == text)),
-            (Kind::Around, Stands::Text(text, _)) => {
-                let (before, after, crosses) = *self.around.get(at)?;
-                let (before, after) = (self.text(before), self.text(after));
+    /// Whether the next ask holds of what stands at its path; none inside where only the rule knows.
+    fn holds(&self, reader: &mut Reader<'_>, stands: Stands<'_>) -> Option<Option<bool>> {
+        let kind = reader.byte()?;
+        if let Stands::Nothing = stands {
+            return Some(Some(false));
+        }
+        let holds = match kind {
+            kind::ONE_OF => {
+                let found = stands.text().map(str::as_bytes);
+                let is_one = reader.any_text(|text| found == Some(text))?;
+                found.map(|_| is_one)
+            }
+            kind::HOLDING => {
+                let items = match stands {
+                    Stands::Texts(items) => Some(items),
+                    _ => None,
+                };
+                let holds = |items: Items<'_>, text: &[u8]| {
+                    items.iter().any(|(item, _)| item.as_bytes() == text)
+                };
+                let is_held =
+                    reader.any_text(|text| items.is_some_and(|items| holds(items, text)))?;
+                items.map(|_| is_held)
+            }
+            kind::AROUND => {
+                let crosses = reader.byte()? != 0;
+                let (before, after) = (reader.text()?, reader.text()?);
                 let around = Around {
-                    before,
-                    after,
+                    before: std::str::from_utf8(before).ok()?,
+                    after: std::str::from_utf8(after).ok()?,
                     crosses,
                 };
-                Some(around.admits(text))
+                stands.text().map(|text| around.admits(text))
             }
-            (Kind::Like, Stands::Text(text, _)) => self.forms.get(at).map(|form| form.admits(text)),
-            (Kind::Holding, Stands::Texts(items)) => {
-                let is_held = |one: &str| items.iter().any(|(item, _)| item == one);
-                Some(self.texts(ask).any(is_held))
+            kind::LIKE => {
+                let form = self
+                    .forms
+                    .get(u32::from_le_bytes(reader.array()?) as usize)?;
+                stands.text().map(|text| form.admits(text))
             }
-            (Kind::Number, Stands::Number(found)) => {
-                let number = self.numbers.get(at);
-                number.map(|(order, wanted)| order.holds(found, *wanted))
+            kind::NUMBER => {
+                let order = self.orders.get(usize::from(reader.byte()?))?;
+                let wanted = f64::from_le_bytes(reader.array()?);
+                match stands {
+                    Stands::Number(found) => Some(order.holds(found, wanted)),
+                    _ => None,
+                }
             }
-            _ => None,
-        }
-    }
-
-    fn text(&self, span: Span) -> &str {
-        let start = span.start as usize;
-        let text = self.bytes.get(start..start + usize::from(span.length));
-        text.unwrap_or_default()
-    }
-
-    fn texts(&self, ask: &Packed) -> impl Iterator<Item = &str> {
-        let first = ask.at.start as usize;
-        let texts = self.texts.get(first..first + usize::from(ask.count));
-        texts
-            .unwrap_or_default()
-            .iter()
-            .map(|span| self.text(*span))
+            _ => return None,
+        };
+        Some(holds)
     }
 }
 
@@ -157,8 +188,6 @@ pub(super) struct Building<'a> {
     built: Asks,
     paths: HashMap<&'a [String], u16>,
     sought: Vec<RequestPath>,
-    spans: HashMap<&'a str, Span>,
-    lists: HashMap<Vec<&'a str>, u32>,
 }
 
 impl<'a> Building<'a> {
@@ -173,106 +202,83 @@ impl<'a> Building<'a> {
         Some(number)
     }
 
-    /// Adds the next rule; none for one that is not to be found.
-    pub(super) fn push(&mut self, rule: Option<&'a Rule>) {
-        let plain = rule.map(Rule::plain);
-        let mut rest = plain.as_ref().map_or(Rest::More, |plain| plain.rest);
-        for ask in plain.into_iter().flat_map(|plain| plain.asks) {
-            match self.pack(ask) {
-                Some(packed) => self.built.asks.push(packed),
-                None => rest = Rest::More,
+    /// Adds the next rule; none where there is no place left, which no limit lets through.
+    pub(super) fn push(&mut self, number: RuleNumber, rule: &'a Rule) -> Option<Place> {
+        let place = u32::try_from(self.built.bytes.len()).ok()?;
+        let plain = rule.plain();
+        let mut is_more = plain.rest == Rest::More;
+        let mut asks = Vec::new();
+        let mut count = 0_u8;
+        for ask in plain.asks {
+            let packed = self.pack(&ask);
+            match packed.zip(count.checked_add(1)) {
+                Some((packed, more)) => {
+                    asks.extend(packed);
+                    count = more;
+                }
+                None => is_more = true,
             }
         }
-        let at = u32::try_from(self.built.asks.len()).unwrap_or(u32::MAX);
-        self.built.ends.push(End { at, rest });
+        self.built.bytes.extend(number.to_le_bytes());
+        self.built.bytes.extend([u8::from(is_more), count]);
+        self.built.bytes.extend(asks);
+        Some(place)
     }
 
-    fn pack(&mut self, ask: Ask<'a>) -> Option<Packed> {
-        let path = self.path(ask.path)?;
-        let (kind, count, at) = match ask.wants {
-            Exactly::OneOf(texts) => match texts.as_slice() {
-                [text] => (Kind::Is, 1, self.span(text)?),
-                several => (
-                    Kind::OneOf,
-                    u8::try_from(several.len()).ok()?,
-                    self.list(texts)?,
-                ),
-            },
-            Exactly::Holding(texts) => (
-                Kind::Holding,
-                u8::try_from(texts.len()).ok()?,
-                self.list(texts)?,
-            ),
+    /// An ask as bytes; none where they have no room for it.
+    fn pack(&mut self, ask: &Ask<'a>) -> Option<Vec<u8>> {
+        let mut bytes = self.path(ask.path)?.to_le_bytes().to_vec();
+        match &ask.wants {
+            Exactly::OneOf(texts) => {
+                bytes.push(kind::ONE_OF);
+                put_texts(texts, &mut bytes)?;
+            }
+            Exactly::Holding(texts) => {
+                bytes.push(kind::HOLDING);
+                put_texts(texts, &mut bytes)?;
+            }
             Exactly::Like(form) => match form.around() {
                 Some(around) => {
-                    let spans = (self.span(around.before)?, self.span(around.after)?);
-                    self.built.around.push((spans.0, spans.1, around.crosses));
-                    (Kind::Around, 1, last(&self.built.around)?)
+                    bytes.extend([kind::AROUND, u8::from(around.crosses)]);
+                    put_text(around.before, &mut bytes)?;
+                    put_text(around.after, &mut bytes)?;
                 }
                 None => {
+                    bytes.push(kind::LIKE);
+                    bytes.extend(u32::try_from(self.built.forms.len()).ok()?.to_le_bytes());
                     self.built.forms.push(form.kept());
-                    (Kind::Like, 1, last(&self.built.forms)?)
                 }
             },
             Exactly::Number(order, wanted) => {
-                self.built.numbers.push((order, wanted));
-                (Kind::Number, 1, last(&self.built.numbers)?)
-            }
-        };
-        Some(Packed {
-            path,
-            kind,
-            count,
-            at,
-        })
-    }
-
-    /// Where the text is.
-    fn span(&mut self, text: &'a str) -> Option<Span> {
-        if let Some(span) = self.spans.get(text) {
-            return Some(*span);
-        }
-        let span = Span {
-            start: u32::try_from(self.built.bytes.len()).ok()?,
-            length: u16::try_from(text.len()).ok()?,
-        };
-        self.built.bytes.push_str(text);
-        self.spans.insert(text, span);
-        Some(span)
-    }
-
-    /// The position of the first of the texts, which follow each other.
-    fn list(&mut self, texts: Vec<&'a str>) -> Option<Span> {
-        let first = match self.lists.get(&texts) {
-            Some(first) => *first,
-            None => {
-                let first = u32::try_from(self.built.texts.len()).ok()?;
-                for text in &texts {
-                    let span = self.span(text)?;
-                    self.built.texts.push(span);
+                let orders = &mut self.built.orders;
+                let known = orders.iter().position(|known| known == order);
+                let position = known.unwrap_or(orders.len());
+                if known.is_none() {
+                    orders.push(*order);
                 }
-                self.lists.insert(texts, first);
-                first
+                bytes.extend([kind::NUMBER, u8::try_from(position).ok()?]);
+                bytes.extend(wanted.to_le_bytes());
             }
-        };
-        Some(Span::position(first))
+        }
+        Some(bytes)
     }
 
     /// What was built, and the paths that it asks about.
     pub(super) fn done(self) -> (Asks, Sought) {
         let mut built = self.built;
-        built.asks.shrink_to_fit();
-        built.ends.shrink_to_fit();
         built.bytes.shrink_to_fit();
-        built.texts.shrink_to_fit();
-        built.around.shrink_to_fit();
         built.forms.shrink_to_fit();
-        built.numbers.shrink_to_fit();
         (built, Sought::new(self.sought))
     }
 }
 
-fn last<T>(items: &[T]) -> Option<Span> {
-    let position = u32::try_from(items.len().checked_sub(1)?).ok()?;
-    Some(Span::position(position))
+fn put_texts(texts: &[&str], bytes: &mut Vec<u8>) -> Option<()> {
+    bytes.push(u8::try_from(texts.len()).ok()?);
+    texts.iter().try_for_each(|text| put_text(text, bytes))
+}
+
+fn put_text(text: &str, bytes: &mut Vec<u8>) -> Option<()> {
+    bytes.push(u8::try_from(text.len()).ok()?);
+    bytes.extend(text.as_bytes());
+    Some(())
 }

@@ -3,13 +3,12 @@
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, HashMap, HashSet};
 
-use super::asks::Building;
-use super::lead::Lead;
-use super::{Askers, Index, Kind, RuleNumber, Shape, Slot, Spread, Symbol, extended};
-use crate::policy::{Key, Rule, Wants, symbol};
+use super::asks::{Building, Place};
+use super::known::Known;
+use super::table::{Marks, Table};
+use super::{Index, Kind, Pair, Shape, Slot, Symbol, sequence};
+use crate::policy::{Key, Rule, Spread, Wants, symbol};
 
-/// The most keys that a rule is listed by: two tell nearly all rules apart, and each more makes more shapes to look up.
-const MAX_KEYS: usize = 2;
 /// The most entries that a rule with several keys may take in its table.
 const MAX_ENTRIES: usize = 16;
 /// As many shapes as may well be looked up for each request.
@@ -29,23 +28,23 @@ struct Slots {
     slots: Vec<Slot>,
 }
 
-/// A rule with its keys.
+/// A rule with the keys that it is listed by.
 struct Listed {
-    number: RuleNumber,
-    /// Those that it is listed by.
-    keys: Vec<Placed>,
-    /// All for one text each: slots and symbols, the most selective first.
-    texts: Vec<(usize, Symbol)>,
+    place: Place,
+    first: Placed,
+    second: Option<Placed>,
+    /// What it asks for, by all of its keys.
+    marks: Marks,
 }
 
 pub(super) fn index<'a>(rules: impl Iterator<Item = Option<&'a Rule>>) -> Index {
     let mut slots = Slots::default();
     let mut always = Vec::new();
-    let mut listed: Vec<Listed> = Vec::new();
+    let mut keyed: Vec<(Place, Vec<Placed>)> = Vec::new();
     let mut asks = Building::default();
     for (number, rule) in (0..).zip(rules) {
-        asks.push(rule);
-        let Some(rule) = rule else {
+        let Some((rule, place)) = rule.and_then(|rule| Some((rule, asks.push(number, rule)?)))
+        else {
             continue;
         };
         let keys = rule.matcher.keys();
@@ -53,49 +52,79 @@ pub(super) fn index<'a>(rules: impl Iterator<Item = Option<&'a Rule>>) -> Index 
             let path = asks.path(key.path)?;
             Some(slots.place(key, path))
         });
-        let keys: Vec<Placed> = placed.collect();
-        if keys.is_empty() {
-            always.push(number);
-        } else {
-            listed.push(Listed {
-                number,
-                keys,
-                texts: Vec::new(),
-            });
+        match placed.collect::<Vec<Placed>>() {
+            keys if keys.is_empty() => always.push(place),
+            keys => keyed.push((place, keys)),
         }
     }
     let mut slots = slots.slots;
-    let values = Values::of(&slots, &listed);
-    let mut shapes: BTreeMap<Vec<usize>, Vec<Listed>> = BTreeMap::new();
-    for mut rule in listed {
-        rule.texts = values.single_texts(&slots, &rule.keys);
-        rule.keys = values.chosen(rule.keys, MAX_KEYS);
-        shapes.entry(shape_of(&rule.keys)).or_default().push(rule);
+    let values = Values::of(&mut slots, &keyed);
+    give_lanes(&mut slots, &keyed);
+    let mut shapes: BTreeMap<Pair, Vec<Listed>> = BTreeMap::new();
+    for (place, keys) in keyed {
+        let marks = marks(&slots, &keys);
+        let Some((first, second)) = values.chosen(keys) else {
+            continue;
+        };
+        let rule = Listed {
+            place,
+            first,
+            second,
+            marks,
+        };
+        shapes.entry(rule.shape()).or_default().push(rule);
     }
     if shapes.len() > FEW_SHAPES {
         shapes = values.merged(shapes);
     }
-    for rule in shapes.values().flatten() {
-        let keys = rule.keys.iter();
-        let keys = keys.flat_map(|key| key.symbols.iter().map(|symbol| (key.slot, *symbol)));
-        for (slot, symbol) in keys.chain(rule.texts.iter().copied()) {
-            if let Some(slot) = slots.get_mut(slot) {
-                slot.known.insert(symbol);
-            }
-        }
-    }
-    for slot in &mut slots {
-        slot.known.shrink_to_fit();
-    }
     let (asks, sought) = asks.done();
-    let shapes = shapes.into_iter();
+    let mut table = Table::default();
+    let shapes = shapes.iter();
+    let shapes = shapes
+        .map(|(slots, rules)| shape(*slots, rules, &mut table))
+        .collect();
+    table.shrink();
     Index {
         sought,
         asks,
         slots,
-        shapes: shapes.map(|(slots, rules)| table(slots, rules)).collect(),
+        shapes,
+        table,
         always,
     }
+}
+
+/// Gives marks to the slots that most rules ask about.
+fn give_lanes(slots: &mut [Slot], keyed: &[(Place, Vec<Placed>)]) {
+    let mut asked = vec![0_usize; slots.len()];
+    for key in keyed.iter().flat_map(|(_, keys)| keys) {
+        if let Some(asked) = asked.get_mut(key.slot) {
+            *asked += 1;
+        }
+    }
+    let mut order: Vec<usize> = (0..slots.len()).collect();
+    order.sort_by_key(|slot| Reverse(asked.get(*slot).copied()));
+    for (lane, slot) in order.into_iter().take(Marks::LANES).enumerate() {
+        if let Some(slot) = slots.get_mut(slot) {
+            slot.lane = u8::try_from(lane).ok();
+        }
+    }
+}
+
+/// What the keys of a rule ask for.
+fn marks(slots: &[Slot], keys: &[Placed]) -> Marks {
+    let mut marks = Marks::SILENT;
+    let lane = |key: &Placed| slots.get(key.slot).and_then(|slot| slot.lane);
+    let keys = || keys.iter().filter_map(|key| Some((lane(key)?, key)));
+    for (lane, _) in keys() {
+        marks.ask(lane);
+    }
+    for (lane, key) in keys() {
+        for symbol in &key.symbols {
+            marks.add(lane, *symbol);
+        }
+    }
+    marks
 }
 
 impl Slots {
@@ -111,7 +140,8 @@ impl Slots {
             self.slots.push(Slot {
                 path: usize::from(path),
                 kind,
-                known: HashSet::default(),
+                lane: None,
+                known: None,
                 lengths: Vec::new(),
             });
         }
@@ -140,123 +170,91 @@ fn symbols(texts: &[impl AsRef<str>]) -> Vec<Symbol> {
 struct Values(Vec<usize>);
 
 impl Values {
-    fn of(slots: &[Slot], listed: &[Listed]) -> Self {
+    /// Counts the values of each slot, and has it know them.
+    fn of(slots: &mut [Slot], keyed: &[(Place, Vec<Placed>)]) -> Self {
         let mut values: Vec<HashSet<Symbol, Spread>> =
             slots.iter().map(|_| HashSet::default()).collect();
-        for key in listed.iter().flat_map(|rule| &rule.keys) {
+        for key in keyed.iter().flat_map(|(_, keys)| keys) {
             if let Some(values) = values.get_mut(key.slot) {
                 values.extend(&key.symbols);
             }
         }
-        let told_apart = slots
-            .iter()
-            .zip(values)
-            .map(|(slot, values)| match slot.kind {
+        let told_apart = slots.iter_mut().zip(values).map(|(slot, values)| {
+            slot.known = Some(Known::new(values.iter().copied()));
+            match slot.kind {
                 Kind::Text => values.len(),
                 Kind::Prefix => values.len() / 2,
                 Kind::Item => values.len() / 4,
-            });
+            }
+        });
         Self(told_apart.collect())
     }
 
-    /// Of keys, those for one text: slots and symbols, the most selective first.
-    fn single_texts(&self, slots: &[Slot], keys: &[Placed]) -> Vec<(usize, Symbol)> {
-        let is_text = |slot: usize| slots.get(slot).is_some_and(|slot| slot.kind == Kind::Text);
-        let texts = keys.iter().filter(|key| is_text(key.slot));
-        let texts = texts.filter_map(|key| match key.symbols.as_slice() {
-            [symbol] => Some((key.slot, *symbol)),
-            _ => None,
-        });
-        let mut texts: Vec<(usize, Symbol)> = texts.collect();
-        texts.sort_by_key(|(slot, _)| Reverse(self.0.get(*slot).copied()));
-        texts
+    /// How much of the policy a key leaves out.
+    fn selects(&self, key: &Placed) -> usize {
+        let told_apart = self.0.get(key.slot).copied().unwrap_or_default();
+        told_apart.saturating_mul(MAX_ENTRIES) / key.symbols.len().max(1)
     }
 
-    /// The keys that a rule is listed by: `most` of them, the most selective, as long as they give few entries.
-    fn chosen(&self, mut keys: Vec<Placed>, most: usize) -> Vec<Placed> {
-        let selects = |key: &Placed| {
-            let told_apart = self.0.get(key.slot).copied().unwrap_or_default();
-            told_apart.saturating_mul(MAX_ENTRIES) / key.symbols.len().max(1)
-        };
-        keys.sort_by_key(|key| (Reverse(selects(key)), key.slot));
-        let mut chosen: Vec<Placed> = Vec::with_capacity(most);
-        let mut entries = 1_usize;
-        for key in keys {
-            entries = entries.saturating_mul(key.symbols.len());
-            let is_free = chosen.iter().all(|other| other.slot != key.slot);
-            if chosen.is_empty() || (is_free && entries <= MAX_ENTRIES && chosen.len() < most) {
-                chosen.push(key);
-            }
-        }
-        chosen.sort_by_key(|key| key.slot);
-        chosen
+    /// The keys that a rule is listed by: the most selective, and another one, as long as they give few entries. Two tell nearly all
+    /// rules apart, and each more would make more shapes to look up.
+    fn chosen(&self, mut keys: Vec<Placed>) -> Option<(Placed, Option<Placed>)> {
+        keys.sort_by_key(|key| (Reverse(self.selects(key)), key.slot));
+        let mut keys = keys.into_iter();
+        let first = keys.next()?;
+        let second = keys.find(|key| {
+            let entries = first.symbols.len().saturating_mul(key.symbols.len());
+            key.slot != first.slot && entries <= MAX_ENTRIES
+        });
+        Some(match second {
+            Some(second) if second.slot < first.slot => (second, Some(first)),
+            second => (first, second),
+        })
     }
 
     /// The same rules in fewer shapes: those of which there are few are listed by one key alone.
-    fn merged(
-        &self,
-        shapes: BTreeMap<Vec<usize>, Vec<Listed>>,
-    ) -> BTreeMap<Vec<usize>, Vec<Listed>> {
-        let mut merged: BTreeMap<Vec<usize>, Vec<Listed>> = BTreeMap::new();
+    fn merged(&self, shapes: BTreeMap<Pair, Vec<Listed>>) -> BTreeMap<Pair, Vec<Listed>> {
+        let mut merged: BTreeMap<Pair, Vec<Listed>> = BTreeMap::new();
         for (shape, rules) in shapes {
             if rules.len() >= WORTHWHILE {
                 merged.entry(shape).or_default().extend(rules);
                 continue;
             }
             for mut rule in rules {
-                rule.keys = self.chosen(rule.keys, 1);
-                merged.entry(shape_of(&rule.keys)).or_default().push(rule);
+                if let Some(second) = rule.second.take()
+                    && self.selects(&second) > self.selects(&rule.first)
+                {
+                    rule.first = second;
+                }
+                merged.entry(rule.shape()).or_default().push(rule);
             }
         }
         merged
     }
 }
 
-fn shape_of(keys: &[Placed]) -> Vec<usize> {
-    keys.iter().map(|key| key.slot).collect()
+impl Listed {
+    fn shape(&self) -> Pair {
+        let second = self.second.as_ref();
+        (self.first.slot, second.map(|second| second.slot))
+    }
 }
 
-fn table(slots: Vec<usize>, rules: Vec<Listed>) -> Shape {
-    let mut entries: Vec<(Symbol, Lead)> = Vec::with_capacity(rules.len());
-    for rule in &rules {
-        let mut sequences: Vec<Symbol> = vec![0];
-        for key in &rule.keys {
-            let longer = sequences
-                .iter()
-                .flat_map(|before| key.symbols.iter().map(|next| extended(*before, *next)));
-            sequences = longer.collect();
-        }
-        let others = rule.texts.iter().copied();
-        let others = others.filter(|(slot, _)| !slots.contains(slot));
-        let lead = Lead::new(rule.number, others);
-        entries.extend(sequences.into_iter().map(|sequence| (sequence, lead)));
-    }
-    entries.sort_unstable();
-    entries.dedup();
-    let mut table: HashMap<Symbol, Askers, Spread> = HashMap::default();
-    let mut several: Vec<Lead> = Vec::new();
-    for of_one in entries.chunk_by(|left, right| left.0 == right.0) {
-        let end = |several: &Vec<Lead>| u32::try_from(several.len()).unwrap_or(u32::MAX);
-        match of_one {
-            [] => {}
-            [(sequence, lead)] => {
-                table.insert(*sequence, Askers::One(*lead));
-            }
-            [(sequence, _), ..] => {
-                let start = end(&several);
-                several.extend(of_one.iter().map(|(_, lead)| *lead));
-                table.insert(*sequence, Askers::Several(start, end(&several)));
-            }
+fn shape(slots: Pair, rules: &[Listed], table: &mut Table) -> Shape {
+    let mut entries = Vec::with_capacity(rules.len());
+    for rule in rules {
+        let second = rule.second.as_ref();
+        let seconds = second.map_or([0].as_slice(), |second| second.symbols.as_slice());
+        for first in &rule.first.symbols {
+            let sequences = seconds.iter().map(|second| sequence(*first, *second));
+            entries.extend(sequences.map(|sequence| (sequence, rule.place, rule.marks)));
         }
     }
-    table.shrink_to_fit();
-    several.shrink_to_fit();
-    let mut rules: Vec<RuleNumber> = rules.into_iter().map(|rule| rule.number).collect();
+    let mut rules: Vec<Place> = rules.iter().map(|rule| rule.place).collect();
     rules.sort_unstable();
     Shape {
         slots,
-        table,
-        several,
+        buckets: table.add(entries),
         rules,
     }
 }

@@ -1,11 +1,10 @@
 //! An index as bytes, of which a lookup reads only what it needs.
 //!
-//! For each shape, its entries stand sorted: a symbol, the number of a rule, and up to two of the rule's other keys, so that a rule
-//! which does not match is left alone mostly, as [`Index::candidates`] does. Symbols are spread evenly, so entries are found by
-//! buckets: each holds the symbols of one part of their range, and few entries. All numbers are little-endian.
+//! For each shape its rules stand as its [`Table`](super::Table) has them, and of its buckets every so many as one, since what is read
+//! is whole chunks. All numbers are little-endian.
 //!
 //! ```text
-//! symbol, 8 bytes; rule, 4; lower half of a key's symbol, 4, twice; its slot, 2, twice, or 65535 for no key
+//! lower half of the sequence, 4 bytes; rule, 4; marks, 8
 //! ```
 
 use std::ops::Range;
@@ -13,18 +12,16 @@ use std::ops::Range;
 use serde::{Deserialize, Serialize};
 use smallvec::SmallVec;
 
-use super::lead::Lead;
-use super::lookup::{All, Asked, Known};
-use super::{Index, Kind, RuleNumber, Slot, Symbol};
+use super::lookup::Asked;
+use super::table::{Lane, Lead, Marks, bucket};
+use super::{Index, Kind, Pair, Place, RuleNumber, Slot, Symbol};
 use crate::policy::{Facts, RequestPath, Sought};
 
 /// Rules, in evaluation order.
 type Numbers = SmallVec<[RuleNumber; 32]>;
 
-const ENTRY: usize = 24;
+const LEAD: usize = 16;
 const NUMBER: u64 = 4;
-/// As many entries share a bucket.
-const BUCKET: usize = 64;
 
 /// Where the tables of an index stand in a body of bytes.
 #[derive(Debug, Serialize, Deserialize)]
@@ -40,67 +37,37 @@ pub(in crate::engine) struct Tables {
 struct StoredSlot {
     path: Vec<String>,
     kind: Kind,
+    lane: Option<Lane>,
     lengths: Vec<usize>,
 }
 
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct StoredShape {
-    slots: Vec<usize>,
-    entries: Section,
-    /// The first entry of each bucket, and the end of the last.
+    slots: Pair,
+    leads: Section,
+    /// The first rule of each bucket, and the end of the last.
     buckets: Section,
     rules: Section,
 }
 
-/// What stands in a table for a rule.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-struct Entry {
-    symbol: Symbol,
-    lead: Lead,
+fn write(lead: &Lead, body: &mut Vec<u8>) {
+    let Lead { half, rule, marks } = lead;
+    body.extend(half.to_le_bytes());
+    body.extend(rule.to_le_bytes());
+    body.extend(marks.0.to_le_bytes());
 }
 
-impl Entry {
-    fn write(&self, body: &mut Vec<u8>) {
-        let Lead {
-            number,
-            halves,
-            slots,
-        } = self.lead;
-        body.extend(self.symbol.to_le_bytes());
-        body.extend(number.to_le_bytes());
-        for half in halves {
-            body.extend(half.to_le_bytes());
-        }
-        for slot in slots {
-            body.extend(slot.to_le_bytes());
-        }
-    }
-
-    fn read(bytes: &[u8; ENTRY]) -> Option<Self> {
-        let (symbol, rest) = bytes.split_first_chunk()?;
-        let (numbers, rest) = rest.split_first_chunk::<12>()?;
-        let [number, first, second] = numbers.as_chunks().0 else {
-            return None;
-        };
-        let [slot, other] = rest.as_chunks().0 else {
-            return None;
-        };
-        Some(Self {
-            symbol: Symbol::from_le_bytes(*symbol),
-            lead: Lead {
-                number: RuleNumber::from_le_bytes(*number),
-                halves: [first, second].map(|half| u32::from_le_bytes(*half)),
-                slots: [slot, other].map(|slot| u16::from_le_bytes(*slot)),
-            },
-        })
-    }
-}
-
-/// Which of so many buckets holds a symbol; of a greater one, none before it.
-fn bucket(symbol: Symbol, buckets: u64) -> u64 {
-    let scaled = (u128::from(symbol) * u128::from(buckets)) >> 64;
-    u64::try_from(scaled).unwrap_or_default()
+fn read_lead(bytes: &[u8; LEAD]) -> Option<Lead> {
+    let (numbers, marks) = bytes.split_first_chunk::<8>()?;
+    let [half, rule] = numbers.as_chunks().0 else {
+        return None;
+    };
+    Some(Lead {
+        half: u32::from_le_bytes(*half),
+        rule: RuleNumber::from_le_bytes(*rule),
+        marks: Marks(u64::from_le_bytes(*marks.first_chunk()?)),
+    })
 }
 
 /// Items of one size, one after the other.
@@ -149,34 +116,33 @@ impl Section {
 }
 
 impl StoredShape {
-    /// All entries with the symbol `wanted`.
-    fn find(&self, wanted: Symbol, read: &mut ReadRange<'_>) -> Option<Vec<Entry>> {
-        let buckets = self.buckets.items.checked_sub(1)?;
-        let bounds = self.buckets.numbers(bucket(wanted, buckets), 2, read)?;
+    /// The rules among which those with this sequence are.
+    fn bucket(&self, sequence: Symbol, read: &mut ReadRange<'_>) -> Option<Vec<Lead>> {
+        let buckets = usize::try_from(self.buckets.items).ok()?.checked_sub(1)?;
+        let bounds = self
+            .buckets
+            .numbers(bucket(sequence, buckets) as u64, 2, read)?;
         let [start, end] = bounds.try_into().ok()?;
         let (start, end) = (u64::from(start), u64::from(end));
-        if end > self.entries.items {
+        if end > self.leads.items {
             return None;
         }
-        let place = |position: u64| self.entries.at.checked_add(position * ENTRY as u64);
+        let place = |position: u64| self.leads.at.checked_add(position * LEAD as u64);
         let bytes = read(place(start)?..place(end)?)?;
-        let (entries, rest) = bytes.as_chunks();
+        let (leads, rest) = bytes.as_chunks();
         if !rest.is_empty() {
             return None;
         }
-        let from = entries.partition_point(|entry| symbol_of(entry) < wanted);
-        let entries = entries.iter().skip(from);
-        let found = entries.take_while(|entry| symbol_of(entry) == wanted);
-        found.map(Entry::read).collect()
+        leads.iter().map(read_lead).collect()
     }
 }
 
-fn symbol_of(entry: &[u8; ENTRY]) -> Symbol {
-    let symbol = entry.first_chunk().copied();
-    Symbol::from_le_bytes(symbol.unwrap_or_default())
-}
-
 impl Index {
+    fn numbers(&self, places: &[Place]) -> Vec<RuleNumber> {
+        let places = places.iter();
+        places.map(|place| self.asks.number(*place)).collect()
+    }
+
     /// Writes the tables at the end of `body`.
     pub(in crate::engine) fn store(&self, body: &mut Vec<u8>) -> Tables {
         let slot = |slot: &Slot| StoredSlot {
@@ -185,31 +151,29 @@ impl Index {
                 .path(slot.path)
                 .map_or(Vec::new(), |path| path.to_vec()),
             kind: slot.kind,
+            lane: slot.lane,
             lengths: slot.lengths.clone(),
         };
         let mut shapes = Vec::with_capacity(self.shapes.len());
         let mut starts = Vec::with_capacity(self.shapes.len());
         for shape in &self.shapes {
-            let mut entries: Vec<Entry> = Vec::with_capacity(shape.rules.len());
-            for (symbol, askers) in &shape.table {
-                let askers = shape.askers(askers).iter();
-                entries.extend(askers.map(|lead| Entry {
-                    symbol: *symbol,
-                    lead: *lead,
-                }));
-            }
-            entries.sort_unstable();
             let at = body.len() as u64;
-            for entry in &entries {
-                entry.write(body);
+            let leads = self.table.all(shape.buckets);
+            for lead in leads {
+                let rule = self.asks.number(lead.rule);
+                write(&Lead { rule, ..*lead }, body);
             }
-            let items = entries.len() as u64;
-            starts.push(buckets_of(&entries));
+            let items = leads.len() as u64;
+            starts.push(
+                self.table
+                    .merged_starts(shape.buckets)
+                    .collect::<Vec<u32>>(),
+            );
             shapes.push(StoredShape {
-                slots: shape.slots.clone(),
-                entries: Section { at, items },
+                slots: shape.slots,
+                leads: Section { at, items },
                 buckets: Section { at: 0, items: 0 },
-                rules: Section::of_numbers(&shape.rules, body),
+                rules: Section::of_numbers(&self.numbers(&shape.rules), body),
             });
         }
         // Beside one another: most are read.
@@ -219,19 +183,9 @@ impl Index {
         Tables {
             slots: self.slots.iter().map(slot).collect(),
             shapes,
-            always: Section::of_numbers(&self.always, body),
+            always: Section::of_numbers(&self.numbers(&self.always), body),
         }
     }
-}
-
-/// The first of `entries` in each bucket, and their end.
-fn buckets_of(entries: &[Entry]) -> Vec<RuleNumber> {
-    let buckets = entries.len().div_ceil(BUCKET).max(1) as u64;
-    let start = |number: u64| {
-        let start = entries.partition_point(|entry| bucket(entry.symbol, buckets) < number);
-        u32::try_from(start).unwrap_or(u32::MAX)
-    };
-    (0..=buckets).map(start).collect()
 }
 
 impl Tables {
@@ -248,29 +202,23 @@ impl Tables {
         let sought = Sought::new(paths);
         let slots = self.slots.iter().enumerate();
         let slots: Vec<Slot> = slots.map(|(path, slot)| slot.clone().at(path)).collect();
-        let mut asked = Asked::new(facts, &sought, &slots);
+        let mut asked = Asked::new();
+        asked.read(&slots, facts, &sought, &facts.seats(&sought));
         let mut found = Numbers::from_vec(self.always.numbers(0, self.always.items, read)?);
         for shape in &self.shapes {
             let rules = shape.rules.items;
-            let mut entries: Vec<Entry> = Vec::new();
-            let looked_up = asked.sequences(
-                &slots,
-                &shape.slots,
-                rules,
-                Known::Unknown,
-                &mut |sequence| {
-                    entries.extend(shape.find(sequence, read)?);
-                    Some(())
-                },
-            );
-            match looked_up {
-                Ok(whole) => whole?,
-                Err(All) => found.extend(shape.rules.numbers(0, rules, read)?),
+            let mut sequences: SmallVec<[Symbol; 8]> = SmallVec::new();
+            if asked
+                .sequences(shape.slots, rules, |sequence| sequences.push(sequence))
+                .is_err()
+            {
+                found.extend(shape.rules.numbers(0, rules, read)?);
             }
-            for entry in entries {
-                if entry.lead.may_hold(&slots, Known::Unknown, &mut asked) {
-                    found.push(entry.lead.number);
-                }
+            for sequence in sequences {
+                let leads = shape.bucket(sequence, read)?;
+                let leads = leads.iter();
+                let leads = leads.filter(|lead| lead.may_hold(sequence, asked.marks));
+                found.extend(leads.map(|lead| lead.rule));
             }
         }
         found.sort_unstable();
@@ -284,7 +232,8 @@ impl StoredSlot {
         Slot {
             path,
             kind: self.kind,
-            known: Default::default(),
+            lane: self.lane,
+            known: None,
             lengths: self.lengths,
         }
     }

@@ -37,7 +37,7 @@ pub(in crate::policy) enum Operator {
 }
 
 /// The order that is asked for between two numbers.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(in crate::policy) enum Comparison {
     Greater,
     GreaterOrEqual,

@@ -82,7 +82,7 @@ impl KeptForm {
 }
 
 /// An order of two numbers.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Order(Comparison);
 
 impl Order {

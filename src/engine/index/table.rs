@@ -1,0 +1,248 @@
+//! Rules by what they ask for in the slots of their shape.
+//!
+//! Those of a shape stand sorted by their sequences, in buckets: each holds the sequences of one part of their range, which are spread evenly, so
+//! that a look-up reads where its bucket begins, and then the rules there, side by side. Each has its marks beside it: most rules that
+//! are found ask for something else besides, and fail by it, and no other memory is looked at for that.
+
+use super::Symbol;
+
+/// Buckets that are one where fewer are wanted, as in bytes that are read from a file.
+pub(super) const MERGED: usize = 64;
+
+/// What a rule asks for in up to eight slots, or what a request has there: for each slot eight bits. Each text has one of the lower
+/// seven. The highest is of what is asked of nobody: a request has it in every slot, and a rule where it does not ask.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Marks(pub(super) u64);
+
+/// A slot's place among the marks.
+pub(super) type Lane = u8;
+
+impl Marks {
+    /// The slots that have marks.
+    pub(super) const LANES: usize = 8;
+    /// A rule that does not ask.
+    pub(super) const SILENT: Self = Self(u64::MAX);
+    /// A request that has nothing.
+    pub(super) const EMPTY: Self = Self(Self::HIGH);
+    const LOW: u64 = 0x0101_0101_0101_0101;
+    const HIGH: u64 = 0x8080_8080_8080_8080;
+
+    fn place(lane: Lane) -> u64 {
+        u64::from(lane % 8) * 8
+    }
+
+    /// The rule asks for something in a slot.
+    pub(super) fn ask(&mut self, lane: Lane) {
+        self.0 &= !(0xFF << Self::place(lane));
+    }
+
+    /// It would do if this were there, or it is.
+    #[inline]
+    pub(super) fn add(&mut self, lane: Lane, symbol: Symbol) {
+        let bit = (symbol >> 16) % 7;
+        self.0 |= 1 << (Self::place(lane) + bit);
+    }
+
+    /// Whatever is asked for may be there.
+    pub(super) fn add_all(&mut self, lane: Lane) {
+        self.0 |= 0xFF << Self::place(lane);
+    }
+
+    /// Whether in each slot there may be something that is asked for.
+    #[inline]
+    pub(super) fn may_hold(self, found: Self) -> bool {
+        let both = self.0 & found.0;
+        // No byte is zero (Warren, Hacker's Delight, 6-1).
+        both.wrapping_sub(Self::LOW) & !both & Self::HIGH == 0
+    }
+}
+
+/// A rule as a table lists it: by its [`Place`](super::asks::Place) in memory, by its number in bytes that are kept.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Lead {
+    /// The lower half of the sequence: where two are the same, a rule is looked at in vain.
+    pub(super) half: u32,
+    pub(super) rule: u32,
+    /// What it asks for in all slots.
+    pub(super) marks: Marks,
+}
+
+impl Lead {
+    /// Whether it may match a request with these marks, that has this sequence.
+    #[inline]
+    pub(super) fn may_hold(&self, sequence: Symbol, found: Marks) -> bool {
+        self.half == half(sequence) && self.marks.may_hold(found)
+    }
+}
+
+#[inline]
+fn half(sequence: Symbol) -> u32 {
+    let [a, b, c, d, ..] = sequence.to_le_bytes();
+    u32::from_le_bytes([a, b, c, d])
+}
+
+/// The rules of all shapes.
+#[derive(Debug, Default)]
+pub(super) struct Table {
+    /// For each shape the first rule of each of its buckets, and the end of the last.
+    starts: Vec<u32>,
+    leads: Vec<Lead>,
+}
+
+/// The buckets of a shape.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Buckets {
+    first: usize,
+    count: usize,
+}
+
+/// The rules of a bucket, by where they stand.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Bounds {
+    start: u32,
+    end: u32,
+}
+
+impl Table {
+    /// Adds the rules of a shape, each with a sequence and its marks.
+    pub(super) fn add(&mut self, mut entries: Vec<(Symbol, u32, Marks)>) -> Buckets {
+        entries.sort_unstable();
+        entries.dedup();
+        let first = self.starts.len();
+        let count = entries.len().div_ceil(MERGED).max(1) * MERGED;
+        for (sequence, rule, marks) in entries {
+            let filled = first + bucket(sequence, count) + 1;
+            self.starts
+                .resize(filled.max(self.starts.len()), self.end());
+            self.leads.push(Lead {
+                half: half(sequence),
+                rule,
+                marks,
+            });
+        }
+        self.starts.resize(first + count + 1, self.end());
+        Buckets { first, count }
+    }
+
+    pub(super) fn shrink(&mut self) {
+        self.starts.shrink_to_fit();
+        self.leads.shrink_to_fit();
+    }
+
+    fn end(&self) -> u32 {
+        u32::try_from(self.leads.len()).unwrap_or(u32::MAX)
+    }
+
+    /// Where the rules are among which those with this sequence are.
+    #[inline]
+    pub(super) fn bounds(&self, buckets: Buckets, sequence: Symbol) -> Bounds {
+        let at = buckets.first + bucket(sequence, buckets.count);
+        let start = |at: usize| self.starts.get(at).copied().unwrap_or_default();
+        Bounds {
+            start: start(at),
+            end: start(at + 1),
+        }
+    }
+
+    /// Fetches the first rule there, which will be wanted soon; the answer means nothing.
+    #[inline]
+    pub(super) fn touch(&self, bounds: Bounds) -> u32 {
+        let lead = self.leads.get(bounds.start as usize);
+        lead.map_or(0, |lead| lead.rule)
+    }
+
+    /// The rules there.
+    #[inline]
+    pub(super) fn leads(&self, bounds: Bounds) -> &[Lead] {
+        let leads = self.leads.get(bounds.start as usize..bounds.end as usize);
+        leads.unwrap_or_default()
+    }
+
+    /// All rules of a shape, sorted by their sequences.
+    pub(super) fn all(&self, Buckets { first, count }: Buckets) -> &[Lead] {
+        let start = |at: usize| self.starts.get(at).copied().unwrap_or_default();
+        self.leads(Bounds {
+            start: start(first),
+            end: start(first + count),
+        })
+    }
+
+    /// The first rule of each merged bucket of a shape, counted from its own first, and the end of the last.
+    pub(super) fn merged_starts(&self, buckets: Buckets) -> impl Iterator<Item = u32> {
+        let starts = self.starts.iter().skip(buckets.first);
+        let starts = starts.take(buckets.count + 1).copied();
+        let first = self.starts.get(buckets.first).copied();
+        let own = move |start: u32| start - first.unwrap_or_default();
+        starts.step_by(MERGED).map(own)
+    }
+}
+
+/// Which of so many buckets holds a sequence. Of a number of buckets divided by some other, it is the same divided.
+#[inline]
+pub(super) fn bucket(sequence: Symbol, buckets: usize) -> usize {
+    let scaled = u128::from(sequence) * buckets as u128;
+    usize::try_from(scaled >> 64).unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn marks_fail_by_any_slot() {
+        let asks = |lanes: &[(Lane, Symbol)]| {
+            let mut marks = Marks::SILENT;
+            for (lane, _) in lanes {
+                marks.ask(*lane);
+            }
+            for (lane, symbol) in lanes {
+                marks.add(*lane, *symbol);
+            }
+            marks
+        };
+        let symbol = |bit: u64| bit << 16;
+        let mut found = Marks::EMPTY;
+        assert!(Marks::SILENT.may_hold(found));
+        for lane in 0..7 {
+            assert!(!asks(&[(lane, symbol(3))]).may_hold(found));
+            found.add(lane, symbol(3));
+        }
+        found.add(6, symbol(5));
+        for lane in 0..7 {
+            assert!(asks(&[(lane, symbol(3))]).may_hold(found));
+            assert!(!asks(&[(lane, symbol(4))]).may_hold(found));
+            assert!(asks(&[(lane, symbol(4)), (lane, symbol(3))]).may_hold(found));
+            assert!(!asks(&[(lane, symbol(3)), (7, symbol(1))]).may_hold(found));
+            let mut any = found;
+            any.add_all(lane);
+            assert!(asks(&[(lane, symbol(4))]).may_hold(any));
+        }
+        assert!(asks(&[(6, symbol(5))]).may_hold(found));
+        assert!(Marks::SILENT.may_hold(found));
+    }
+
+    #[test]
+    fn every_rule_is_in_the_bucket_of_its_sequence() {
+        for count in [0_u32, 1, 2, 63, 64, 65, 1_000] {
+            let spread = |number: u32| u64::from(number / 3).wrapping_mul(0x9E37_79B9_7F4A_7C15);
+            let entries = (0..count).map(|number| (spread(number), number, Marks::SILENT));
+            let mut table = Table::default();
+            table.add(vec![(7, 7, Marks::SILENT)]);
+            let buckets = table.add(entries.collect());
+            table.add(vec![(7, 7, Marks::SILENT)]);
+            let starts: Vec<u32> = table.merged_starts(buckets).collect();
+            for number in 0..count {
+                let sequence = spread(number);
+                let is_it = |lead: &&Lead| lead.may_hold(sequence, Marks::EMPTY);
+                let found = table.leads(table.bounds(buckets, sequence)).iter();
+                let found = found.filter(is_it).filter(|lead| lead.rule == number);
+                assert_eq!(found.count(), 1);
+                let merged = bucket(sequence, starts.len() - 1);
+                let range = starts[merged] as usize..starts[merged + 1] as usize;
+                let mut leads = table.all(buckets)[range].iter().filter(is_it);
+                assert!(leads.any(|lead| lead.rule == number));
+            }
+            assert_eq!(table.all(buckets).len(), count as usize);
+        }
+    }
+}
