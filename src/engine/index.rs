@@ -25,6 +25,8 @@ mod flat;
 mod known;
 mod lookup;
 mod table;
+#[cfg(test)]
+mod tests;
 
 use serde::{Deserialize, Serialize};
 use smallvec::SmallVec;

@@ -229,6 +229,12 @@ impl Request {
         }
     }
 
+    /// Whether the tree of its attributes was built.
+    #[cfg(test)]
+    pub(crate) fn has_tree(&self) -> bool {
+        self.attributes.has_tree()
+    }
+
     /// What rules are judged by at `now`.
     pub(crate) fn facts(&self, now: Timestamp) -> Facts<'_> {
         Facts::lazily(&self.attributes, now).with_leaves(&self.leaves)

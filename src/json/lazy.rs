@@ -16,6 +16,12 @@ pub struct Lazy {
 }
 
 impl Lazy {
+    /// Whether the tree was built.
+    #[cfg(test)]
+    pub(crate) fn has_tree(&self) -> bool {
+        self.tree.get().is_some()
+    }
+
     /// The value of a plain text, with empty objects at the paths `filled`, whose parents are objects there.
     pub(crate) fn of(plain: Plain, filled: Vec<&'static [&'static str]>) -> Self {
         Self {

@@ -56,7 +56,7 @@ pub struct Leaves {
 struct Leaf {
     /// The path's symbol.
     path: u32,
-    /// A text's symbol; a number's bits; how many items follow.
+    /// A text's symbol; a number's bits; how many items follow. As bytes it needs no gap before it.
     value: [u8; 8],
     /// Where in the bytes the path begins.
     start: u16,
@@ -127,6 +127,8 @@ pub(super) enum Seat {
     Nothing,
     Else,
 }
+
+const _: () = assert!(size_of::<Leaf>() <= LINE, "several leaves are in a line");
 
 impl Leaf {
     #[inline]

@@ -16,7 +16,8 @@ use crate::name::{PrincipalName, RoleName};
 /// Bytes that are hashed at most to find the keys of signatures that do not name them: some seconds. Two signatures over ten
 /// thousand files, under a hundred keys, take a sixteenth of it.
 const PATIENCE: u64 = 4 << 30;
-/// Bytes from which on signatures are checked on all cores: for less, the others have files to hash, and are not waited for.
+/// Bytes from which on signatures are checked on all cores: for less, the others have files to hash, and are not waited for. So
+/// much is worth the wait also where all but one are busy.
 const PARALLEL_BYTES: usize = 4 << 20;
 
 /// How far the signatures of a role fall short.

@@ -24,8 +24,12 @@ use crate::policy::{
 /// The bytes of a line of memory.
 const LINE: usize = 64;
 
+/// Bytes from which on it is only noted of a rule that it has to be asked: a place has room for more.
+const FULL: usize = 1 << 31;
+
 /// A rule by where what it asks for stands: of two rules, the earlier one's is before.
-pub(super) type Place = u32;
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Place(u32);
 
 /// What rules ask for.
 #[derive(Debug, Default)]
@@ -93,12 +97,12 @@ impl Asks {
     #[inline]
     pub(super) fn touch(&self, place: Place) -> u8 {
         let at = |place: usize| self.bytes.get(place).copied().unwrap_or_default();
-        at(place as usize) ^ at(place as usize + LINE)
+        at(place.0 as usize) ^ at(place.0 as usize + LINE)
     }
 
     /// The number of a rule.
     pub(super) fn number(&self, place: Place) -> RuleNumber {
-        let bytes = self.bytes.get(place as usize..);
+        let bytes = self.bytes.get(place.0 as usize..);
         let number = bytes.and_then(<[u8]>::first_chunk).copied();
         u32::from_le_bytes(number.unwrap_or_default())
     }
@@ -106,7 +110,7 @@ impl Asks {
     /// The number of a rule, and what it makes of a request that has this.
     #[inline]
     pub(super) fn judge(&self, place: Place, seats: &Seats<'_>) -> (RuleNumber, Judged) {
-        let bytes = self.bytes.get(place as usize..).unwrap_or_default();
+        let bytes = self.bytes.get(place.0 as usize..).unwrap_or_default();
         let mut reader = Reader(bytes);
         let number = reader.array().map_or(0, u32::from_le_bytes);
         (number, self.read(reader, seats).unwrap_or(Judged::Unknown))
@@ -120,19 +124,19 @@ impl Asks {
         for _ in 0..reader.byte()? {
             let path = u16::from_le_bytes(reader.array()?);
             match self.holds(&mut reader, seats.at(usize::from(path)))? {
-                Some(true) => {}
-                Some(false) => return Some(Judged::No),
-                None => judged = Judged::Unknown,
+                Judged::Yes => {}
+                Judged::No => return Some(Judged::No),
+                Judged::Unknown => judged = Judged::Unknown,
             }
         }
         Some(judged)
     }
 
-    /// Whether the next ask holds of what stands at its path; none inside where only the rule knows.
-    fn holds(&self, reader: &mut Reader<'_>, stands: Stands<'_>) -> Option<Option<bool>> {
+    /// Whether the next ask holds of what stands at its path; none where the bytes end.
+    fn holds(&self, reader: &mut Reader<'_>, stands: Stands<'_>) -> Option<Judged> {
         let kind = reader.byte()?;
         if let Stands::Nothing = stands {
-            return Some(Some(false));
+            return Some(Judged::No);
         }
         let holds = match kind {
             kind::ONE_OF => {
@@ -178,7 +182,11 @@ impl Asks {
             }
             _ => return None,
         };
-        Some(holds)
+        Some(match holds {
+            Some(true) => Judged::Yes,
+            Some(false) => Judged::No,
+            None => Judged::Unknown,
+        })
     }
 }
 
@@ -202,11 +210,15 @@ impl<'a> Building<'a> {
         Some(number)
     }
 
-    /// Adds the next rule; none where there is no place left, which no limit lets through.
-    pub(super) fn push(&mut self, number: RuleNumber, rule: &'a Rule) -> Option<Place> {
-        let place = u32::try_from(self.built.bytes.len()).ok()?;
-        let plain = rule.plain();
+    /// Adds the next rule.
+    pub(super) fn push(&mut self, number: RuleNumber, rule: &'a Rule) -> Place {
+        let place = Place(u32::try_from(self.built.bytes.len()).unwrap_or(u32::MAX));
+        let mut plain = rule.plain();
         let mut is_more = plain.rest == Rest::More;
+        if self.built.bytes.len() >= FULL {
+            is_more = true;
+            plain.asks.clear();
+        }
         let mut asks = Vec::new();
         let mut count = 0_u8;
         for ask in plain.asks {
@@ -222,7 +234,7 @@ impl<'a> Building<'a> {
         self.built.bytes.extend(number.to_le_bytes());
         self.built.bytes.extend([u8::from(is_more), count]);
         self.built.bytes.extend(asks);
-        Some(place)
+        place
     }
 
     /// An ask as bytes; none where they have no room for it.
@@ -281,4 +293,10 @@ fn put_text(text: &str, bytes: &mut Vec<u8>) -> Option<()> {
     bytes.push(u8::try_from(text.len()).ok()?);
     bytes.extend(text.as_bytes());
     Some(())
+}
+
+/// A place of which nothing is known.
+#[cfg(test)]
+pub(super) fn place(number: u32) -> Place {
+    Place(number)
 }

@@ -43,19 +43,16 @@ pub(super) fn index<'a>(rules: impl Iterator<Item = Option<&'a Rule>>) -> Index 
     let mut keyed: Vec<(Place, Vec<Placed>)> = Vec::new();
     let mut asks = Building::default();
     for (number, rule) in (0..).zip(rules) {
-        let Some((rule, place)) = rule.and_then(|rule| Some((rule, asks.push(number, rule)?)))
-        else {
+        let Some(rule) = rule else {
             continue;
         };
+        let place = asks.push(number, rule);
         let keys = rule.matcher.keys();
         let placed = keys.iter().filter_map(|key| {
             let path = asks.path(key.path)?;
             Some(slots.place(key, path))
         });
-        match placed.collect::<Vec<Placed>>() {
-            keys if keys.is_empty() => always.push(place),
-            keys => keyed.push((place, keys)),
-        }
+        keyed.push((place, placed.collect()));
     }
     let mut slots = slots.slots;
     let values = Values::of(&mut slots, &keyed);
@@ -64,6 +61,7 @@ pub(super) fn index<'a>(rules: impl Iterator<Item = Option<&'a Rule>>) -> Index 
     for (place, keys) in keyed {
         let marks = marks(&slots, &keys);
         let Some((first, second)) = values.chosen(keys) else {
+            always.push(place);
             continue;
         };
         let rule = Listed {
@@ -104,7 +102,7 @@ fn give_lanes(slots: &mut [Slot], keyed: &[(Place, Vec<Placed>)]) {
     }
     let mut order: Vec<usize> = (0..slots.len()).collect();
     order.sort_by_key(|slot| Reverse(asked.get(*slot).copied()));
-    for (lane, slot) in order.into_iter().take(Marks::LANES).enumerate() {
+    for (lane, slot) in (0..Marks::LANES).zip(order) {
         if let Some(slot) = slots.get_mut(slot) {
             slot.lane = u8::try_from(lane).ok();
         }
@@ -197,7 +195,7 @@ impl Values {
     }
 
     /// The keys that a rule is listed by: the most selective, and another one, as long as they give few entries. Two tell nearly all
-    /// rules apart, and each more would make more shapes to look up.
+    /// rules apart, and each more would make more shapes to look up. None where there is no key.
     fn chosen(&self, mut keys: Vec<Placed>) -> Option<(Placed, Option<Placed>)> {
         keys.sort_by_key(|key| (Reverse(self.selects(key)), key.slot));
         let mut keys = keys.into_iter();

@@ -51,14 +51,14 @@ struct StoredShape {
     rules: Section,
 }
 
-fn write(lead: &Lead, body: &mut Vec<u8>) {
+fn write(lead: &Lead<RuleNumber>, body: &mut Vec<u8>) {
     let Lead { half, rule, marks } = lead;
     body.extend(half.to_le_bytes());
     body.extend(rule.to_le_bytes());
     body.extend(marks.0.to_le_bytes());
 }
 
-fn read_lead(bytes: &[u8; LEAD]) -> Option<Lead> {
+fn read_lead(bytes: &[u8; LEAD]) -> Option<Lead<RuleNumber>> {
     let (numbers, marks) = bytes.split_first_chunk::<8>()?;
     let [half, rule] = numbers.as_chunks().0 else {
         return None;
@@ -103,8 +103,8 @@ impl Section {
         if first.checked_add(count)? > self.items {
             return None;
         }
-        let at = self.at + first * NUMBER;
-        let bytes = read(at..at + count * NUMBER)?;
+        let place = |number: u64| self.at.checked_add(number.checked_mul(NUMBER)?);
+        let bytes = read(place(first)?..place(first + count)?)?;
         let (numbers, rest) = bytes.as_chunks();
         rest.is_empty().then(|| {
             numbers
@@ -117,7 +117,7 @@ impl Section {
 
 impl StoredShape {
     /// The rules among which those with this sequence are.
-    fn bucket(&self, sequence: Symbol, read: &mut ReadRange<'_>) -> Option<Vec<Lead>> {
+    fn bucket(&self, sequence: Symbol, read: &mut ReadRange<'_>) -> Option<Vec<Lead<RuleNumber>>> {
         let buckets = usize::try_from(self.buckets.items).ok()?.checked_sub(1)?;
         let bounds = self
             .buckets
@@ -127,7 +127,11 @@ impl StoredShape {
         if end > self.leads.items {
             return None;
         }
-        let place = |position: u64| self.leads.at.checked_add(position * LEAD as u64);
+        let place = |position: u64| {
+            self.leads
+                .at
+                .checked_add(position.checked_mul(LEAD as u64)?)
+        };
         let bytes = read(place(start)?..place(end)?)?;
         let (leads, rest) = bytes.as_chunks();
         if !rest.is_empty() {
@@ -160,8 +164,12 @@ impl Index {
             let at = body.len() as u64;
             let leads = self.table.all(shape.buckets);
             for lead in leads {
-                let rule = self.asks.number(lead.rule);
-                write(&Lead { rule, ..*lead }, body);
+                let lead = Lead {
+                    half: lead.half,
+                    rule: self.asks.number(lead.rule),
+                    marks: lead.marks,
+                };
+                write(&lead, body);
             }
             let items = leads.len() as u64;
             starts.push(
@@ -202,8 +210,7 @@ impl Tables {
         let sought = Sought::new(paths);
         let slots = self.slots.iter().enumerate();
         let slots: Vec<Slot> = slots.map(|(path, slot)| slot.clone().at(path)).collect();
-        let mut asked = Asked::new();
-        asked.read(&slots, facts, &sought, &facts.seats(&sought));
+        let mut asked = Asked::new(&slots, facts, &sought, &facts.seats(&sought));
         let mut found = Numbers::from_vec(self.always.numbers(0, self.always.items, read)?);
         for shape in &self.shapes {
             let rules = shape.rules.items;

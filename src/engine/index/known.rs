@@ -14,7 +14,7 @@ pub(super) struct Known(Vec<u64>);
 impl Known {
     /// The set of these, of which there are so many.
     pub(super) fn new(symbols: impl ExactSizeIterator<Item = Symbol>) -> Self {
-        let words = (symbols.len() * BITS / 64).next_power_of_two();
+        let words = (symbols.len() * BITS).div_ceil(64).next_power_of_two();
         let mut known = Self(vec![0; words]);
         for symbol in symbols {
             let at = known.word(symbol);

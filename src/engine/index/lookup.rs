@@ -10,8 +10,8 @@ use super::table::{Bounds, Marks};
 use super::{Candidates, Index, Judged, Kind, Pair, Place, Slot, Symbol, sequence};
 use crate::policy::{Facts, Seats, Sought, Stands, symbol};
 
-/// The most items of a list that are looked up.
-const MAX_ITEMS: usize = 64;
+/// The most items of a list that are looked up one by one, whether or not they are the same.
+const FEW_ITEMS: usize = 8;
 
 /// What a request has in a slot.
 #[derive(Debug, Clone, Copy)]
@@ -20,6 +20,8 @@ enum Has {
     Symbols(u16, u16),
     /// A value that a key says nothing of.
     Another,
+    /// What only the tree knows, which is not asked unless it must be.
+    Unread,
 }
 
 /// What a request has in all slots.
@@ -27,9 +29,11 @@ type Symbols = SmallVec<[Symbol; 24]>;
 
 /// What a request has where rules look.
 #[derive(Debug)]
-pub(super) struct Asked {
+pub(super) struct Asked<'a> {
+    slots: &'a [Slot],
+    facts: &'a Facts<'a>,
+    sought: &'a Sought,
     has: SmallVec<[Has; 12]>,
-    /// Those of all slots.
     symbols: Symbols,
     pub(super) marks: Marks,
 }
@@ -38,39 +42,65 @@ pub(super) struct Asked {
 #[derive(Debug, Clone, Copy)]
 pub(super) struct All;
 
-impl Asked {
-    pub(super) fn new() -> Self {
-        Self {
+impl<'a> Asked<'a> {
+    /// Reads what the leaves tell of the slots.
+    pub(super) fn new(
+        slots: &'a [Slot],
+        facts: &'a Facts<'a>,
+        sought: &'a Sought,
+        seats: &Seats<'_>,
+    ) -> Self {
+        let mut asked = Self {
+            slots,
+            facts,
+            sought,
             has: SmallVec::new(),
-            symbols: SmallVec::new(),
+            symbols: Symbols::new(),
             marks: Marks::EMPTY,
+        };
+        for slot in slots {
+            let first = asked.symbols.len();
+            let has = match slot.read(seats.at(slot.path), &mut asked.symbols) {
+                Told::Read => asked.read_from(first),
+                Told::Another => Has::Another,
+                Told::Nothing => Has::Unread,
+            };
+            let found = asked.symbols.get(first..).unwrap_or_default();
+            match (slot.lane, has) {
+                (Some(lane), Has::Symbols(..)) => {
+                    found.iter().for_each(|found| asked.marks.add(lane, *found));
+                }
+                (Some(lane), Has::Another | Has::Unread) => asked.marks.add_all(lane),
+                (None, _) => {}
+            }
+            asked.has.push(has);
+        }
+        asked
+    }
+
+    /// The symbols from `first` on.
+    fn read_from(&self, first: usize) -> Has {
+        let count = u16::try_from(self.symbols.len() - first);
+        match (u16::try_from(first), count) {
+            (Ok(first), Ok(count)) => Has::Symbols(first, count),
+            _ => Has::Another,
         }
     }
 
-    /// Reads what the request has in the slots.
-    pub(super) fn read(
-        &mut self,
-        slots: &[Slot],
-        facts: &Facts<'_>,
-        sought: &Sought,
-        seats: &Seats<'_>,
-    ) {
-        for slot in slots {
-            let first = self.symbols.len();
-            let is_told = slot.read(facts, sought, seats, &mut self.symbols).is_some();
-            let found = self.symbols.get(first..).unwrap_or_default();
-            let has = match (u16::try_from(first), u16::try_from(found.len())) {
-                (Ok(first), Ok(count)) if is_told => Has::Symbols(first, count),
-                _ => Has::Another,
-            };
-            match (slot.lane, has) {
-                (Some(lane), Has::Symbols(..)) => {
-                    found.iter().for_each(|found| self.marks.add(lane, *found));
-                }
-                (Some(lane), Has::Another) => self.marks.add_all(lane),
-                (None, _) => {}
-            }
-            self.has.push(has);
+    /// Asks the tree for what is not read in a slot yet.
+    fn ask_tree(&mut self, position: usize) {
+        let (Some(Has::Unread), Some(slot)) = (self.has.get(position), self.slots.get(position))
+        else {
+            return;
+        };
+        let first = self.symbols.len();
+        let read = slot.read_tree(self.facts, self.sought, &mut self.symbols);
+        let has = match read {
+            Told::Read => self.read_from(first),
+            Told::Another | Told::Nothing => Has::Another,
+        };
+        if let Some(place) = self.has.get_mut(position) {
+            *place = has;
         }
     }
 
@@ -79,11 +109,17 @@ impl Asked {
     /// # Errors
     /// [`All`] where all of its rules are candidates: a key says nothing of a value, or there are more look-ups than rules.
     pub(super) fn sequences(
-        &self,
+        &mut self,
         (first, second): Pair,
         rules: u64,
         mut visit: impl FnMut(Symbol),
     ) -> Result<(), All> {
+        for position in [Some(first), second].into_iter().flatten() {
+            if self.is_empty(first) || second.is_some_and(|second| self.is_empty(second)) {
+                return Ok(());
+            }
+            self.ask_tree(position);
+        }
         let first = self.in_slot(first);
         let second = second.map_or(Some([0].as_slice()), |second| self.in_slot(second));
         let is_empty = |found: Option<&[Symbol]>| found.is_some_and(<[Symbol]>::is_empty);
@@ -96,11 +132,16 @@ impl Asked {
             return Err(All);
         }
         for first in first {
-            second
-                .iter()
-                .for_each(|second| visit(sequence(*first, *second)));
+            for second in second {
+                visit(sequence(*first, *second));
+            }
         }
         Ok(())
+    }
+
+    /// Whether it is known that a slot has nothing that is asked for.
+    fn is_empty(&self, position: usize) -> bool {
+        matches!(self.has.get(position), Some(Has::Symbols(_, 0)))
     }
 
     /// What may be asked for in a slot; none where that is not told.
@@ -110,7 +151,7 @@ impl Asked {
                 let first = usize::from(first);
                 self.symbols.get(first..first + usize::from(count))
             }
-            Has::Another => None,
+            Has::Another | Has::Unread => None,
         }
     }
 }
@@ -120,8 +161,7 @@ impl Index {
     pub(in crate::engine) fn candidates(&self, facts: &Facts<'_>) -> Candidates {
         let mut places: SmallVec<[Place; 16]> = SmallVec::from_slice(&self.always);
         let seats = facts.seats(&self.sought);
-        let mut asked = Asked::new();
-        asked.read(&self.slots, facts, &self.sought, &seats);
+        let mut asked = Asked::new(&self.slots, facts, &self.sought, &seats);
         // What is looked up lies anywhere in memory: all of it is fetched at once, and not when the last was judged.
         let mut lookups: SmallVec<[(Symbol, Bounds); 24]> = SmallVec::new();
         for shape in &self.shapes {
@@ -157,43 +197,56 @@ impl Index {
     }
 }
 
+/// What comes of reading a slot.
+enum Told {
+    /// All that rules may ask for was added.
+    Read,
+    /// There is a value that a key says nothing of.
+    Another,
+    /// Only the tree knows.
+    Nothing,
+}
+
 impl Slot {
-    /// Adds what rules may ask for; none where a key says nothing of the value.
-    fn read(
-        &self,
-        facts: &Facts<'_>,
-        sought: &Sought,
-        seats: &Seats<'_>,
-        symbols: &mut Symbols,
-    ) -> Option<()> {
-        match (self.kind, seats.at(self.path)) {
-            (_, Stands::Nothing) => return Some(()),
-            (Kind::Text, Stands::Text(_, symbol)) => return self.add(symbol, symbols),
-            (Kind::Prefix, Stands::Text(text, _)) => return self.add_beginnings(text, symbols),
+    /// Adds what rules may ask for, as far as a leaf tells.
+    fn read(&self, stands: Stands<'_>, symbols: &mut Symbols) -> Told {
+        match (self.kind, stands) {
+            (_, Stands::Nothing) => {}
+            (Kind::Text, Stands::Text(_, symbol)) => self.add(symbol, symbols),
+            (Kind::Prefix, Stands::Text(text, _)) => self.add_beginnings(text, symbols),
             (Kind::Item, Stands::Texts(items)) => {
-                return self.add_items(items.iter().map(|(_, symbol)| symbol), symbols);
+                self.add_items(items.iter().map(|(_, symbol)| symbol), symbols);
             }
             (Kind::Text | Kind::Prefix, Stands::Number(_) | Stands::Texts(_))
-            | (Kind::Item, Stands::Text(..) | Stands::Number(_)) => return None,
-            (_, Stands::Else) => {}
+            | (Kind::Item, Stands::Text(..) | Stands::Number(_)) => return Told::Another,
+            (_, Stands::Else) => return Told::Nothing,
         }
-        match (self.kind, facts.at(sought.path(self.path)?)) {
-            (_, Ok(None)) => Some(()),
+        Told::Read
+    }
+
+    /// The same, of what the tree has.
+    fn read_tree(&self, facts: &Facts<'_>, sought: &Sought, symbols: &mut Symbols) -> Told {
+        let Some(path) = sought.path(self.path) else {
+            return Told::Nothing;
+        };
+        match (self.kind, facts.at(path)) {
+            (_, Ok(None)) => {}
             (Kind::Text, Ok(Some(Value::String(text)))) => {
-                self.add(symbol(text.as_bytes()), symbols)
+                self.add(symbol(text.as_bytes()), symbols);
             }
             (Kind::Prefix, Ok(Some(Value::String(text)))) => self.add_beginnings(text, symbols),
             (Kind::Item, Ok(Some(Value::Array(items)))) => {
                 let is_nested =
                     |item: &Value| item.is_array() || item.is_object() || item.is_null();
                 if items.iter().any(is_nested) {
-                    return None;
+                    return Told::Another;
                 }
                 let texts = items.iter().filter_map(Value::as_str);
-                self.add_items(texts.map(|text| symbol(text.as_bytes())), symbols)
+                self.add_items(texts.map(|text| symbol(text.as_bytes())), symbols);
             }
-            (_, Ok(Some(_)) | Err(_)) => None,
+            (_, Ok(Some(_)) | Err(_)) => return Told::Another,
         }
+        Told::Read
     }
 
     fn is_known(&self, symbol: Symbol) -> bool {
@@ -202,32 +255,30 @@ impl Slot {
             .is_none_or(|known| known.may_have(symbol))
     }
 
-    fn add(&self, symbol: Symbol, symbols: &mut Symbols) -> Option<()> {
+    fn add(&self, symbol: Symbol, symbols: &mut Symbols) {
         if self.is_known(symbol) {
             symbols.push(symbol);
         }
-        Some(())
     }
 
-    fn add_beginnings(&self, text: &str, symbols: &mut Symbols) -> Option<()> {
+    fn add_beginnings(&self, text: &str, symbols: &mut Symbols) {
         let lengths = self.lengths.iter();
-        let mut beginnings = lengths.map_while(|length| text.as_bytes().get(..*length));
-        beginnings.try_for_each(|beginning| self.add(symbol(beginning), symbols))
+        for beginning in lengths.map_while(|length| text.as_bytes().get(..*length)) {
+            self.add(symbol(beginning), symbols);
+        }
     }
 
-    /// Each of them once; none where they are too many.
-    fn add_items(&self, items: impl Iterator<Item = Symbol>, symbols: &mut Symbols) -> Option<()> {
+    /// Of many, each once.
+    fn add_items(&self, items: impl Iterator<Item = Symbol>, symbols: &mut Symbols) {
         let first = symbols.len();
-        for symbol in items.filter(|symbol| self.is_known(*symbol)) {
-            let own = symbols.get(first..).unwrap_or_default();
-            if own.contains(&symbol) {
-                continue;
-            }
-            if own.len() == MAX_ITEMS {
-                return None;
-            }
-            symbols.push(symbol);
+        for symbol in items {
+            self.add(symbol, symbols);
         }
-        Some(())
+        if symbols.len() - first > FEW_ITEMS {
+            let mut own: Vec<Symbol> = symbols.drain(first..).collect();
+            own.sort_unstable();
+            own.dedup();
+            symbols.extend_from_slice(&own);
+        }
     }
 }

@@ -5,6 +5,7 @@
 //! are found ask for something else besides, and fail by it, and no other memory is looked at for that.
 
 use super::Symbol;
+use super::asks::Place;
 
 /// Buckets that are one where fewer are wanted, as in bytes that are read from a file.
 pub(super) const MERGED: usize = 64;
@@ -19,7 +20,7 @@ pub(super) type Lane = u8;
 
 impl Marks {
     /// The slots that have marks.
-    pub(super) const LANES: usize = 8;
+    pub(super) const LANES: u64 = 8;
     /// A rule that does not ask.
     pub(super) const SILENT: Self = Self(u64::MAX);
     /// A request that has nothing.
@@ -28,7 +29,7 @@ impl Marks {
     const HIGH: u64 = 0x8080_8080_8080_8080;
 
     fn place(lane: Lane) -> u64 {
-        u64::from(lane % 8) * 8
+        u64::from(lane) % Self::LANES * 8
     }
 
     /// The rule asks for something in a slot.
@@ -39,6 +40,7 @@ impl Marks {
     /// It would do if this were there, or it is.
     #[inline]
     pub(super) fn add(&mut self, lane: Lane, symbol: Symbol) {
+        // Bits that neither tables nor what is known go by.
         let bit = (symbol >> 16) % 7;
         self.0 |= 1 << (Self::place(lane) + bit);
     }
@@ -57,17 +59,17 @@ impl Marks {
     }
 }
 
-/// A rule as a table lists it: by its [`Place`](super::asks::Place) in memory, by its number in bytes that are kept.
+/// A rule as a table lists it: by its place in memory, by its number in bytes that are kept.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) struct Lead {
+pub(super) struct Lead<R> {
     /// The lower half of the sequence: where two are the same, a rule is looked at in vain.
     pub(super) half: u32,
-    pub(super) rule: u32,
+    pub(super) rule: R,
     /// What it asks for in all slots.
     pub(super) marks: Marks,
 }
 
-impl Lead {
+impl<R> Lead<R> {
     /// Whether it may match a request with these marks, that has this sequence.
     #[inline]
     pub(super) fn may_hold(&self, sequence: Symbol, found: Marks) -> bool {
@@ -86,7 +88,7 @@ fn half(sequence: Symbol) -> u32 {
 pub(super) struct Table {
     /// For each shape the first rule of each of its buckets, and the end of the last.
     starts: Vec<u32>,
-    leads: Vec<Lead>,
+    leads: Vec<Lead<Place>>,
 }
 
 /// The buckets of a shape.
@@ -105,7 +107,7 @@ pub(super) struct Bounds {
 
 impl Table {
     /// Adds the rules of a shape, each with a sequence and its marks.
-    pub(super) fn add(&mut self, mut entries: Vec<(Symbol, u32, Marks)>) -> Buckets {
+    pub(super) fn add(&mut self, mut entries: Vec<(Symbol, Place, Marks)>) -> Buckets {
         entries.sort_unstable();
         entries.dedup();
         let first = self.starts.len();
@@ -144,22 +146,22 @@ impl Table {
         }
     }
 
-    /// Fetches the first rule there, which will be wanted soon; the answer means nothing.
+    /// Fetches the first rule there, or where it would be, which will be wanted soon; the answer means nothing.
     #[inline]
     pub(super) fn touch(&self, bounds: Bounds) -> u32 {
         let lead = self.leads.get(bounds.start as usize);
-        lead.map_or(0, |lead| lead.rule)
+        lead.map_or(0, |lead| lead.half)
     }
 
     /// The rules there.
     #[inline]
-    pub(super) fn leads(&self, bounds: Bounds) -> &[Lead] {
+    pub(super) fn leads(&self, bounds: Bounds) -> &[Lead<Place>] {
         let leads = self.leads.get(bounds.start as usize..bounds.end as usize);
         leads.unwrap_or_default()
     }
 
     /// All rules of a shape, sorted by their sequences.
-    pub(super) fn all(&self, Buckets { first, count }: Buckets) -> &[Lead] {
+    pub(super) fn all(&self, Buckets { first, count }: Buckets) -> &[Lead<Place>] {
         let start = |at: usize| self.starts.get(at).copied().unwrap_or_default();
         self.leads(Bounds {
             start: start(first),
@@ -186,6 +188,7 @@ pub(super) fn bucket(sequence: Symbol, buckets: usize) -> usize {
 
 #[cfg(test)]
 mod tests {
+    use super::super::asks::place;
     use super::*;
 
     #[test]
@@ -225,22 +228,25 @@ mod tests {
     fn every_rule_is_in_the_bucket_of_its_sequence() {
         for count in [0_u32, 1, 2, 63, 64, 65, 1_000] {
             let spread = |number: u32| u64::from(number / 3).wrapping_mul(0x9E37_79B9_7F4A_7C15);
-            let entries = (0..count).map(|number| (spread(number), number, Marks::SILENT));
+            let entry = |number| (spread(number), place(number), Marks::SILENT);
+            let entries = (0..count).map(entry);
             let mut table = Table::default();
-            table.add(vec![(7, 7, Marks::SILENT)]);
+            table.add(vec![(7, place(7), Marks::SILENT)]);
             let buckets = table.add(entries.collect());
-            table.add(vec![(7, 7, Marks::SILENT)]);
+            table.add(vec![(7, place(7), Marks::SILENT)]);
             let starts: Vec<u32> = table.merged_starts(buckets).collect();
             for number in 0..count {
                 let sequence = spread(number);
-                let is_it = |lead: &&Lead| lead.may_hold(sequence, Marks::EMPTY);
+                let is_it = |lead: &&Lead<Place>| lead.may_hold(sequence, Marks::EMPTY);
                 let found = table.leads(table.bounds(buckets, sequence)).iter();
-                let found = found.filter(is_it).filter(|lead| lead.rule == number);
+                let found = found
+                    .filter(is_it)
+                    .filter(|lead| lead.rule == place(number));
                 assert_eq!(found.count(), 1);
                 let merged = bucket(sequence, starts.len() - 1);
                 let range = starts[merged] as usize..starts[merged + 1] as usize;
                 let mut leads = table.all(buckets)[range].iter().filter(is_it);
-                assert!(leads.any(|lead| lead.rule == number));
+                assert!(leads.any(|lead| lead.rule == place(number)));
             }
             assert_eq!(table.all(buckets).len(), count as usize);
         }

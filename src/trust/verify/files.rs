@@ -25,10 +25,7 @@ pub(super) type Files<'a> = Vec<(&'a BundlePath, &'a Arc<[u8]>)>;
 pub(super) type Digests = Vec<Sha256Digest>;
 
 /// Hashes the files on the other cores while `work` is done on this one, which then helps them.
-pub(super) fn while_hashing<T: Send>(
-    files: &Files<'_>,
-    work: impl FnOnce() -> T + Send,
-) -> (Digests, T) {
+pub(super) fn while_hashing<T>(files: &Files<'_>, work: impl FnOnce() -> T) -> (Digests, T) {
     let sizes = files.iter().map(|(_, bytes)| bytes.len() + FILE_COST);
     // A single file is one core's, and what else there is to do waits for no thread.
     if files.len() < 2 || sizes.sum::<usize>() < PARALLEL_BYTES {
