@@ -63,20 +63,13 @@ impl Sought {
     }
 
     pub(super) fn find<'a>(&self, leaves: Option<&'a Leaves>) -> Seats<'a> {
-        let Some(leaves) = leaves.filter(|leaves| !leaves.is_cut()) else {
-            return self.find_some(leaves);
+        let mut seats = match leaves {
+            Some(leaves) if !leaves.is_cut() => SmallVec::from_slice(&self.empty),
+            // Where not all is noted, a path at which no leaf is says nothing.
+            _ => SmallVec::from_elem(Seat::Else, self.paths.len()),
         };
-        black_box(leaves.touch());
-        let mut seats = SmallVec::from_slice(&self.empty);
-        self.seat(leaves, &mut seats);
-        let leaves = Some(leaves);
-        Seats { leaves, seats }
-    }
-
-    /// Of a request of which not all is noted.
-    fn find_some<'a>(&self, leaves: Option<&'a Leaves>) -> Seats<'a> {
-        let mut seats: SmallVec<[Seat; 16]> = self.paths.iter().map(|_| Seat::Else).collect();
         if let Some(leaves) = leaves {
+            black_box(leaves.touch());
             self.seat(leaves, &mut seats);
         }
         Seats { leaves, seats }

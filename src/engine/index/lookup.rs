@@ -63,7 +63,7 @@ impl<'a> Asked<'a> {
             let has = match slot.read(seats.at(slot.path), &mut asked.symbols) {
                 Told::Read => asked.read_from(first),
                 Told::Another => Has::Another,
-                Told::Nothing => Has::Unread,
+                Told::Unread => Has::Unread,
             };
             let found = asked.symbols.get(first..).unwrap_or_default();
             match (slot.lane, has) {
@@ -97,7 +97,7 @@ impl<'a> Asked<'a> {
         let read = slot.read_tree(self.facts, self.sought, &mut self.symbols);
         let has = match read {
             Told::Read => self.read_from(first),
-            Told::Another | Told::Nothing => Has::Another,
+            Told::Another | Told::Unread => Has::Another,
         };
         if let Some(place) = self.has.get_mut(position) {
             *place = has;
@@ -204,7 +204,7 @@ enum Told {
     /// There is a value that a key says nothing of.
     Another,
     /// Only the tree knows.
-    Nothing,
+    Unread,
 }
 
 impl Slot {
@@ -219,7 +219,7 @@ impl Slot {
             }
             (Kind::Text | Kind::Prefix, Stands::Number(_) | Stands::Texts(_))
             | (Kind::Item, Stands::Text(..) | Stands::Number(_)) => return Told::Another,
-            (_, Stands::Else) => return Told::Nothing,
+            (_, Stands::Else) => return Told::Unread,
         }
         Told::Read
     }
@@ -227,7 +227,7 @@ impl Slot {
     /// The same, of what the tree has.
     fn read_tree(&self, facts: &Facts<'_>, sought: &Sought, symbols: &mut Symbols) -> Told {
         let Some(path) = sought.path(self.path) else {
-            return Told::Nothing;
+            return Told::Another;
         };
         match (self.kind, facts.at(path)) {
             (_, Ok(None)) => {}

@@ -1,8 +1,8 @@
 //! Rules by what they ask for in the slots of their shape.
 //!
-//! Those of a shape stand sorted by their sequences, in buckets: each holds the sequences of one part of their range, which are spread evenly, so
-//! that a look-up reads where its bucket begins, and then the rules there, side by side. Each has its marks beside it: most rules that
-//! are found ask for something else besides, and fail by it, and no other memory is looked at for that.
+//! Those of a shape stand sorted by their sequences, in buckets: each holds the sequences of one part of their range, which are
+//! spread evenly, so that a look-up reads where its bucket begins, and then the rules there, side by side. Each has its marks
+//! beside it: most rules that are found ask for something else besides, and fail by it, and no other memory is looked at for that.
 
 use super::Symbol;
 use super::asks::Place;

@@ -1,7 +1,7 @@
 //! A batch, its full tiles and the checkpoint over it, which reach the disk side by side: who has one batch waits once.
 //!
-//! A tile gets its name when its lines are where the batch was to get, the checkpoint when the tiles have theirs, and `frontier`
-//! follows it.
+//! A tile gets its name once the batch has reached the disk, where it is to; the checkpoint once the tiles have theirs; and
+//! `frontier` follows it.
 
 use std::sync::Arc;
 
@@ -66,6 +66,9 @@ impl Log {
             return;
         };
         let named = tiles.and(prepared).and_then(|()| checkpoint.name());
+        if named.is_err() {
+            checkpoint.give_up();
+        }
         self.overdue = named.and_then(|()| self.checkpoint_named(now)).is_err();
     }
 
