@@ -1,21 +1,23 @@
 //! A compiled policy as bytes: what a process that has few requests to decide needs not compile again.
 //!
 //! ```text
-//! length of the head, 8 bytes, big-endian; length of the digests, 8 bytes
+//! length of the head, 8 bytes, big-endian; length of the groups, 8 bytes
 //! head      JSON: the policy without rules, where the index stands
-//! digests   the SHA-256 of each chunk of the body, 32 bytes each
+//! groups    the SHA-256 of each group of digests, 32 bytes each
+//! digests   the SHA-256 of each part of the body, 32 bytes each
 //! body      rules, each JSON; their offsets; the tables of the index
 //! ```
 //!
-//! Whoever opens it says which digest all before the body must have, and that says which each chunk must have, so whatever is used was
-//! written by whoever that digest is from, and a request costs the chunks that it touches. From the rules that the index lets through
-//! comes an engine for that one request: the others would not match.
+//! Whoever opens it says which digest all before the digests must have, that says which each group of digests must have, and those which
+//! each part must have. So whatever is used was written by whoever that digest is from, and a request costs the groups and parts that
+//! it touches, both short. From the rules that the index lets through comes an engine for that one request: the others would not match.
 //!
 //! INVARIANT: that engine's decision is the whole policy's. Where anything does not fit, there is none, and the policy is compiled.
 //!
 //! It lacks policies with a catalogue, and those with conditions that read data: they hang on more than their rules.
 
 use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 use std::io::{Read, Seek, SeekFrom};
 use std::ops::Range;
 
@@ -29,14 +31,16 @@ use crate::digest::Sha256Digest;
 use crate::resolve::{EffectivePolicy, StoredEffectiveRule, StoredPolicy};
 use crate::trust::VerifiedStatement;
 
-const FORMAT: &str = "ordain-compiled/v3";
-/// The bytes that have a digest of their own.
-const CHUNK: usize = 8 << 10;
+const FORMAT: &str = "ordain-compiled/v4";
+/// The bytes of a part of the body.
+const PART: usize = 1 << 10;
 /// The bytes of a digest.
 const DIGEST: usize = 32;
+/// The digests of a group.
+const GROUP: usize = 32;
 /// The bytes of the two lengths.
 const LENGTHS: usize = 16;
-/// The most bytes of a head with its digests.
+/// The most bytes of a head with its groups.
 const MAX_HEAD: u64 = 16 << 20;
 /// The most bytes of one rule.
 const MAX_RULE: u64 = 1 << 20;
@@ -56,13 +60,7 @@ struct Head {
 #[derive(Debug)]
 pub struct Compiled<R> {
     head: Head,
-    /// What each chunk of the body must have.
-    digests: Vec<u8>,
-    source: R,
-    /// Where the body begins.
-    start: u64,
-    /// The chunks that were read, verified.
-    held: BTreeMap<usize, Vec<u8>>,
+    body: Body<R>,
 }
 
 impl Engine {
@@ -96,29 +94,36 @@ impl Engine {
             body: body.len() as u64,
         };
         let head = serde_json::to_vec(&head).ok()?;
-        let chunks = body.chunks(CHUNK).map(Sha256Digest::of);
-        let digests: Vec<u8> = chunks.flat_map(|digest| *digest.as_bytes()).collect();
+        let digests = digests_of(&body, PART);
+        let groups = digests_of(&digests, GROUP * DIGEST);
         let mut bytes = (head.len() as u64).to_be_bytes().to_vec();
-        bytes.extend((digests.len() as u64).to_be_bytes());
+        bytes.extend((groups.len() as u64).to_be_bytes());
         bytes.extend(head);
-        bytes.extend(digests);
+        bytes.extend(groups);
         let digest = Sha256Digest::of(&bytes);
+        bytes.extend(digests);
         bytes.extend(body);
         Some((bytes, digest))
     }
 }
 
+/// The digests of all pieces of so many bytes, one after the other.
+fn digests_of(bytes: &[u8], piece: usize) -> Vec<u8> {
+    let digests = bytes.chunks(piece).map(Sha256Digest::of);
+    digests.flat_map(|digest| *digest.as_bytes()).collect()
+}
+
 impl<R: Read + Seek> Compiled<R> {
-    /// Opens what [`Engine::to_bytes`] wrote; none where all before the body has another digest than `expected`.
+    /// Opens what [`Engine::to_bytes`] wrote; none where all before the digests has another digest than `expected`.
     pub fn open(mut source: R, expected: Sha256Digest) -> Option<Self> {
         let mut lengths = [0; LENGTHS];
         source.read_exact(&mut lengths).ok()?;
-        let [head, digests] = lengths.as_chunks().0 else {
+        let [head, groups] = lengths.as_chunks().0 else {
             return None;
         };
-        let (head, digests) = (u64::from_be_bytes(*head), u64::from_be_bytes(*digests));
+        let (head, groups) = (u64::from_be_bytes(*head), u64::from_be_bytes(*groups));
         let length = head
-            .checked_add(digests)
+            .checked_add(groups)
             .filter(|length| *length <= MAX_HEAD)?;
         let mut bytes = lengths.to_vec();
         bytes.resize(LENGTHS + usize::try_from(length).ok()?, 0);
@@ -127,16 +132,30 @@ impl<R: Read + Seek> Compiled<R> {
         if Sha256Digest::of(&bytes) != expected {
             return None;
         }
-        let start = LENGTHS as u64 + length;
-        let digests = bytes.split_off(LENGTHS + usize::try_from(head).ok()?);
+        let groups = bytes.split_off(LENGTHS + usize::try_from(head).ok()?);
         let head: Head = serde_json::from_slice(bytes.get(LENGTHS..)?).ok()?;
-        (head.format == FORMAT).then_some(Self {
-            head,
-            digests,
-            source,
-            start,
+        if head.format != FORMAT {
+            return None;
+        }
+        let digests = Stretch {
+            start: LENGTHS as u64 + length,
+            length: head.body.div_ceil(PART as u64).checked_mul(DIGEST as u64)?,
+            piece: GROUP * DIGEST,
             held: BTreeMap::new(),
-        })
+        };
+        let parts = Stretch {
+            start: digests.start.checked_add(digests.length)?,
+            length: head.body,
+            piece: PART,
+            held: BTreeMap::new(),
+        };
+        let body = Body {
+            source,
+            groups,
+            digests,
+            parts,
+        };
+        Some(Self { head, body })
     }
 
     /// Whether it is the policy at `now`, too.
@@ -159,20 +178,7 @@ impl<R: Read + Seek> Compiled<R> {
         now: Timestamp,
         bundles: &[impl AsRef<VerifiedStatement>],
     ) -> Option<Engine> {
-        let Self {
-            head,
-            digests,
-            source,
-            start,
-            held,
-        } = self;
-        let mut body = Body {
-            length: head.body,
-            digests: digests.as_chunks().0,
-            source,
-            start: *start,
-            held,
-        };
+        let Self { head, body } = self;
         let facts = request.facts(now);
         let mut read = |range: Range<u64>| body.read(range);
         let candidates = head.tables.candidates(&facts, &mut read)?;
@@ -192,18 +198,31 @@ impl<R: Read + Seek> Compiled<R> {
     }
 }
 
-/// The body, read by verified chunks.
-struct Body<'a, R> {
-    length: u64,
-    digests: &'a [[u8; DIGEST]],
-    source: &'a mut R,
-    start: u64,
-    held: &'a mut BTreeMap<usize, Vec<u8>>,
+/// The body, read by verified parts.
+#[derive(Debug)]
+struct Body<R> {
+    source: R,
+    /// What each group of digests must have. INVARIANT: verified.
+    groups: Vec<u8>,
+    /// What each part must have, in groups.
+    digests: Stretch,
+    parts: Stretch,
 }
 
-impl<R: Read + Seek> Body<'_, R> {
+/// Some of the bytes, in pieces that have a digest each.
+#[derive(Debug)]
+struct Stretch {
+    start: u64,
+    length: u64,
+    /// The bytes of each piece; the last may have fewer.
+    piece: usize,
+    /// The pieces that were read, verified.
+    held: BTreeMap<usize, Vec<u8>>,
+}
+
+impl<R: Read + Seek> Body<R> {
     fn read(&mut self, range: Range<u64>) -> Option<Vec<u8>> {
-        if range.start > range.end || range.end > self.length {
+        if range.start > range.end || range.end > self.parts.length {
             return None;
         }
         let (start, end) = (
@@ -213,28 +232,53 @@ impl<R: Read + Seek> Body<'_, R> {
         let mut bytes = Vec::with_capacity(end - start);
         let mut at = start;
         while at < end {
-            let chunk = self.chunk(at / CHUNK)?;
-            let from = at % CHUNK;
-            let until = chunk.len().min(from + (end - at));
-            bytes.extend(chunk.get(from..until).filter(|part| !part.is_empty())?);
+            let part = self.part(at / PART)?;
+            let from = at % PART;
+            let until = part.len().min(from + (end - at));
+            bytes.extend(part.get(from..until).filter(|some| !some.is_empty())?);
             at = start + bytes.len();
         }
         Some(bytes)
     }
 
-    fn chunk(&mut self, number: usize) -> Option<&[u8]> {
-        if !self.held.contains_key(&number) {
-            let expected = self.digests.get(number)?;
-            let at = (number * CHUNK) as u64;
-            let length = usize::try_from(self.length - at).ok()?.min(CHUNK);
-            let mut bytes = vec![0; length];
-            self.source.seek(SeekFrom::Start(self.start + at)).ok()?;
-            self.source.read_exact(&mut bytes).ok()?;
-            if Sha256Digest::of(&bytes).as_bytes() != expected {
-                return None;
-            }
-            self.held.insert(number, bytes);
-        }
-        self.held.get(&number).map(Vec::as_slice)
+    fn part(&mut self, number: usize) -> Option<&[u8]> {
+        let Self {
+            source,
+            groups,
+            digests,
+            parts,
+        } = self;
+        parts.piece(source, number, |source| {
+            let group = number / GROUP;
+            let known = groups.as_chunks().0;
+            let digests = digests.piece(source, group, |_| known.get(group).copied())?;
+            digests.as_chunks().0.get(number % GROUP).copied()
+        })
+    }
+}
+
+impl Stretch {
+    /// A piece, which has the digest that `expected` says once it is read; none where it has not.
+    fn piece<R: Read + Seek>(
+        &mut self,
+        source: &mut R,
+        number: usize,
+        expected: impl FnOnce(&mut R) -> Option<[u8; DIGEST]>,
+    ) -> Option<&[u8]> {
+        let entry = match self.held.entry(number) {
+            Entry::Occupied(held) => return Some(held.into_mut()),
+            Entry::Vacant(entry) => entry,
+        };
+        let expected = expected(source)?;
+        let at = number.checked_mul(self.piece)? as u64;
+        let rest = self.length.checked_sub(at)?;
+        let length = usize::try_from(rest).ok()?.min(self.piece);
+        let mut bytes = vec![0; length];
+        source
+            .seek(SeekFrom::Start(self.start.checked_add(at)?))
+            .ok()?;
+        source.read_exact(&mut bytes).ok()?;
+        // SECURITY: nothing is used that is not as it was written.
+        (Sha256Digest::of(&bytes).as_bytes() == &expected).then(|| entry.insert(bytes).as_slice())
     }
 }
