@@ -107,10 +107,10 @@ impl Directory {
         read(&self.0.join("frontier"), MAX_FRONTIER)
     }
 
-    pub(super) fn write_frontier(&self, bytes: Vec<u8>) -> Result<(), LogError> {
+    /// A frontier that is to take the place of the one that is there. It proves itself when it is read, so it need not reach the disk.
+    pub(super) fn frontier(&self, bytes: Vec<u8>) -> Draft {
         let path = self.0.join("frontier");
-        // It proves itself when it is read, so it need not reach the disk.
-        Draft { path, bytes }.replace(Flush::Cache)
+        Draft { path, bytes }
     }
 
     pub(super) fn read_tile(&self, index: u64) -> Result<Option<Vec<u8>>, LogError> {
@@ -191,7 +191,8 @@ fn read(path: &Path, limit: u64) -> Result<Option<Vec<u8>>, LogError> {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
         Err(error) => return Err(io_error("open", path)(error)),
     };
-    let mut bytes = Vec::new();
+    // Room for most at once: without it they are read in small steps.
+    let mut bytes = Vec::with_capacity(4 << 10);
     let read = file.take(limit + 1).read_to_end(&mut bytes);
     read.map(|_| Some(bytes)).map_err(io_error("read", path))
 }

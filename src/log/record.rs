@@ -18,6 +18,9 @@ pub const MAX_LINE: usize = 65_535;
 /// The most bytes that the log writes in front of a body's members, with the longest of numbers.
 const MAX_HEAD: usize = 67;
 
+/// The bytes of a salt in base64, with the quotation mark behind it.
+const SALT_END: usize = 25;
+
 /// Why a record cannot be logged.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum RecordError {
@@ -188,6 +191,14 @@ fn names_reserved(json: &[u8]) -> bool {
     bytes.any(|(at, &byte)| byte == b':' && ends(at))
 }
 
+/// Whether a line begins as the record with this sequence number does, byte for byte; the rest is not looked at.
+pub(super) fn begins_as_record(line: &[u8], seq: u64) -> bool {
+    let mut head = Vec::with_capacity(MAX_HEAD);
+    write_head(&mut head, seq, &[0; 16]);
+    let (before, salt) = head.split_at(head.len() - SALT_END);
+    line.starts_with(before) && line.get(head.len() - 1) == salt.last()
+}
+
 /// Refuses a line that is not the record with this sequence number.
 pub(super) fn read_line(line: &[u8], seq: u64) -> Result<(), LineDefect> {
     #[derive(Deserialize)]
@@ -326,6 +337,27 @@ mod tests {
         assert_eq!(fits.len(), MAX_LINE + 1);
         let over = line(&json!({"a": "x".repeat(room + 1)}));
         assert_eq!(over, Err(RecordError::TooLarge { size: MAX_LINE + 1 }));
+    }
+
+    #[test]
+    fn a_line_begins_as_its_record_does_or_does_not() {
+        let good = r#"{"v":1,"seq":7,"salt":"AAAAAAAAAAAAAAAAAAAAAA==","a":1}"#;
+        let begins = |text: &str, seq| begins_as_record(text.as_bytes(), seq);
+        assert!(begins(good, 7));
+        assert!(begins(&good.replace("AAA", "zzz"), 7));
+        assert!(begins(&good.replace("\"a\"", "\"b"), 7));
+        assert!(!begins(good, 8));
+        for other in [
+            "",
+            "{",
+            &good.replace(":1,\"seq", ":2,\"seq"),
+            &good.replace(":7", ":71"),
+            &good.replace("salt", "Salt"),
+            &good.replace("==\"", "=\""),
+            &good.replace("==\"", "==="),
+        ] {
+            assert!(!begins(other, 7), "{other}");
+        }
     }
 
     #[test]

@@ -32,7 +32,8 @@ use super::note::{Signer, VerifierKey};
 use super::options::{FirstCheckpoint, Options, Salter, Salts, SyncMode};
 use super::prepared::Prepared;
 use super::record::{
-    Line, LineDefect, RecordError, next_line, read_line, write_line, write_prepared,
+    Line, LineDefect, RecordError, begins_as_record, next_line, read_line, write_line,
+    write_prepared,
 };
 use super::tail::{Saved, Tail};
 use super::tree::{TILE_WIDTH, leaf_hash};
@@ -42,6 +43,8 @@ use settle::Signing;
 
 /// Bytes of a batch that are collected before they are written.
 const CHUNK: usize = 1 << 20;
+/// Bytes that are read of the file at once: more of them cost memory that is new to the process.
+const READ_AHEAD: usize = 32 << 10;
 /// Entries after which a checkpoint is due.
 const CHECKPOINT_ENTRIES: u64 = 16 * TILE_WIDTH;
 /// How old the newest checkpoint may grow while records arrive.
@@ -359,7 +362,7 @@ impl Log {
         let mut file = &self.records;
         file.seek(SeekFrom::Start(tail.bytes()))
             .map_err(io_error("read", &path))?;
-        let (mut reader, mut buffer) = (BufReader::with_capacity(1 << 16, file), Vec::new());
+        let (mut reader, mut buffer) = (BufReader::with_capacity(READ_AHEAD, file), Vec::new());
         let mut tiles = Vec::new();
         let mut torn = false;
         loop {
@@ -373,6 +376,8 @@ impl Log {
                 }
                 Line::Torn => Err(LineDefect::Torn),
                 Line::TooLong => Err(LineDefect::TooLong),
+                // What the root proves is what was signed, and was a record then.
+                Line::Whole if seq < signed && begins_as_record(&buffer, seq) => Ok(()),
                 Line::Whole => read_line(&buffer, seq),
             };
             if let Err(defect) = checked {
@@ -514,7 +519,9 @@ impl Log {
             self.write_tiles()?;
             let note = self.sign(&self.tail)?;
             self.directory.checkpoint(note).replace(self.flush())?;
-            self.checkpoint_named(now)?;
+            let frontier = self.directory.frontier(self.tail.to_file());
+            frontier.prepare(Flush::Cache)?;
+            self.checkpoint_named(&frontier, now)?;
         }
         self.signed_at = now;
         self.overdue = false;
@@ -530,9 +537,9 @@ impl Log {
         checkpoint.sign(&self.signer).map_err(LogError::Sign)
     }
 
-    /// What follows a checkpoint over everything that is there by its name.
-    fn checkpoint_named(&mut self, now: Timestamp) -> Result<(), LogError> {
-        self.directory.write_frontier(self.tail.to_file())?;
+    /// What follows a checkpoint over everything that is there by its name: the frontier, which is prepared, gets its own.
+    fn checkpoint_named(&mut self, frontier: &Draft, now: Timestamp) -> Result<(), LogError> {
+        frontier.name()?;
         self.signed = self.tail.size();
         self.signed_at = now;
         Ok(())

@@ -2,12 +2,15 @@
 //!
 //! A tile gets its name once the batch has reached the disk, where it is to; the checkpoint once the tiles have theirs; and
 //! `frontier` follows it.
+//!
+//! Without tiles there is the checkpoint alone, and no thread is started for it: that takes as long as the disk would save, and many times as
+//! long where the processors have other things to do.
 
 use std::sync::Arc;
 
 use jiff::Timestamp;
 
-use super::super::directory::Draft;
+use super::super::directory::{Draft, Flush};
 use super::super::error::LogError;
 use super::super::options::SyncMode;
 use super::crew::Pending;
@@ -16,8 +19,15 @@ use super::{Batch, Log};
 /// What reached the disk beside a batch, and has no name yet.
 pub(super) struct Beside {
     tiles: Vec<Pending>,
-    /// The checkpoint over the batch, or why it could not be written.
-    checkpoint: Option<(Arc<Draft>, Result<(), LogError>)>,
+    signed: Option<Signed>,
+}
+
+/// The checkpoint over a batch, and the frontier that follows it: written, or why they could not be.
+struct Signed {
+    checkpoint: Arc<Draft>,
+    written: Result<(), LogError>,
+    frontier: Draft,
+    followed: Result<(), LogError>,
 }
 
 /// Whether a batch is to be signed with what reaches the disk beside it.
@@ -25,6 +35,14 @@ pub(super) struct Beside {
 pub(super) enum Signing {
     Beside,
     Later,
+}
+
+/// How a checkpoint is written.
+enum Written {
+    /// By whoever appends.
+    Now(Result<(), LogError>),
+    /// By a thread.
+    Beside(Pending),
 }
 
 impl Log {
@@ -43,33 +61,59 @@ impl Log {
         let flush = self.flush();
         let mut prepare = |draft| self.crew.prepare(draft, flush);
         let tiles: Vec<Pending> = batch.tiles.drain(..).map(&mut prepare).collect();
-        let checkpoint = note.map(|note| prepare(Arc::new(self.directory.checkpoint(note))));
+        let signed = note.map(|note| {
+            let frontier = self.directory.frontier(batch.tail.to_file());
+            // Made while the disk has nothing else to do, it is not waited for.
+            let followed = frontier.prepare(Flush::Cache);
+            let checkpoint = Arc::new(self.directory.checkpoint(note));
+            let written = if tiles.is_empty() {
+                Written::Now(checkpoint.prepare(flush))
+            } else {
+                Written::Beside(prepare(Arc::clone(&checkpoint)))
+            };
+            (checkpoint, written, frontier, followed)
+        });
         let synced = if is_synced {
             self.sync_records()
         } else {
             Ok(())
         };
-        let checkpoint = checkpoint.map(Pending::wait);
+        let signed = signed.map(|(checkpoint, written, frontier, followed)| Signed {
+            checkpoint,
+            written: match written {
+                Written::Now(written) => written,
+                Written::Beside(pending) => pending.wait().1,
+            },
+            frontier,
+            followed,
+        });
         if let Err(error) = synced {
             for tile in tiles {
                 tile.wait().0.give_up();
             }
+            if let Some(signed) = signed {
+                signed.frontier.give_up();
+            }
             return Err(error);
         }
-        Ok(Beside { tiles, checkpoint })
+        Ok(Beside { tiles, signed })
     }
 
     /// Names the tiles of a batch that is kept, and then the checkpoint over it. What fails is left to the next checkpoint.
     pub(super) fn name_beside(&mut self, beside: Beside, now: Timestamp) {
         let tiles = self.name_tiles(beside.tiles);
-        let Some((checkpoint, prepared)) = beside.checkpoint else {
+        let Some(signed) = beside.signed else {
             return;
         };
-        let named = tiles.and(prepared).and_then(|()| checkpoint.name());
+        let named = tiles.and(signed.written);
+        let named = named.and_then(|()| signed.checkpoint.name());
         if named.is_err() {
-            checkpoint.give_up();
+            signed.checkpoint.give_up();
+            signed.frontier.give_up();
         }
-        self.overdue = named.and_then(|()| self.checkpoint_named(now)).is_err();
+        let followed = named.and(signed.followed);
+        let followed = followed.and_then(|()| self.checkpoint_named(&signed.frontier, now));
+        self.overdue = followed.is_err();
     }
 
     /// Writes the tiles that wait for the next checkpoint.
