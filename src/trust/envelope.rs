@@ -22,6 +22,10 @@ pub const STATEMENT_PAYLOAD_TYPE: &str = "application/vnd.in-toto+json";
 /// The payload type of a trust root.
 pub const ROOT_PAYLOAD_TYPE: &str = "application/vnd.ordain.root.v1+json";
 
+/// The bytes from which on an envelope is worth reading without its payload: what finds the end of that asks the processor first
+/// what it can do.
+const LONG: usize = 64 << 10;
+
 /// Why bytes are not an envelope.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum EnvelopeError {
@@ -165,7 +169,9 @@ impl Envelope {
             });
         }
         // What is wrong with an envelope is told of the whole.
-        if let Some(envelope) = Self::parse_apart(bytes, limits) {
+        if bytes.len() >= LONG
+            && let Some(envelope) = Self::parse_apart(bytes, limits)
+        {
             return Ok(envelope);
         }
         let strict;
