@@ -46,16 +46,22 @@ impl Arguments {
     /// # Errors
     /// clap's, which may also be what was asked for: help.
     pub(crate) fn read() -> Result<Self, clap::Error> {
-        let begins_with_eval = std::env::args_os()
-            .nth(1)
-            .is_some_and(|first| first == "eval");
-        // Whatever is no plain call is told by all that there is to tell of.
-        if begins_with_eval && let Ok(deciding) = Deciding::try_parse() {
-            let Decide::Eval(arguments) = deciding.command;
-            return Ok(Self {
-                shared: deciding.shared,
-                command: Command::Eval(arguments),
-            });
+        let mut words = std::env::args_os().skip(1);
+        if words.next().is_some_and(|first| first == "eval") {
+            if let Some(arguments) = eval::Arguments::plain(words) {
+                return Ok(Self {
+                    shared: Shared { config: None },
+                    command: Command::Eval(arguments),
+                });
+            }
+            // Whatever is no call of it is told by all that there is to tell of.
+            if let Ok(deciding) = Deciding::try_parse() {
+                let Decide::Eval(arguments) = deciding.command;
+                return Ok(Self {
+                    shared: deciding.shared,
+                    command: Command::Eval(arguments),
+                });
+            }
         }
         Self::try_parse()
     }

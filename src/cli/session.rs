@@ -1,7 +1,7 @@
 //! A pipeline with the user's flags, progress on a terminal, and Ctrl-C.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use clap::Args;
@@ -64,13 +64,18 @@ pub(crate) fn with_pipeline<T>(
             ui::note("warning: Ctrl-C cannot be caught here, and ends the program wherever it is");
         }
     }
-    let bar = if context.env.terminal {
-        spinner()
-    } else {
-        ProgressBar::hidden()
+    // Made when there is something to show, which for most calls there never is.
+    let bar = OnceLock::new();
+    let watch = |progress: &Progress| {
+        if context.env.terminal {
+            let bar = bar.get_or_init(|| {
+                let bar = spinner();
+                ui::show(&bar);
+                bar
+            });
+            bar.set_message(describe(progress));
+        }
     };
-    ui::show(&bar);
-    let watch = |progress: &Progress| bar.set_message(describe(progress));
     let first_use = |fingerprint: &Sha256Digest| {
         ui::note(&format!(
             "the trust root {fingerprint} is trusted from now on, and nobody has confirmed it"

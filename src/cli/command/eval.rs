@@ -7,6 +7,7 @@
 mod chunk;
 mod decide;
 mod feed;
+mod plain;
 mod recorder;
 mod spare;
 mod stream;
