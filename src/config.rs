@@ -178,7 +178,8 @@ impl Config {
             )
             .hint("check that it is a file and that you may read it")
         };
-        let mut bytes = Vec::new();
+        // Room for most at once: without it they are read in small steps.
+        let mut bytes = Vec::with_capacity(4 << 10);
         let opened = std::fs::File::open(file).map_err(unreadable)?;
         opened
             .take(MAX_CONFIG_BYTES as u64 + 1)

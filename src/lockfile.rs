@@ -132,7 +132,8 @@ impl Lockfile {
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
             Err(error) => return Err(io(error)),
         };
-        let mut bytes = Vec::new();
+        // Room for most at once: without it they are read in small steps.
+        let mut bytes = Vec::with_capacity(4 << 10);
         file.take(MAX_LOCK_BYTES as u64 + 1)
             .read_to_end(&mut bytes)
             .map_err(io)?;

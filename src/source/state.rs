@@ -114,7 +114,8 @@ impl State {
             source,
         };
         // One byte more than is allowed is enough to refuse it.
-        let mut bytes = Vec::new();
+        // Room for most at once: without it they are read in small steps.
+        let mut bytes = Vec::with_capacity(4 << 10);
         let file = plain::open(&path).map_err(failed)?;
         file.take(MAX_BYTES as u64 + 1)
             .read_to_end(&mut bytes)
