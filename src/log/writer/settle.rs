@@ -6,6 +6,10 @@
 //! Without tiles there is the checkpoint alone, and no thread is started for it: that takes as long as the disk would save, and many times as
 //! long where the processors have other things to do.
 
+use std::fs::File;
+#[cfg(target_os = "linux")]
+use std::num::NonZeroU64;
+use std::ops::Range;
 use std::sync::Arc;
 
 use jiff::Timestamp;
@@ -45,6 +49,18 @@ enum Written {
     Beside(Pending),
 }
 
+/// Has the disk begin with bytes of a file that are waited for once others have reached it. Whether it does is its own affair.
+#[cfg(target_os = "linux")]
+fn begin_writing(file: &File, bytes: Range<u64>) {
+    // What is said not to be needed in memory any more is written at once.
+    let length = NonZeroU64::new(bytes.end.saturating_sub(bytes.start));
+    let _ = rustix::fs::fadvise(file, bytes.start, length, rustix::fs::Advice::DontNeed);
+}
+
+/// Other systems begin when they are asked to wait.
+#[cfg(not(target_os = "linux"))]
+fn begin_writing(_: &File, _: Range<u64>) {}
+
 impl Log {
     /// Makes a batch of a group reach the disk, its full tiles beside it, and the checkpoint over it where that is asked for.
     pub(super) fn sync_batch(
@@ -61,6 +77,9 @@ impl Log {
         let flush = self.flush();
         let mut prepare = |draft| self.crew.prepare(draft, flush);
         let tiles: Vec<Pending> = batch.tiles.drain(..).map(&mut prepare).collect();
+        if note.is_some() && tiles.is_empty() {
+            begin_writing(&self.records, self.tail.bytes()..batch.tail.bytes());
+        }
         let signed = note.map(|note| {
             let frontier = self.directory.frontier(batch.tail.to_file());
             // Made while the disk has nothing else to do, it is not waited for.
