@@ -26,7 +26,7 @@ pub enum FirstCheckpoint {
     /// When it is due, as every other.
     #[default]
     Due,
-    /// With the first batch, if batches are synced: whoever has no more than that waits for the disk once.
+    /// With the first batch, if batches are synced: whoever has no more than that has nothing left to sign.
     AtOnce,
 }
 
