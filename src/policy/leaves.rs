@@ -294,7 +294,7 @@ impl Leaves {
         let seat = path.place().and_then(|place| {
             let symbol = place.own_symbol();
             let mut leaves = (0..).zip(&self.leaves);
-            let is_at = |leaf: &Leaf| self.is_at(leaf, place.trunk, &place.rest);
+            let is_at = |leaf: &Leaf| self.is_at(leaf, place.trunk, place.rest.as_bytes());
             let found = leaves.find(|(_, leaf)| leaf.path == symbol && is_at(leaf));
             found.map(|(number, _)| Seat::Leaf(number))
         });
@@ -308,8 +308,9 @@ impl Leaves {
         self.stands(seat.unwrap_or_else(empty))
     }
 
-    fn is_at(&self, leaf: &Leaf, trunk: Trunk, rest: &str) -> bool {
-        leaf.trunk == trunk && leaf.rest(&self.bytes) == rest.as_bytes()
+    #[inline]
+    fn is_at(&self, leaf: &Leaf, trunk: Trunk, rest: &[u8]) -> bool {
+        leaf.trunk == trunk && leaf.rest(&self.bytes) == rest
     }
 
     /// Fetches all of them, which will be wanted soon; the answer means nothing.
@@ -326,12 +327,12 @@ impl Leaves {
         self.is_cut
     }
 
-    /// For each leaf its number and the symbol of its path, and whether that path is of a trunk and a rest.
-    pub(super) fn paths(&self) -> impl Iterator<Item = (u16, u32, impl Fn(Trunk, &str) -> bool)> {
-        let leaves = (0..).zip(&self.leaves);
-        let leaves = leaves.filter(|(_, leaf)| leaf.trunk != Trunk::Item);
-        leaves.map(|(number, leaf)| {
-            let is_at = |trunk: Trunk, rest: &str| self.is_at(leaf, trunk, rest);
+    /// For each leaf its number and the symbol of its path, and whether that path is of a trunk and a rest. An item of a list has
+    /// the trunk [`Trunk::Item`], which no path has.
+    #[inline]
+    pub(super) fn paths(&self) -> impl Iterator<Item = (u16, u32, impl Fn(Trunk, &[u8]) -> bool)> {
+        (0..).zip(&self.leaves).map(|(number, leaf)| {
+            let is_at = |trunk: Trunk, rest: &[u8]| self.is_at(leaf, trunk, rest);
             (number, leaf.path, is_at)
         })
     }

@@ -158,13 +158,13 @@ impl Asks {
             }
             kind::AROUND => {
                 let crosses = reader.byte()? != 0;
-                let (before, after) = (reader.text()?, reader.text()?);
                 let around = Around {
-                    before: std::str::from_utf8(before).ok()?,
-                    after: std::str::from_utf8(after).ok()?,
+                    before: reader.text()?,
+                    after: reader.text()?,
                     crosses,
                 };
-                stands.text().map(|text| around.admits(text))
+                let found = stands.text();
+                found.map(|text| around.admits(text.as_bytes()))
             }
             kind::LIKE => {
                 let form = self
@@ -286,12 +286,14 @@ impl<'a> Building<'a> {
 
 fn put_texts(texts: &[&str], bytes: &mut Vec<u8>) -> Option<()> {
     bytes.push(u8::try_from(texts.len()).ok()?);
-    texts.iter().try_for_each(|text| put_text(text, bytes))
+    texts
+        .iter()
+        .try_for_each(|text| put_text(text.as_bytes(), bytes))
 }
 
-fn put_text(text: &str, bytes: &mut Vec<u8>) -> Option<()> {
+fn put_text(text: &[u8], bytes: &mut Vec<u8>) -> Option<()> {
     bytes.push(u8::try_from(text.len()).ok()?);
-    bytes.extend(text.as_bytes());
+    bytes.extend(text);
     Some(())
 }
 
