@@ -19,6 +19,7 @@ use std::collections::HashMap;
 use super::RuleNumber;
 use crate::policy::{
     Around, Ask, Exactly, Items, KeptForm, Order, RequestPath, Rest, Rule, Seats, Sought, Stands,
+    Text,
 };
 
 /// The bytes of a line of memory.
@@ -140,7 +141,7 @@ impl Asks {
         }
         let holds = match kind {
             kind::ONE_OF => {
-                let found = stands.text().map(str::as_bytes);
+                let found = stands.text().map(Text::as_bytes);
                 let is_one = reader.any_text(|text| found == Some(text))?;
                 found.map(|_| is_one)
             }
@@ -170,7 +171,7 @@ impl Asks {
                 let form = self
                     .forms
                     .get(u32::from_le_bytes(reader.array()?) as usize)?;
-                stands.text().map(|text| form.admits(text))
+                stands.text().map(|text| form.admits(text.as_str()))
             }
             kind::NUMBER => {
                 let order = self.orders.get(usize::from(reader.byte()?))?;

@@ -16,7 +16,7 @@ const FEW_SHAPES: usize = 12;
 /// A shape of fewer rules than this is worth no lookup of its own, where shapes are not few.
 const WORTHWHILE: usize = 16;
 /// As many rules as are held against each request one by one.
-const FEW_RULES: usize = 32;
+const FEW_RULES: usize = 64;
 
 /// A rule's key, with its slot.
 struct Placed {

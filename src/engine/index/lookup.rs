@@ -184,9 +184,11 @@ impl Index {
         let seats = facts.seats(&self.sought);
         let mut asked = Asked::new(&self.slots, facts, &self.sought, &seats);
         let mut places: SmallVec<[Place; 16]> = SmallVec::new();
-        let always = self.always.iter();
-        let always = always.filter(|(marks, _)| marks.may_hold(asked.marks));
-        places.extend(always.map(|(_, place)| *place));
+        for (marks, place) in &self.always {
+            if marks.may_hold(asked.marks) {
+                places.push(*place);
+            }
+        }
         // What is looked up lies anywhere in memory: all of it is fetched at once, and not when the last was judged.
         let mut lookups: SmallVec<[(Symbol, Bounds); 24]> = SmallVec::new();
         for shape in &self.shapes {
@@ -240,7 +242,9 @@ impl Slot {
         match (self.kind, stands) {
             (_, Stands::Nothing) => {}
             (Kind::Text, Stands::Text(_, symbol)) => self.add(symbol, symbols),
-            (Kind::Prefix, Stands::Text(text, _)) => self.add_beginnings(text, symbols),
+            (Kind::Prefix, Stands::Text(text, _)) => {
+                self.add_beginnings(text.as_bytes(), symbols);
+            }
             (Kind::Item, Stands::Texts(items)) => {
                 self.add_items(items.iter().map(|(_, symbol)| symbol), symbols);
             }
@@ -261,7 +265,9 @@ impl Slot {
             (Kind::Text, Ok(Some(Value::String(text)))) => {
                 self.add(symbol(text.as_bytes()), symbols);
             }
-            (Kind::Prefix, Ok(Some(Value::String(text)))) => self.add_beginnings(text, symbols),
+            (Kind::Prefix, Ok(Some(Value::String(text)))) => {
+                self.add_beginnings(text.as_bytes(), symbols);
+            }
             (Kind::Item, Ok(Some(Value::Array(items)))) => {
                 let is_nested =
                     |item: &Value| item.is_array() || item.is_object() || item.is_null();
@@ -290,9 +296,9 @@ impl Slot {
         }
     }
 
-    fn add_beginnings(&self, text: &str, symbols: &mut Symbols) {
+    fn add_beginnings(&self, text: &[u8], symbols: &mut Symbols) {
         let lengths = self.lengths.iter();
-        for beginning in lengths.map_while(|length| text.as_bytes().get(..*length)) {
+        for beginning in lengths.map_while(|length| text.get(..*length)) {
             self.add(symbol(beginning), symbols);
         }
     }
