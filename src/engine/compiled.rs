@@ -31,7 +31,7 @@ use crate::digest::Sha256Digest;
 use crate::resolve::{EffectivePolicy, StoredEffectiveRule, StoredPolicy};
 use crate::trust::VerifiedStatement;
 
-const FORMAT: &str = "ordain-compiled/v4";
+const FORMAT: &str = "ordain-compiled/v5";
 /// The bytes of a part of the body.
 const PART: usize = 1 << 10;
 /// The bytes of a digest.

@@ -1,3 +1,5 @@
+use std::collections::HashMap;
+
 use proptest::prelude::*;
 use proptest::sample::select;
 use serde_json::json;
@@ -92,7 +94,7 @@ proptest! {
             match facts.stands(path) {
                 Stands::Nothing => prop_assert_eq!(facts.at(path), Ok(None)),
                 Stands::Text(text, own) => {
-                    prop_assert_eq!(facts.at(path), Ok(Some(&json!(text))));
+                    prop_assert_eq!(facts.at(path), Ok(Some(&json!(text.as_str()))));
                     prop_assert_eq!(own, symbol(text.as_bytes()));
                 }
                 Stands::Number(number) => {
@@ -100,7 +102,7 @@ proptest! {
                     prop_assert_eq!(found, Some(number));
                 }
                 Stands::Texts(items) => {
-                    let texts: Vec<&str> = items.iter().map(|(text, _)| text).collect();
+                    let texts: Vec<&str> = items.iter().map(|(text, _)| text.as_str()).collect();
                     prop_assert_eq!(facts.at(path), Ok(Some(&json!(texts))));
                     prop_assert!(items.iter().all(|(text, own)| own == symbol(text.as_bytes())));
                 }
@@ -122,10 +124,10 @@ fn usual_leaves_are_told() {
     let at = |path: &str| {
         let path = RequestPath::new(path.split('.').map(ToOwned::to_owned).collect());
         match leaves.at(&path) {
-            Stands::Text(text, _) => format!("text {text}"),
+            Stands::Text(text, _) => format!("text {}", text.as_str()),
             Stands::Number(number) => format!("number {number}"),
             Stands::Texts(items) => {
-                let texts: Vec<&str> = items.iter().map(|(text, _)| text).collect();
+                let texts: Vec<&str> = items.iter().map(|(text, _)| text.as_str()).collect();
                 format!("texts {}", texts.join(" "))
             }
             other => format!("{other:?}"),
@@ -167,7 +169,11 @@ fn a_large_request_is_left_to_its_tree() {
         let request = json!({"context": context, "subject": {"id": "x"}});
         let leaves = Leaves::of(request.as_object().unwrap());
         assert!(leaves.is_cut, "{context}");
-        assert!(leaves.bytes.len() <= MAX_BYTES && leaves.leaves.len() <= MAX_LEAVES);
+        let Parts {
+            leaves: noted,
+            texts,
+        } = leaves.parts();
+        assert!(texts.len() <= MAX_BYTES && noted.len() <= MAX_LEAVES);
         let at = |path: [&str; 2]| {
             let path = RequestPath::new(path.map(ToOwned::to_owned).to_vec());
             format!("{:?}", leaves.at(&path))
@@ -180,5 +186,37 @@ fn a_large_request_is_left_to_its_tree() {
         ] {
             assert_eq!(at(path), "Else", "{context}");
         }
+    }
+}
+
+/// Whoever asks chooses the names, so two of them with one symbol can be had.
+#[test]
+fn a_name_is_not_taken_for_another_with_its_symbol() {
+    let mut known: HashMap<u32, String> = HashMap::new();
+    let twins = (0..).find_map(|number: u32| {
+        let name = format!("n{number}");
+        let other = known.insert(Place::symbol(Trunk::Context, &name), name.clone())?;
+        Some([other, name])
+    });
+    let [asked, given] = twins.unwrap();
+    let path = |name: &str| RequestPath::new(vec!["context".to_owned(), name.to_owned()]);
+    let sought = Sought::new([path(&asked), path(&given)]);
+    for (context, expected) in [
+        (json!({}), ["nothing", "nothing"]),
+        (json!({ &given: "x" }), ["nothing", "x"]),
+        (json!({ &asked: "y" }), ["y", "nothing"]),
+        (json!({ &given: "x", &asked: "y" }), ["y", "x"]),
+    ] {
+        let request = json!({"context": context});
+        let leaves = Leaves::of(request.as_object().unwrap());
+        let told = |stands: Stands<'_>| match stands {
+            Stands::Text(text, _) => text.as_str().to_owned(),
+            Stands::Nothing => "nothing".to_owned(),
+            other => format!("{other:?}"),
+        };
+        let seats = sought.find(Some(&leaves));
+        assert_eq!([0, 1].map(|number| told(seats.at(number))), expected);
+        let alone = [&asked, &given].map(|name| told(leaves.at(&path(name))));
+        assert_eq!(alone, expected);
     }
 }
