@@ -1,9 +1,8 @@
-//! Tells the program which source it is built from, and how the released one is linked: with the stack unwinder in it, where the
-//! compiler has that as an archive, and with the functions of a one-shot `eval` side by side, where the linker can do that.
+//! Tells the program which source it is built from, and links the stack unwinder into the released one, where the compiler has it
+//! as an archive.
 //!
-//! The shared unwinder, `libgcc_s`, asks the processor for its features whenever a program starts, which in a virtual machine takes
-//! longer than all that `ordain --version` does. Functions that are scattered over the program are as many pages that each process
-//! waits for; `link/order` finds out which those are. Where the one or the other cannot be had, nothing changes.
+//! The shared one, `libgcc_s`, asks the processor for its features whenever a program starts, which in a virtual machine takes
+//! longer than all that `ordain --version` does. Where the archive is not found, nothing changes.
 #![allow(
     clippy::disallowed_methods,
     clippy::print_stdout,
@@ -22,42 +21,10 @@ fn main() {
     println!("cargo::rerun-if-changed=Cargo.lock");
     println!("cargo::rustc-env=ORDAIN_SOURCE={:016x}", source());
     println!("cargo::rerun-if-env-changed=RUSTC_LINKER");
-    println!("cargo::rerun-if-changed={ORDER}");
-    if !is_released() {
-        return;
-    }
-    if has_archive() {
+    if is_released() && has_archive() {
         // Before the standard library's `-lgcc_s`, which then has nothing left to give and, `--as-needed`, is left out.
         println!("cargo::rustc-link-lib=gcc_eh");
     }
-    for argument in order().into_iter().flatten() {
-        println!("cargo::rustc-link-arg-bins={argument}");
-    }
-}
-
-/// A linker script that says which functions come first.
-const ORDER: &str = "link/order.ld";
-
-/// What has the linker put functions in order; none where it does not take a small program with that. Not every linker knows scripts.
-fn order() -> Option<[String; 2]> {
-    let script = PathBuf::from(env::var_os("CARGO_MANIFEST_DIR")?).join(ORDER);
-    let arguments = ["-T".to_owned(), script.to_str()?.to_owned()];
-    let directory = PathBuf::from(env::var_os("OUT_DIR")?);
-    let source = directory.join("empty.rs");
-    fs::write(&source, "fn main() {}\n").ok()?;
-    let mut rustc = Command::new(env::var_os("RUSTC")?);
-    let flags = env::var("CARGO_ENCODED_RUSTFLAGS").unwrap_or_default();
-    rustc.args(flags.split('\x1f').filter(|flag| !flag.is_empty()));
-    if let Ok(linker) = env::var("RUSTC_LINKER") {
-        rustc.arg(format!("-Clinker={linker}"));
-    }
-    rustc.arg("--target").arg(env::var_os("TARGET")?);
-    for argument in &arguments {
-        rustc.arg(format!("-Clink-arg={argument}"));
-    }
-    rustc.arg("-o").arg(directory.join("empty")).arg(&source);
-    let output = rustc.output().ok()?;
-    output.status.success().then_some(arguments)
 }
 
 /// What tells this source from another: what one program keeps for itself, another must not take for its own.

@@ -27,10 +27,6 @@ bench *FILTER:
 peers *OPTIONS:
     cargo run --profile peers -p peers -- report {{ OPTIONS }}
 
-# The functions that a one-shot `eval` runs, for the linker: needs valgrind
-order:
-    link/order
-
 # The library's documentation
 doc:
     RUSTDOCFLAGS="-D warnings" cargo doc --no-deps --open

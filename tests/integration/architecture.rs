@@ -253,29 +253,6 @@ fn test_files_stay_short_too() {
     }
 }
 
-/// It would say nothing to another compiler, and nobody could tell what changed in it.
-#[test]
-fn the_order_of_functions_holds_no_hashes() {
-    let file = super::support::checkout().join("link/order.ld");
-    let text = std::fs::read_to_string(file).unwrap();
-    let names = text.lines().filter_map(|line| {
-        let name = line.strip_prefix("    *(.text*.")?.strip_suffix(')')?;
-        let plain = name.ends_with("17h*") || name.starts_with("_R") || name == "main";
-        assert!(plain && !name.contains("17h*E"), "{name}");
-        assert!(
-            name.split("Cs")
-                .skip(1)
-                .all(|rest| !name.starts_with("_R") || rest.starts_with("*_")),
-            "{name}"
-        );
-        Some(name)
-    });
-    let names: BTreeSet<&str> = names.collect();
-    assert!(names.len() > 300, "{}", names.len());
-    assert!(names.contains("_ZN6ordain3cli3run17h*"));
-    assert_eq!(text.lines().count(), names.len() + 5, "a line is no name");
-}
-
 #[test]
 fn violations_are_seen() {
     for (file, text, expected) in [
