@@ -6,6 +6,7 @@
 
 mod chunk;
 mod decide;
+mod desk;
 mod feed;
 mod recorder;
 mod spare;
@@ -35,7 +36,8 @@ use crate::name::Scope;
 use crate::pipeline::{Locking, Reuse, Served};
 use crate::policy::Mode;
 
-use decide::{Answers, Decider, Ids, Judge};
+use decide::{Answers, Decider, Judge};
+use desk::{Desk, Ids};
 use recorder::Recorder;
 use tally::Tally;
 
@@ -111,7 +113,7 @@ pub(crate) fn run(context: &Context, args: &Arguments) -> Result<Exit, Failure> 
         writer,
         tally: Tally::default(),
         failed,
-        ids: Ids::new(),
+        ids: Ids::default(),
         is_past: false,
     };
     let result = read_all(context, args, &mut recorder);
@@ -209,12 +211,12 @@ pub(super) fn cause_of(code: Code) -> Cause {
 
 /// Decides what all files hold.
 fn read_all(context: &Context, args: &Arguments, recorder: &mut Recorder) -> Result<(), Failure> {
-    let (mut ids, mut answers) = (Ids::new(), Answers::default());
+    let (mut desk, mut answers) = (Desk::default(), Answers::default());
     let decider = Arc::clone(&recorder.decider);
     for file in &args.files {
         let source = input::source(&context.env, file)?;
         let stream = feed::read_some(source, &mut |chunk| {
-            decider.answer(chunk, &mut ids, &mut answers)?;
+            decider.answer(chunk, &mut desk, &mut answers)?;
             recorder.take(slice::from_mut(&mut answers))
         })?;
         if let Some((first, rest)) = stream {

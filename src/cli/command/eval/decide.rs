@@ -7,18 +7,18 @@ use std::sync::OnceLock;
 use std::time::Instant;
 
 use jiff::Timestamp;
-use uuid::{Builder, Uuid};
 
 use super::chunk::{Chunk, Place};
+use super::desk::{Desk, Ids};
 use super::spare::Reusable;
 use crate::cli::output::Format;
 use crate::cli::report::Failure;
 use crate::clock::Clock;
 use crate::diag::Code;
 use crate::digest::Sha256Digest;
-use crate::engine::request::{Request, RequestError, RequestLimits};
+use crate::engine::request::{Memory, Request, RequestError, RequestLimits};
 use crate::engine::{Cause, Decision, Freshness, Occasion, Outcome, Record};
-use crate::log::{LogError, Prepared, RecordError, Salter, system_salts};
+use crate::log::{LogError, Prepared, RecordError};
 use crate::name::Scope;
 use crate::pipeline::{PipelineError, Served, project_identity};
 use crate::policy::Mode;
@@ -152,17 +152,17 @@ impl Decider {
     pub(super) fn answer(
         &self,
         chunk: &mut Chunk,
-        ids: &mut Ids,
+        desk: &mut Desk,
         answers: &mut Answers,
     ) -> Result<(), Failure> {
         answers.clear();
-        chunk.drain(|place| self.decide(place, ids, answers))
+        chunk.drain(|place| self.decide(place, desk, answers))
     }
 
     fn decide(
         &self,
         place: Place<'_>,
-        ids: &mut Ids,
+        desk: &mut Desk,
         answers: &mut Answers,
     ) -> Result<(), Failure> {
         let started = Instant::now();
@@ -176,7 +176,7 @@ impl Decider {
         {
             answers.notices.push(Notice::Past(failure.clone()));
         }
-        let decision_id = ids.next(time)?;
+        let decision_id = desk.ids.next(time)?;
         let occasion = |fingerprint: Sha256Digest| Occasion {
             decision_id,
             time,
@@ -185,7 +185,7 @@ impl Decider {
             duration_ns: u64::try_from(started.elapsed().as_nanos()).unwrap_or(u64::MAX),
         };
         let (failure, fingerprint) = match place {
-            Place::Request { bytes, line } => match self.read(bytes) {
+            Place::Request { bytes, line } => match self.read(bytes, &mut desk.memory) {
                 Ok(request) => {
                     let fingerprint = request.fingerprint();
                     let closed = |mode, cause, reason: &str| {
@@ -201,7 +201,7 @@ impl Decider {
                         (Judge::Policy(served), None) => {
                             let decided = served.with_engine(&request, time, |engine| {
                                 let verdict = engine.evaluate(&request, time);
-                                Decision::new(engine, verdict, occasion(fingerprint))
+                                desk.hold.decide(engine, verdict, occasion(fingerprint))
                             });
                             decided.unwrap_or_else(|error| {
                                 let lasts = matches!(error, PipelineError::Lasting(_));
@@ -228,7 +228,11 @@ impl Decider {
                         ) => closed(*mode, *cause, reason),
                     };
                     let asked = self.format.asked(&request);
-                    return self.add(answers, &decision, Some((&request, asked)), ids);
+                    let about = Some((&request, asked));
+                    self.add(answers, &decision, about, &mut desk.ids)?;
+                    desk.hold.take_back(decision);
+                    desk.memory.take_back(request);
+                    return Ok(());
                 }
                 Err(error) => {
                     let failure = Failure::from(error).about(&format!("line {line}"));
@@ -246,7 +250,7 @@ impl Decider {
             occasion(fingerprint),
         );
         answers.notices.push(Notice::Unreadable(failure));
-        self.add(answers, &decision, None, ids)
+        self.add(answers, &decision, None, &mut desk.ids)
     }
 
     /// Adds a decision, and what its format says of its request. One that is too long for the log is replaced by a denial that is
@@ -284,9 +288,9 @@ impl Decider {
         Ok(answers.push(self.format, &denial, None, about)?)
     }
 
-    fn read(&self, bytes: &[u8]) -> Result<Request, RequestError> {
+    fn read(&self, bytes: &[u8], memory: &mut Memory) -> Result<Request, RequestError> {
         let project = |path: &str| project_identity(&self.current, path);
-        Request::from_json_in(bytes, &RequestLimits::default(), &project)
+        Request::from_json_within(bytes, &RequestLimits::default(), &project, memory)
     }
 
     /// How the policy's time ended, if it has.
@@ -344,23 +348,5 @@ impl Decider {
             Judge::Policy(served) => served.root_mode(),
             Judge::Closed { mode, .. } => *mode,
         }
-    }
-}
-
-/// Ids of decisions.
-pub(super) struct Ids(Salter);
-
-impl Ids {
-    pub(super) fn new() -> Self {
-        Self(Salter::new(system_salts))
-    }
-
-    /// A UUIDv7 of this time.
-    pub(super) fn next(&mut self, time: Timestamp) -> Result<Uuid, Failure> {
-        let random = self.0.next().map_err(LogError::Random)?;
-        let milliseconds = u64::try_from(time.as_millisecond()).unwrap_or(0);
-        let [a, b, c, d, e, f, g, h, i, j, ..] = random;
-        let random = [a, b, c, d, e, f, g, h, i, j];
-        Ok(Builder::from_unix_timestamp_millis(milliseconds, &random).into_uuid())
     }
 }

@@ -2,7 +2,8 @@
 
 use std::sync::Arc;
 
-use super::decide::{Answers, Decider, Ids, Notice};
+use super::decide::{Answers, Decider, Notice};
+use super::desk::Ids;
 use super::tally::Tally;
 use crate::cli::exit::Exit;
 use crate::cli::output::Writer;

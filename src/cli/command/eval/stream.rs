@@ -21,7 +21,8 @@ use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::thread::{self, Builder, JoinHandle};
 
 use super::chunk::Chunk;
-use super::decide::{Answers, Decider, Ids};
+use super::decide::{Answers, Decider};
+use super::desk::Desk;
 use super::feed::{Rest, read_on};
 use super::spare::Spare;
 use crate::cli::report::Failure;
@@ -60,10 +61,10 @@ pub(super) fn run(
         let (answer_sender, answer_receiver) = sync_channel(waiting);
         let (decider, idle) = (Arc::clone(decider), Arc::clone(&idle));
         threads.push(spawn("decide", move || {
-            let mut ids = Ids::new();
+            let mut desk = Desk::default();
             decide(&chunk_receiver, &answer_sender, |mut chunk| {
                 let mut answers = idle.answers.take();
-                decider.answer(&mut chunk, &mut ids, &mut answers)?;
+                decider.answer(&mut chunk, &mut desk, &mut answers)?;
                 idle.chunks.keep(chunk);
                 Ok(answers)
             });
