@@ -8,6 +8,7 @@ mod chunk;
 mod decide;
 mod desk;
 mod feed;
+mod numbers;
 mod recorder;
 mod spare;
 mod stream;
@@ -38,6 +39,7 @@ use crate::policy::Mode;
 
 use decide::{Answers, Decider, Judge};
 use desk::{Desk, Ids};
+use numbers::Numbers;
 use recorder::Recorder;
 use tally::Tally;
 
@@ -105,6 +107,7 @@ pub(crate) fn run(context: &Context, args: &Arguments) -> Result<Exit, Failure> 
         current: context.env.current.clone(),
         format: args.format,
         past: OnceLock::new(),
+        numbers: Numbers::default(),
     });
     let mut recorder = Recorder {
         decider,
@@ -220,6 +223,7 @@ fn read_all(context: &Context, args: &Arguments, recorder: &mut Recorder) -> Res
             recorder.take(slice::from_mut(&mut answers))
         })?;
         if let Some((first, rest)) = stream {
+            recorder.begin_stream();
             stream::run(first, rest, &decider, jobs(args), &mut |batch| {
                 recorder.take(batch)
             })?;

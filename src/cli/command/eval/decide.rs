@@ -10,6 +10,7 @@ use jiff::Timestamp;
 
 use super::chunk::{Chunk, Place};
 use super::desk::{Desk, Ids};
+use super::numbers::Numbers;
 use super::spare::Reusable;
 use crate::cli::output::Format;
 use crate::cli::report::Failure;
@@ -48,6 +49,8 @@ pub(super) struct Decider {
     pub(super) format: Format,
     /// Set once the policy's time has ended. A run that lasts does not outlive its policy, and no clock brings it back.
     pub(super) past: OnceLock<Failure>,
+    /// Which numbers the records of a stream are expected to have.
+    pub(super) numbers: Numbers,
 }
 
 /// What people are told of a request beside its decision.
@@ -80,6 +83,8 @@ pub(super) struct Answers {
     pub(super) about: Vec<About>,
     /// In the order of the input.
     pub(super) notices: Vec<Notice>,
+    /// How many requests of the stream come before, if these are of one.
+    pub(super) index: Option<u64>,
 }
 
 impl Reusable for Answers {
@@ -95,6 +100,7 @@ impl Answers {
         self.rendered.clear();
         self.about.clear();
         self.notices.clear();
+        self.index = None;
     }
 
     fn push(
@@ -103,12 +109,13 @@ impl Answers {
         decision: &Decision,
         request: Option<&Request>,
         about: About,
+        salt: Option<[u8; 16]>,
     ) -> Result<(), LogError> {
         let record = Record::new(decision, request);
         let position = self.about.len() as u64;
         let members = self
             .records
-            .push_decision(&record)
+            .push_decision(&record, salt.as_ref())
             .map_err(|source| LogError::Record { position, source })?;
         let asked = about.asked.as_deref();
         format.render(&mut self.rendered, decision, members, asked);
@@ -128,7 +135,7 @@ impl Answers {
             let decision = other(&about)?;
             let asked = about.asked;
             let about = About::of(&decision, about.fingerprint, asked);
-            self.push(format, &decision, None, about)?;
+            self.push(format, &decision, None, about, None)?;
         }
         Ok(())
     }
@@ -156,6 +163,10 @@ impl Decider {
         answers: &mut Answers,
     ) -> Result<(), Failure> {
         answers.clear();
+        answers.index = chunk.index;
+        if let Some(index) = chunk.index {
+            answers.records.expect(self.numbers.at(index));
+        }
         chunk.drain(|place| self.decide(place, desk, answers))
     }
 
@@ -265,7 +276,11 @@ impl Decider {
         let fingerprint = decision.request_fingerprint;
         let (request, asked) = request.unzip();
         let about = About::of(decision, fingerprint, asked.flatten());
-        let error = match answers.push(self.format, decision, request, about) {
+        let salt = match answers.records.is_expected() {
+            true => Some(ids.salt()?),
+            false => None,
+        };
+        let error = match answers.push(self.format, decision, request, about, salt) {
             Ok(()) => return Ok(()),
             Err(error) => error,
         };
@@ -285,7 +300,7 @@ impl Decider {
         let denial = self.instead(&about, Mode::Enforce, cause, &failure, ids)?;
         answers.notices.push(Notice::Unreadable(failure));
         let about = About::of(&denial, fingerprint, None);
-        Ok(answers.push(self.format, &denial, None, about)?)
+        Ok(answers.push(self.format, &denial, None, about, salt)?)
     }
 
     fn read(&self, bytes: &[u8], memory: &mut Memory) -> Result<Request, RequestError> {

@@ -30,10 +30,15 @@ impl Default for Ids {
 impl Ids {
     /// A UUIDv7 of this time.
     pub(super) fn next(&mut self, time: Timestamp) -> Result<Uuid, Failure> {
-        let random = self.0.next().map_err(LogError::Random)?;
+        let random = self.salt()?;
         let milliseconds = u64::try_from(time.as_millisecond()).unwrap_or(0);
         let [a, b, c, d, e, f, g, h, i, j, ..] = random;
         let random = [a, b, c, d, e, f, g, h, i, j];
         Ok(Builder::from_unix_timestamp_millis(milliseconds, &random).into_uuid())
+    }
+
+    /// Random bytes: what keeps a record from being guessed.
+    pub(super) fn salt(&mut self) -> Result<[u8; 16], Failure> {
+        Ok(self.0.next().map_err(LogError::Random)?)
     }
 }

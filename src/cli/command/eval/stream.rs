@@ -102,8 +102,11 @@ fn spawn(name: &str, work: impl FnOnce() + Send + 'static) -> Result<JoinHandle<
 
 fn feed(first: Chunk, rest: Rest, threads: &[SyncSender<Chunk>], idle: &Idle) {
     let mut turns = threads.iter().cycle();
+    let mut index = 0;
     // The other side went away: there is nobody to read for.
-    let _ = read_on(first, rest, |chunk| {
+    let _ = read_on(first, rest, |mut chunk| {
+        chunk.index = Some(index);
+        index += chunk.len() as u64;
         let thread = turns.next().ok_or(())?;
         idle.unanswered.fetch_add(1, Ordering::Relaxed);
         thread.send(chunk).map_err(|_| ())?;
