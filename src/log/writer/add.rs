@@ -111,3 +111,6 @@ impl Log {
             .map_err(io_error("write", &self.directory.records()))
     }
 }
+
+#[cfg(test)]
+mod tests;
