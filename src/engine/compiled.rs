@@ -29,7 +29,7 @@ use crate::digest::Sha256Digest;
 use crate::resolve::{EffectivePolicy, StoredEffectiveRule, StoredPolicy};
 use crate::trust::VerifiedStatement;
 
-const FORMAT: &str = "ordain-compiled/v3";
+const FORMAT: &str = "ordain-compiled/v4";
 /// The bytes that have a digest of their own.
 const CHUNK: usize = 8 << 10;
 /// The bytes of a digest.

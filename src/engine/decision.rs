@@ -11,7 +11,7 @@ use jiff::Timestamp;
 use serde::{Serialize, Serializer};
 use uuid::Uuid;
 
-use super::evaluate::{Engine, Origin, Pick, Verdict};
+use super::evaluate::{Engine, Origin, Pick, RulePosition, Verdict};
 use super::findings::Findings;
 use super::request::Request;
 use crate::bundle::BundleIdentity;
@@ -291,13 +291,13 @@ impl Decision {
     /// The capabilities that a catalogue asks for and the subject lacks, sorted.
     #[must_use]
     pub fn missing_capabilities(&self) -> &[String] {
-        self.findings().map_or(&[], |findings| &findings.missing)
+        self.findings().map_or(&[], Findings::missing)
     }
 
     /// The dangerous patterns of catalogues that match the arguments.
     #[must_use]
     pub fn patterns(&self) -> &[FoundPattern] {
-        self.findings().map_or(&[], |findings| &findings.patterns)
+        self.findings().map_or(&[], Findings::patterns)
     }
 
     fn findings(&self) -> Option<&Findings> {
@@ -345,7 +345,7 @@ impl Decision {
         };
         let hits = ground.into_iter().flat_map(|(policy, verdict)| {
             let hits = verdict.hits.iter();
-            hits.map(move |hit| (rule_at(policy, hit.layer(), hit.rule()), hit.failed))
+            hits.map(move |hit| (rule_at(policy, hit.at), hit.failed))
         });
         hits.filter_map(|(rule, failed)| {
             let rule = rule?;
@@ -493,7 +493,7 @@ impl<'a> Because<'a> {
                 remediation: rule.written.remediation().map(|text| &**text),
             }),
             Origin::Default(layer) => {
-                let layer = policy.layers().get(layer);
+                let layer = policy.layers().get(layer as usize);
                 let scope = layer.map_or("", |layer| layer.scope.as_str());
                 let effect = pick.effect.as_str();
                 let reason = format!(
@@ -527,11 +527,11 @@ impl<'a> Because<'a> {
 
 fn rule_of(policy: &EffectivePolicy, pick: Pick) -> Option<&EffectiveRule> {
     match pick.origin {
-        Origin::Rule(layer, rule) => rule_at(policy, layer, rule),
+        Origin::Rule(at) => rule_at(policy, at),
         Origin::Default(_) | Origin::NoMatch => None,
     }
 }
 
-fn rule_at(policy: &EffectivePolicy, layer: usize, rule: usize) -> Option<&EffectiveRule> {
-    policy.layers().get(layer)?.rules.get(rule)
+fn rule_at(policy: &EffectivePolicy, at: RulePosition) -> Option<&EffectiveRule> {
+    policy.layers().get(at.layer())?.rules.get(at.rule())
 }

@@ -55,15 +55,47 @@ impl Head {
     }
 }
 
+/// A rule by the positions of its layer and of itself in the layer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct RulePosition {
+    layer: u32,
+    rule: u32,
+}
+
+impl RulePosition {
+    /// The position of its layer.
+    #[must_use]
+    pub fn layer(self) -> usize {
+        self.layer as usize
+    }
+
+    /// Its position in the layer.
+    #[must_use]
+    pub fn rule(self) -> usize {
+        self.rule as usize
+    }
+}
+
 /// What made a verdict.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Origin {
-    /// A rule, by the positions of its layer and of itself in the layer.
-    Rule(usize, usize),
+    /// A rule.
+    Rule(RulePosition),
     /// The default of the layer at this position.
-    Default(usize),
+    Default(u32),
     /// Every layer was silent.
     NoMatch,
+}
+
+impl Origin {
+    /// The position of the layer that made it; none where all were silent.
+    #[must_use]
+    pub fn layer(self) -> Option<usize> {
+        match self {
+            Self::Rule(RulePosition { layer, .. }) | Self::Default(layer) => Some(layer as usize),
+            Self::NoMatch => None,
+        }
+    }
 }
 
 /// A verdict, what made it, and how far that binds.
@@ -80,31 +112,9 @@ pub struct Pick {
 /// A rule that matched.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Hit {
-    layer: u32,
-    rule: u32,
+    pub(super) at: RulePosition,
     /// Whether it counts only because a condition could not be judged.
     pub(super) failed: bool,
-}
-
-impl Hit {
-    /// None where a policy has more rules than the numbers of an index, which no limit lets through.
-    fn new(layer: usize, rule: usize, failed: bool) -> Option<Self> {
-        Some(Self {
-            layer: u32::try_from(layer).ok()?,
-            rule: u32::try_from(rule).ok()?,
-            failed,
-        })
-    }
-
-    /// The position of its layer.
-    pub(super) fn layer(self) -> usize {
-        self.layer as usize
-    }
-
-    /// Its position in the layer.
-    pub(super) fn rule(self) -> usize {
-        self.rule as usize
-    }
 }
 
 /// Rules that matched, in evaluation order.
@@ -196,6 +206,9 @@ impl Engine {
     /// What the conditions of this policy are judged by: the request, the time, and the risk that its catalogues give.
     pub(super) fn facts<'a>(&self, request: &'a Request, now: Timestamp) -> Facts<'a> {
         let facts = request.facts(now);
+        if self.described.is_empty() {
+            return facts;
+        }
         let risks = self
             .operations(&facts)
             .map(|operation| operation.risk(&facts));
@@ -210,60 +223,66 @@ impl Engine {
     }
 
     fn judge(&self, facts: &Facts<'_>) -> Verdict {
-        let mut findings = Findings {
-            risk: facts.risk(),
-            ..Findings::default()
-        };
+        let mut findings = Findings::of_risk(facts.risk());
         let mut all = Combined::default();
         let mut enforced = Combined::default();
         let mut audited = false;
         let mut hits = Hits::new();
         let candidates = self.index.candidates(facts);
         let mut candidates = candidates.iter().copied().peekable();
-        let mut first = 0;
-        for (position, layer) in self.policy.layers().iter().enumerate() {
-            let first_hit = hits.len();
-            let end = first + layer.rules.len();
-            let heads = self.heads.get(first..end).unwrap_or_default();
-            let within = |number: RuleNumber| (number as usize) < end;
-            while let Some((number, judged)) = candidates.next_if(|(number, _)| within(*number)) {
-                let rule = number as usize - first;
-                if let Some(head) = heads.get(rule)
-                    && let Some(failed) = counts(layer, rule, *head, judged, facts)
+        let mut first: RuleNumber = 0;
+        for (position, layer) in (0..).zip(self.policy.layers()) {
+            let end = first.saturating_add(u32::try_from(layer.rules.len()).unwrap_or(u32::MAX));
+            let mut would = Voice::default();
+            let mut binding = Voice::default();
+            while let Some((number, judged)) = candidates.next_if(|(number, _)| *number < end) {
+                let rule = number - first;
+                let Some(head) = self.heads.get(number as usize) else {
+                    continue;
+                };
+                let Some(failed) = counts(layer, rule, *head, judged, facts) else {
+                    continue;
+                };
+                let at = RulePosition {
+                    layer: position,
+                    rule,
+                };
+                hits.push(Hit { at, failed });
+                if head.is_lowered
+                    && let Some(rule) = layer.rules.get(at.rule())
                 {
-                    hits.extend(Hit::new(position, rule, failed));
+                    findings.missing_of(rule, facts);
+                }
+                audited |= head.effect == Effect::Audit;
+                let pick = Pick {
+                    effect: head.effect,
+                    origin: Origin::Rule(at),
+                    mode: head.mode,
+                };
+                would.hear(pick, failed);
+                if head.mode == Mode::Enforce {
+                    // A raised rule adds its verdict and silences no other, and so does one whose condition could not be judged:
+                    // where a parent's `default: deny` stood in for it, a descendant that makes it `require_approval` must not
+                    // lift that.
+                    binding.hear(pick, failed || head.is_raised);
                 }
             }
             first = end;
-            let found = hits.get(first_hit..).unwrap_or_default();
-            let picks = || found.iter().filter_map(|hit| Candidate::of(heads, *hit));
-            for found in picks().filter(|found| found.head.is_lowered) {
-                if let Some(rule) = layer.rules.get(found.rule) {
-                    findings.missing_of(rule, facts);
-                }
-            }
             let default = layer.default.map(|effect| Pick {
                 effect,
                 origin: Origin::Default(position),
                 mode: layer.mode,
             });
-            let spoken = picks().find(|found| !found.is_failed);
-            let spoken = spoken.map(|found| found.pick).or(default);
-            all.add(spoken);
-            for found in picks().filter(|found| found.is_failed) {
-                all.add(Some(found.pick));
+            let enforced_default = default.filter(|default| default.mode == Mode::Enforce);
+            for (voice, default, combined) in [
+                (would, default, &mut all),
+                (binding, enforced_default, &mut enforced),
+            ] {
+                let spoken = voice.first.or(default);
+                audited |= spoken.is_some_and(|pick| pick.effect == Effect::Audit);
+                combined.add(spoken);
+                combined.add(voice.added.best);
             }
-            let binding = || picks().filter(Candidate::binds);
-            let own = binding().find(|found| !found.only_adds());
-            let fallback = default.filter(|default| default.mode == Mode::Enforce);
-            let own = own.map(|found| found.pick).or(fallback);
-            enforced.add(own);
-            for found in binding().filter(Candidate::only_adds) {
-                enforced.add(Some(found.pick));
-            }
-            let is_audit = |pick: &Pick| pick.effect == Effect::Audit;
-            audited |= picks().any(|found| is_audit(&found.pick))
-                || [spoken, own].iter().flatten().any(is_audit);
         }
         for operation in self.operations(facts) {
             findings.patterns_of(operation, facts);
@@ -292,7 +311,7 @@ fn action<'a>(facts: &Facts<'a>) -> Option<&'a str> {
 /// Whether the rule at `rule` of a layer counts only because it could not be judged; none where it does not count.
 fn counts(
     layer: &EffectiveLayer,
-    rule: usize,
+    rule: u32,
     head: Head,
     judged: Judged,
     facts: &Facts<'_>,
@@ -300,7 +319,7 @@ fn counts(
     if head.is_lasting && judged == Judged::Yes {
         return Some(false);
     }
-    let rule = layer.rules.get(rule)?;
+    let rule = layer.rules.get(rule as usize)?;
     if !rule.is_live(facts.now()) {
         return None;
     }
@@ -312,37 +331,22 @@ fn counts(
     }
 }
 
-/// A rule of a layer that matched, or may have.
-struct Candidate {
-    rule: usize,
-    head: Head,
-    pick: Pick,
-    is_failed: bool,
+/// What the rules of a layer say.
+#[derive(Default)]
+struct Voice {
+    /// The first of those that speak for it, and silence those after them.
+    first: Option<Pick>,
+    /// Of those that only add their verdict.
+    added: Combined,
 }
 
-impl Candidate {
-    fn of(heads: &[Head], hit: Hit) -> Option<Self> {
-        let head = *heads.get(hit.rule())?;
-        Some(Self {
-            rule: hit.rule(),
-            head,
-            pick: Pick {
-                effect: head.effect,
-                origin: Origin::Rule(hit.layer(), hit.rule()),
-                mode: head.mode,
-            },
-            is_failed: hit.failed,
-        })
-    }
-
-    fn binds(&self) -> bool {
-        self.head.mode == Mode::Enforce
-    }
-
-    /// Whether it adds its verdict and silences no other. A raised rule does, and one whose condition could not be judged:
-    /// where a parent's `default: deny` stood in for it, a descendant that makes it `require_approval` must not lift that.
-    fn only_adds(&self) -> bool {
-        self.is_failed || self.head.is_raised
+impl Voice {
+    fn hear(&mut self, pick: Pick, only_adds: bool) {
+        if only_adds {
+            self.added.add(Some(pick));
+        } else {
+            self.first.get_or_insert(pick);
+        }
     }
 }
 

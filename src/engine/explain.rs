@@ -112,9 +112,9 @@ fn say<'a>(
     verdict: &Verdict,
     pick: Pick,
 ) -> LayerSaid<'a> {
-    let hits = || verdict.hits.iter().filter(|hit| hit.layer() == position);
+    let hits = || verdict.hits.iter().filter(|hit| hit.at.layer() == position);
     let rules = layer.rules.iter().enumerate().filter_map(|(index, rule)| {
-        let hit = hits().find(|hit| hit.rule() == index);
+        let hit = hits().find(|hit| hit.at.rule() == index);
         let keys = rule.written.explain(facts);
         let standing = match hit {
             Some(hit) if hit.failed => Standing::Failed,
@@ -126,7 +126,7 @@ fn say<'a>(
             effect: rule.effect,
             mode: rule.mode,
             standing,
-            determines: pick.origin == Origin::Rule(position, index),
+            determines: hit.is_some_and(|hit| pick.origin == Origin::Rule(hit.at)),
             keys,
             valid: rule.written.limits(),
             overrides: rule.override_views(),
@@ -136,9 +136,9 @@ fn say<'a>(
     let rules: Vec<RuleTrace<'_>> = rules.collect();
     // What could not be judged adds to what the layer says, and silences nothing.
     let first = hits().find(|hit| !hit.failed);
-    let spoken = first.and_then(|hit| layer.rules.get(hit.rule()));
+    let spoken = first.and_then(|hit| layer.rules.get(hit.at.rule()));
     let failed = hits().filter(|hit| hit.failed);
-    let failed = failed.filter_map(|hit| layer.rules.get(hit.rule()));
+    let failed = failed.filter_map(|hit| layer.rules.get(hit.at.rule()));
     let own = spoken.map(|rule| (rule.effect, Some(rule)));
     let own = own.or(layer.default.map(|effect| (effect, None)));
     let all = own
@@ -161,10 +161,7 @@ fn say<'a>(
         by: said
             .and_then(|(_, rule)| rule)
             .map(|rule| &rule.written.name),
-        determines: match pick.origin {
-            Origin::Rule(layer, _) | Origin::Default(layer) => layer == position,
-            Origin::NoMatch => false,
-        },
+        determines: pick.origin.layer() == Some(position),
         rules,
     }
 }

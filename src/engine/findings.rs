@@ -41,31 +41,48 @@ impl Described {
 pub(super) struct Findings {
     /// The greatest risk that a catalogue gives the operation.
     pub(super) risk: Option<Risk>,
-    /// The capabilities that a rule asks for and the subject lacks, sorted.
-    pub(super) missing: Vec<String>,
-    /// The dangerous patterns that match, in evaluation order.
-    pub(super) patterns: Vec<FoundPattern>,
+    /// Of most requests there is nothing more to tell.
+    more: Option<Box<More>>,
+}
+
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+struct More {
+    missing: Vec<String>,
+    patterns: Vec<FoundPattern>,
 }
 
 impl Findings {
+    /// A risk, and nothing more so far.
+    pub(super) fn of_risk(risk: Option<Risk>) -> Self {
+        Self { risk, more: None }
+    }
+
+    /// The capabilities that a rule asks for and the subject lacks, sorted.
+    pub(super) fn missing(&self) -> &[String] {
+        self.more.as_ref().map_or(&[], |more| &more.missing)
+    }
+
+    /// The dangerous patterns that match, in evaluation order.
+    pub(super) fn patterns(&self) -> &[FoundPattern] {
+        self.more.as_ref().map_or(&[], |more| &more.patterns)
+    }
+
     /// Notes what `operation`, which the request is for, says of it.
     pub(super) fn patterns_of(&mut self, operation: &Arc<Operation>, facts: &Facts<'_>) {
         for found in &*operation.patterns(facts) {
-            if !self.patterns.contains(found) {
-                self.patterns.push(found.clone());
+            if !self.patterns().contains(found) {
+                let more = self.more.get_or_insert_default();
+                more.patterns.push(found.clone());
             }
         }
     }
 
     /// Notes what `rule`, which matches, finds missing.
     pub(super) fn missing_of(&mut self, rule: &EffectiveRule, facts: &Facts<'_>) {
-        let missing = rule.written.missing(facts);
-        for name in missing {
-            if let Err(place) = self
-                .missing
-                .binary_search_by(|known| known.as_str().cmp(name))
-            {
-                self.missing.insert(place, name.to_owned());
+        for name in rule.written.missing(facts) {
+            let missing = &mut self.more.get_or_insert_default().missing;
+            if let Err(place) = missing.binary_search_by(|known| known.as_str().cmp(name)) {
+                missing.insert(place, name.to_owned());
             }
         }
     }
@@ -74,13 +91,13 @@ impl Findings {
     pub(super) fn reason<'a>(&self, rule: &'a EffectiveRule) -> Cow<'a, str> {
         let named: Vec<String> = match rule.written.lowered() {
             Some(Lowered::MissingCapability { .. }) => {
-                let missing = self.missing.iter();
+                let missing = self.missing().iter();
                 missing.map(|name| format!("`{name}`")).collect()
             }
             Some(Lowered::Risk {
                 arguments: Arguments::Dangerous,
                 ..
-            }) => self.patterns.iter().map(told).collect(),
+            }) => self.patterns().iter().map(told).collect(),
             _ => Vec::new(),
         };
         if named.is_empty() {

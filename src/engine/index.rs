@@ -11,6 +11,8 @@
 //!
 //! - A value of another type than a key asks for might fail to be judged, so then every rule of the shape is a candidate.
 //! - A prefix is looked up by each length that the policy has for its path; a list by each of its items.
+//! - Some tens of rules are held against the request's word of bits one by one, which is less work than to look them up: all rules of a
+//!   small policy, and those of a large one's smallest shapes.
 //! - Where shapes are many, the rules of those that few share are listed by their most selective key alone.
 //!
 //! INVARIANT: it leaves out only rules that [`Rule::matches`] says no of. What it lets through, the rule itself or [`asks`] decides,
@@ -37,7 +39,7 @@ pub(super) use asks::Judged;
 use asks::{Asks, Place};
 pub(super) use flat::{Section, Tables};
 use known::Known;
-use table::{Buckets, Lane, Table};
+use table::{Buckets, Lane, Marks, Table};
 
 /// A rule by its position among all rules of the policy, layer after layer in evaluation order.
 pub(super) type RuleNumber = u32;
@@ -51,8 +53,8 @@ pub(super) struct Index {
     slots: Vec<Slot>,
     shapes: Vec<Shape>,
     table: Table,
-    /// The rules that have no key.
-    always: Vec<Place>,
+    /// Rules that are looked at by their marks for each request: those that have no key, and those of the smallest shapes.
+    always: Vec<(Marks, Place)>,
     sought: Sought,
     asks: Asks,
 }

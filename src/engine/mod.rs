@@ -23,7 +23,7 @@ pub use crate::trust::Freshness;
 pub use compiled::Compiled;
 pub(crate) use decision::Hold;
 pub use decision::{Cause, Decision, MatchedRule, Occasion, Outcome, Would};
-pub use evaluate::{Engine, Origin, Pick, Verdict};
+pub use evaluate::{Engine, Origin, Pick, RulePosition, Verdict};
 pub use explain::{Explanation, LayerSaid, RuleTrace, Standing};
 pub use record::Record;
 pub(crate) use record::WrittenBundles;

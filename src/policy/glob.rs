@@ -29,20 +29,21 @@ enum Form {
 #[derive(Debug, Clone, Copy)]
 pub struct Around<'a> {
     /// What a text begins with.
-    pub before: &'a str,
+    pub before: &'a [u8],
     /// What the rest ends with.
-    pub after: &'a str,
+    pub after: &'a [u8],
     /// Whether slashes may stand between them.
     pub crosses: bool,
 }
 
 impl Around<'_> {
-    /// Whether a text is so.
+    /// Whether a text is so. In UTF-8 no character's bytes stand within another's, so it is told by bytes alone.
     #[must_use]
-    pub fn admits(&self, text: &str) -> bool {
+    #[inline]
+    pub fn admits(&self, text: &[u8]) -> bool {
         let taken = text.strip_prefix(self.before);
         let taken = taken.and_then(|rest| rest.strip_suffix(self.after));
-        taken.is_some_and(|taken| self.crosses || !taken.contains('/'))
+        taken.is_some_and(|taken| self.crosses || !taken.contains(&b'/'))
     }
 }
 
@@ -109,7 +110,7 @@ impl Glob {
 
     pub(super) fn matches(&self, text: &str) -> bool {
         match (self.around(), &*self.0) {
-            (Some(around), _) => around.admits(text),
+            (Some(around), _) => around.admits(text.as_bytes()),
             (None, Form::Tokens(tokens)) => tokens.match_whole(text),
             (None, Form::Around { .. }) => false,
         }
@@ -123,8 +124,8 @@ impl Glob {
                 star,
                 after,
             } => Some(Around {
-                before,
-                after,
+                before: before.as_bytes(),
+                after: after.as_bytes(),
                 crosses: *star == Token::Anything,
             }),
             Form::Tokens(_) => None,

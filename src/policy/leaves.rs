@@ -10,6 +10,7 @@
 use std::ops::BitXor;
 
 use serde_json::{Map, Value};
+use smallvec::SmallVec;
 
 use super::path::{Place, RequestPath};
 use super::symbol::symbol;
@@ -45,27 +46,45 @@ pub(super) enum Trunk {
 /// The leaves of a request that stand near its top.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Leaves {
-    leaves: Vec<Leaf>,
-    /// Of each leaf the path and then the text.
-    bytes: String,
+    /// The leaves, each in [`LEAF`] bytes; then of each leaf the path and the text. To look a request up is first of all to wait for
+    /// this memory: so it is one run, and where the request itself is, no pointer away.
+    bytes: SmallVec<[u8; INLINE]>,
+    count: u8,
     /// Whether there was too much to note.
     is_cut: bool,
 }
+
+/// The bytes that most requests' leaves take, at most.
+const INLINE: usize = 512;
+/// The bytes of a leaf:
+///
+/// ```text
+/// symbol of the path, 4; value, 8; where path and text begin, 2; how long the text is, 2, and the path, 1; trunk, 1; kind, 1
+/// ```
+const LEAF: usize = 19;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct Leaf {
     /// The path's symbol.
     path: u32,
-    /// A text's symbol; a number's bits; how many items follow. As bytes it needs no gap before it.
-    value: [u8; 8],
-    /// Where in the bytes the path begins.
+    /// A text's symbol; a number's bits; how many items follow.
+    value: u64,
+    /// Where path and text begin, behind the leaves.
     start: u16,
     /// How long the text is.
     text: u16,
     /// How long the path is.
     rest: u8,
-    trunk: Trunk,
-    kind: Kind,
+    trunk: u8,
+    kind: u8,
+}
+
+/// Leaves that are noted one by one.
+struct Noting {
+    leaves: SmallVec<[Leaf; 24]>,
+    /// Of each leaf the path and then the text.
+    texts: SmallVec<[u8; INLINE]>,
+    is_cut: bool,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -77,13 +96,39 @@ enum Kind {
     Else,
 }
 
+impl Kind {
+    const TEXT: u8 = Self::Text as u8;
+    const NUMBER: u8 = Self::Number as u8;
+    const TEXTS: u8 = Self::Texts as u8;
+}
+
+/// A text of a request.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Text<'a>(&'a [u8]);
+
+impl<'a> Text<'a> {
+    /// Its bytes.
+    #[must_use]
+    #[inline]
+    pub fn as_bytes(self) -> &'a [u8] {
+        self.0
+    }
+
+    /// The same as text.
+    #[must_use]
+    pub fn as_str(self) -> &'a str {
+        // INVARIANT: it was one.
+        std::str::from_utf8(self.0).unwrap_or_default()
+    }
+}
+
 /// What stands at a path of a request.
 #[derive(Debug, Clone, Copy)]
 pub enum Stands<'a> {
     /// Nothing.
     Nothing,
     /// A text, and its symbol.
-    Text(&'a str, u64),
+    Text(Text<'a>, u64),
     /// A number.
     Number(f64),
     /// A list of texts.
@@ -96,7 +141,7 @@ impl<'a> Stands<'a> {
     /// The text, where that is what stands there.
     #[must_use]
     #[inline]
-    pub fn text(self) -> Option<&'a str> {
+    pub fn text(self) -> Option<Text<'a>> {
         match self {
             Self::Text(text, _) => Some(text),
             _ => None,
@@ -107,16 +152,16 @@ impl<'a> Stands<'a> {
 /// The texts of a list, in its order.
 #[derive(Debug, Clone, Copy)]
 pub struct Items<'a> {
-    items: &'a [Leaf],
-    bytes: &'a str,
+    items: &'a [[u8; LEAF]],
+    texts: &'a [u8],
 }
 
 impl<'a> Items<'a> {
     /// The texts, and their symbols.
     #[inline]
-    pub fn iter(self) -> impl Iterator<Item = (&'a str, u64)> {
-        let items = self.items.iter();
-        items.map(move |item| (item.text(self.bytes), item.value()))
+    pub fn iter(self) -> impl Iterator<Item = (Text<'a>, u64)> {
+        let items = self.items.iter().map(Leaf::read);
+        items.map(move |item| (item.text(self.texts), item.value))
     }
 }
 
@@ -128,26 +173,45 @@ pub(super) enum Seat {
     Else,
 }
 
-const _: () = assert!(size_of::<Leaf>() <= LINE, "several leaves are in a line");
-
 impl Leaf {
     #[inline]
-    fn value(&self) -> u64 {
-        u64::from_ne_bytes(self.value)
+    fn read(bytes: &[u8; LEAF]) -> Self {
+        let [p0, p1, p2, p3, v0, v1, v2, v3, v4, v5, v6, v7, rest @ ..] = *bytes;
+        let [s0, s1, t0, t1, rest, trunk, kind] = rest;
+        Self {
+            path: u32::from_le_bytes([p0, p1, p2, p3]),
+            value: u64::from_le_bytes([v0, v1, v2, v3, v4, v5, v6, v7]),
+            start: u16::from_le_bytes([s0, s1]),
+            text: u16::from_le_bytes([t0, t1]),
+            rest,
+            trunk,
+            kind,
+        }
+    }
+
+    fn write(&self, bytes: &mut SmallVec<[u8; INLINE]>) {
+        let [p0, p1, p2, p3] = self.path.to_le_bytes();
+        let [v0, v1, v2, v3, v4, v5, v6, v7] = self.value.to_le_bytes();
+        let ([s0, s1], [t0, t1]) = (self.start.to_le_bytes(), self.text.to_le_bytes());
+        let (rest, trunk, kind) = (self.rest, self.trunk, self.kind);
+        let leaf: [u8; LEAF] = [
+            p0, p1, p2, p3, v0, v1, v2, v3, v4, v5, v6, v7, s0, s1, t0, t1, rest, trunk, kind,
+        ];
+        bytes.extend_from_slice(&leaf);
     }
 
     #[inline]
-    fn rest<'a>(&self, bytes: &'a str) -> &'a [u8] {
+    fn rest<'a>(&self, texts: &'a [u8]) -> &'a [u8] {
         let start = usize::from(self.start);
-        let rest = bytes.as_bytes().get(start..start + usize::from(self.rest));
+        let rest = texts.get(start..start + usize::from(self.rest));
         rest.unwrap_or_default()
     }
 
     #[inline]
-    fn text<'a>(&self, bytes: &'a str) -> &'a str {
+    fn text<'a>(&self, texts: &'a [u8]) -> Text<'a> {
         let start = usize::from(self.start) + usize::from(self.rest);
-        let text = bytes.get(start..start + usize::from(self.text));
-        text.unwrap_or_default()
+        let text = texts.get(start..start + usize::from(self.text));
+        Text(text.unwrap_or_default())
     }
 }
 
@@ -166,9 +230,9 @@ impl Leaves {
     }
 
     fn of_members<'a, V: Member<'a>>(attributes: impl Iterator<Item = (&'a str, V)>) -> Self {
-        let mut noted = Self {
-            leaves: Vec::with_capacity(20),
-            bytes: String::with_capacity(320),
+        let mut noted = Noting {
+            leaves: SmallVec::new(),
+            texts: SmallVec::new(),
             is_cut: false,
         };
         for (name, value) in attributes {
@@ -195,9 +259,23 @@ impl Leaves {
                 }
             }
         }
-        noted.leaves.shrink_to_fit();
-        noted.bytes.shrink_to_fit();
-        noted
+        noted.done()
+    }
+}
+
+impl Noting {
+    fn done(self) -> Leaves {
+        let mut bytes = SmallVec::with_capacity(self.leaves.len() * LEAF + self.texts.len());
+        for leaf in &self.leaves {
+            leaf.write(&mut bytes);
+        }
+        bytes.extend_from_slice(&self.texts);
+        Leaves {
+            bytes,
+            // INVARIANT: there are no more than `MAX_LEAVES`.
+            count: u8::try_from(self.leaves.len()).unwrap_or_default(),
+            is_cut: self.is_cut,
+        }
     }
 
     fn note_members<'a>(
@@ -258,7 +336,7 @@ impl Leaves {
     }
 
     fn push(&mut self, (trunk, rest): (Trunk, &str), kind: Kind, value: u64, text: &str) {
-        let start = self.bytes.len();
+        let start = self.texts.len();
         let lengths = (u8::try_from(rest.len()), u16::try_from(text.len()));
         // INVARIANT: the items of a list that was cut are followed by nothing.
         let is_much = self.is_cut
@@ -271,21 +349,31 @@ impl Leaves {
             self.is_cut = true;
             return;
         };
-        self.bytes.push_str(rest);
-        self.bytes.push_str(text);
+        self.texts.extend_from_slice(rest.as_bytes());
+        self.texts.extend_from_slice(text.as_bytes());
         let path = match trunk {
             Trunk::Item => 0,
             _ => Place::symbol(trunk, rest),
         };
         self.leaves.push(Leaf {
             path,
-            value: value.to_ne_bytes(),
+            value,
             start,
             text: text_length,
             rest: length,
-            trunk,
-            kind,
+            trunk: trunk as u8,
+            kind: kind as u8,
         });
+    }
+}
+
+impl Leaves {
+    /// The leaves, and what stands behind them.
+    #[inline]
+    fn parts(&self) -> (&[[u8; LEAF]], &[u8]) {
+        let leaves = usize::from(self.count) * LEAF;
+        let (leaves, texts) = self.bytes.split_at_checked(leaves).unwrap_or_default();
+        (leaves.as_chunks().0, texts)
     }
 
     /// What stands at `path`.
@@ -293,10 +381,11 @@ impl Leaves {
     pub fn at(&self, path: &RequestPath) -> Stands<'_> {
         let seat = path.place().and_then(|place| {
             let symbol = place.own_symbol();
-            let mut leaves = (0..).zip(&self.leaves);
-            let is_at = |leaf: &Leaf| self.is_at(leaf, place.trunk, &place.rest);
-            let found = leaves.find(|(_, leaf)| leaf.path == symbol && is_at(leaf));
-            found.map(|(number, _)| Seat::Leaf(number))
+            let mut leaves = self.paths();
+            let found = leaves.find(|(_, path, is_at)| {
+                *path == symbol && is_at(place.trunk, place.rest.as_bytes())
+            });
+            found.map(|(number, ..)| Seat::Leaf(number))
         });
         let empty = || {
             if self.is_cut {
@@ -308,17 +397,11 @@ impl Leaves {
         self.stands(seat.unwrap_or_else(empty))
     }
 
-    fn is_at(&self, leaf: &Leaf, trunk: Trunk, rest: &str) -> bool {
-        leaf.trunk == trunk && leaf.rest(&self.bytes) == rest.as_bytes()
-    }
-
     /// Fetches all of them, which will be wanted soon; the answer means nothing.
     #[inline]
     pub(super) fn touch(&self) -> u8 {
-        let leaves = self.leaves.iter().step_by(LINE / size_of::<Leaf>());
-        let bytes = self.bytes.as_bytes().iter().step_by(LINE);
-        let leaves = leaves.fold(0, |touched, leaf| touched ^ leaf.rest);
-        bytes.fold(leaves, BitXor::bitxor)
+        let lines = self.bytes.iter().step_by(LINE);
+        lines.fold(0, BitXor::bitxor)
     }
 
     /// Whether there was too much to note: then a path at which no leaf is says nothing.
@@ -326,12 +409,16 @@ impl Leaves {
         self.is_cut
     }
 
-    /// For each leaf its number and the symbol of its path, and whether that path is of a trunk and a rest.
-    pub(super) fn paths(&self) -> impl Iterator<Item = (u16, u32, impl Fn(Trunk, &str) -> bool)> {
-        let leaves = (0..).zip(&self.leaves);
-        let leaves = leaves.filter(|(_, leaf)| leaf.trunk != Trunk::Item);
-        leaves.map(|(number, leaf)| {
-            let is_at = |trunk: Trunk, rest: &str| self.is_at(leaf, trunk, rest);
+    /// For each leaf its number and the symbol of its path, and whether that path is of a trunk and a rest. An item of a list has
+    /// the trunk [`Trunk::Item`], which no path has.
+    #[inline]
+    pub(super) fn paths(&self) -> impl Iterator<Item = (u16, u32, impl Fn(Trunk, &[u8]) -> bool)> {
+        let (leaves, texts) = self.parts();
+        (0..).zip(leaves).map(move |(number, leaf)| {
+            let leaf = Leaf::read(leaf);
+            let is_at = move |trunk: Trunk, rest: &[u8]| {
+                leaf.trunk == trunk as u8 && leaf.rest(texts) == rest
+            };
             (number, leaf.path, is_at)
         })
     }
@@ -343,24 +430,21 @@ impl Leaves {
             Seat::Nothing => return Stands::Nothing,
             Seat::Else => return Stands::Else,
         };
-        let Some(leaf) = self.leaves.get(number) else {
+        let (leaves, texts) = self.parts();
+        let Some(leaf) = leaves.get(number).map(Leaf::read) else {
             return Stands::Else;
         };
         match leaf.kind {
-            Kind::Text => Stands::Text(leaf.text(&self.bytes), leaf.value()),
-            Kind::Number => Stands::Number(f64::from_bits(leaf.value())),
-            Kind::Texts => {
-                let count = usize::try_from(leaf.value()).unwrap_or(usize::MAX);
-                let items = self.leaves.get(number + 1..).unwrap_or_default();
+            Kind::TEXT => Stands::Text(leaf.text(texts), leaf.value),
+            Kind::NUMBER => Stands::Number(f64::from_bits(leaf.value)),
+            Kind::TEXTS => {
+                let count = usize::try_from(leaf.value).unwrap_or(usize::MAX);
+                let items = leaves.get(number + 1..).unwrap_or_default();
                 // Of a list that did not fit, the tree knows.
-                items.get(..count).map_or(Stands::Else, |items| {
-                    Stands::Texts(Items {
-                        items,
-                        bytes: &self.bytes,
-                    })
-                })
+                let items = items.get(..count);
+                items.map_or(Stands::Else, |items| Stands::Texts(Items { items, texts }))
             }
-            Kind::Else => Stands::Else,
+            _ => Stands::Else,
         }
     }
 }

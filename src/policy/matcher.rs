@@ -146,7 +146,7 @@ impl Term {
             Self::Path { path, test } => {
                 let known = match facts.stands(path) {
                     Stands::Nothing => Some(test.matches(None, facts)),
-                    Stands::Text(text, _) => test.matches_text(text),
+                    Stands::Text(text, _) => test.matches_text(text.as_str()),
                     Stands::Number(_) | Stands::Texts(_) | Stands::Else => None,
                 };
                 known.unwrap_or_else(|| {

@@ -37,7 +37,7 @@ pub use command::{CommandPatterns, Found};
 pub use condition::{Condition, MAX_CONDITION_BYTES, STACK};
 pub use facts::{Blocked, Facts};
 pub use glob::Around;
-pub use leaves::{Items, Leaves, Stands};
+pub use leaves::{Items, Leaves, Stands, Text};
 pub use matcher::{Ask, Exactly, Form, KeptForm, Key, Match, Matcher, Order, Plain, Rest, Wants};
 pub use matcher_explain::{KeyOutcome, Part, ReadValue};
 pub use model::{

@@ -1,14 +1,13 @@
 //! The paths that a policy asks about, all found in a request at once.
 
-use std::collections::HashMap;
 use std::hint::black_box;
+use std::num::NonZeroU32;
 use std::ops::Range;
 
 use smallvec::SmallVec;
 
 use super::leaves::{Leaves, Seat, Stands, Trunk};
 use super::path::RequestPath;
-use super::symbol::Spread;
 
 /// Paths, by numbers from zero on.
 #[derive(Debug, Default)]
@@ -16,43 +15,62 @@ pub struct Sought {
     paths: Vec<RequestPath>,
     /// What is found at each path of a request that has nothing there.
     empty: Vec<Seat>,
-    /// The first path with each symbol.
-    first: HashMap<u32, u32, Spread>,
+    /// For each value of a symbol's low bits, the first path that has them.
+    first: Vec<Option<Number>>,
     /// Of each path what a leaf at it has, side by side: all of it is looked at for each request.
     places: Vec<Noted>,
     /// The rests of all paths, one after the other.
     rests: String,
 }
 
+/// The number of a path, plus one.
+type Number = NonZeroU32;
+
+/// For each path so many values of low bits, so that hardly any two have the same.
+const SPREAD: usize = 4;
+
 /// A path as leaves note it.
 #[derive(Debug)]
 struct Noted {
-    trunk: Option<Trunk>,
+    symbol: u32,
+    trunk: Trunk,
     /// Where its rest is among all of them.
     rest: Range<u32>,
-    /// The next path with the same symbol, of which there is hardly ever one.
-    next: Option<u32>,
+    /// The next path with the same low bits.
+    next: Option<Number>,
 }
 
 impl Sought {
     /// The paths in this order.
     pub fn new(paths: impl IntoIterator<Item = RequestPath>) -> Self {
+        let paths: Vec<RequestPath> = paths.into_iter().collect();
         let mut sought = Self {
-            paths: paths.into_iter().collect(),
+            empty: paths.iter().map(RequestPath::empty_seat).collect(),
+            first: vec![None; (paths.len() * SPREAD).next_power_of_two()],
             ..Self::default()
         };
-        for (number, path) in (0_u32..).zip(&sought.paths) {
-            sought.empty.push(path.empty_seat());
+        for (number, path) in (1..).zip(&paths) {
+            // Of a path that leaves do not note, nothing is found.
+            let (symbol, trunk, rest) = path.place().map_or((0, Trunk::Item, ""), |place| {
+                (place.own_symbol(), place.trunk, place.rest.as_str())
+            });
             let at = |rests: &String| u32::try_from(rests.len()).unwrap_or(u32::MAX);
             let start = at(&sought.rests);
-            let place = path.place();
-            sought.rests += place.map_or("", |place| &place.rest);
+            sought.rests += rest;
+            let low_bits = sought.low_bits(symbol);
+            let first = sought.first.get_mut(low_bits);
+            let next = first.and_then(|first| match trunk {
+                Trunk::Item => None,
+                _ => std::mem::replace(first, Number::new(number)),
+            });
             sought.places.push(Noted {
-                trunk: place.map(|place| place.trunk),
+                symbol,
+                trunk,
                 rest: start..at(&sought.rests),
-                next: place.and_then(|place| sought.first.insert(place.own_symbol(), number)),
+                next,
             });
         }
+        sought.paths = paths;
         sought
     }
 
@@ -60,6 +78,12 @@ impl Sought {
     #[must_use]
     pub fn path(&self, number: usize) -> Option<&RequestPath> {
         self.paths.get(number)
+    }
+
+    #[inline]
+    fn low_bits(&self, symbol: u32) -> usize {
+        // INVARIANT: there is a power of two of them.
+        symbol as usize & self.first.len().saturating_sub(1)
     }
 
     pub(super) fn find<'a>(&self, leaves: Option<&'a Leaves>) -> Seats<'a> {
@@ -77,17 +101,19 @@ impl Sought {
 
     fn seat(&self, leaves: &Leaves, seats: &mut [Seat]) {
         for (leaf, symbol, is_at) in leaves.paths() {
-            let mut next = self.first.get(&symbol).copied();
+            let mut next = self.first.get(self.low_bits(symbol)).copied().flatten();
             while let Some(number) = next {
-                let Some(place) = self.places.get(number as usize) else {
+                let number = number.get() as usize - 1;
+                let (Some(place), Some(seat)) = (self.places.get(number), seats.get_mut(number))
+                else {
                     break;
                 };
-                let rest = place.rest.start as usize..place.rest.end as usize;
-                if let (Some(rest), Some(seat)) =
-                    (self.rests.get(rest), seats.get_mut(number as usize))
-                    && place.trunk.is_some_and(|trunk| is_at(trunk, rest))
-                {
-                    *seat = Seat::Leaf(leaf);
+                if place.symbol == symbol {
+                    let rest = place.rest.start as usize..place.rest.end as usize;
+                    let rest = self.rests.as_bytes().get(rest);
+                    if rest.is_some_and(|rest| is_at(place.trunk, rest)) {
+                        *seat = Seat::Leaf(leaf);
+                    }
                 }
                 next = place.next;
             }

@@ -19,6 +19,7 @@ use std::collections::HashMap;
 use super::RuleNumber;
 use crate::policy::{
     Around, Ask, Exactly, Items, KeptForm, Order, RequestPath, Rest, Rule, Seats, Sought, Stands,
+    Text,
 };
 
 /// The bytes of a line of memory.
@@ -140,7 +141,7 @@ impl Asks {
         }
         let holds = match kind {
             kind::ONE_OF => {
-                let found = stands.text().map(str::as_bytes);
+                let found = stands.text().map(Text::as_bytes);
                 let is_one = reader.any_text(|text| found == Some(text))?;
                 found.map(|_| is_one)
             }
@@ -158,19 +159,19 @@ impl Asks {
             }
             kind::AROUND => {
                 let crosses = reader.byte()? != 0;
-                let (before, after) = (reader.text()?, reader.text()?);
                 let around = Around {
-                    before: std::str::from_utf8(before).ok()?,
-                    after: std::str::from_utf8(after).ok()?,
+                    before: reader.text()?,
+                    after: reader.text()?,
                     crosses,
                 };
-                stands.text().map(|text| around.admits(text))
+                let found = stands.text();
+                found.map(|text| around.admits(text.as_bytes()))
             }
             kind::LIKE => {
                 let form = self
                     .forms
                     .get(u32::from_le_bytes(reader.array()?) as usize)?;
-                stands.text().map(|text| form.admits(text))
+                stands.text().map(|text| form.admits(text.as_str()))
             }
             kind::NUMBER => {
                 let order = self.orders.get(usize::from(reader.byte()?))?;
@@ -286,12 +287,14 @@ impl<'a> Building<'a> {
 
 fn put_texts(texts: &[&str], bytes: &mut Vec<u8>) -> Option<()> {
     bytes.push(u8::try_from(texts.len()).ok()?);
-    texts.iter().try_for_each(|text| put_text(text, bytes))
+    texts
+        .iter()
+        .try_for_each(|text| put_text(text.as_bytes(), bytes))
 }
 
-fn put_text(text: &str, bytes: &mut Vec<u8>) -> Option<()> {
+fn put_text(text: &[u8], bytes: &mut Vec<u8>) -> Option<()> {
     bytes.push(u8::try_from(text.len()).ok()?);
-    bytes.extend(text.as_bytes());
+    bytes.extend(text);
     Some(())
 }
 

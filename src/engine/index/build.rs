@@ -15,6 +15,8 @@ const MAX_ENTRIES: usize = 16;
 const FEW_SHAPES: usize = 12;
 /// A shape of fewer rules than this is worth no lookup of its own, where shapes are not few.
 const WORTHWHILE: usize = 16;
+/// As many rules as are held against each request one by one.
+const FEW_RULES: usize = 64;
 
 /// A rule's key, with its slot.
 struct Placed {
@@ -61,7 +63,7 @@ pub(super) fn index<'a>(rules: impl Iterator<Item = Option<&'a Rule>>) -> Index 
     for (place, keys) in keyed {
         let marks = marks(&slots, &keys);
         let Some((first, second)) = values.chosen(keys) else {
-            always.push(place);
+            always.push((marks, place));
             continue;
         };
         let rule = Listed {
@@ -72,6 +74,7 @@ pub(super) fn index<'a>(rules: impl Iterator<Item = Option<&'a Rule>>) -> Index 
         };
         shapes.entry(rule.shape()).or_default().push(rule);
     }
+    take_smallest(&mut shapes, &slots, &mut always);
     if shapes.len() > FEW_SHAPES {
         shapes = values.merged(shapes);
     }
@@ -89,6 +92,30 @@ pub(super) fn index<'a>(rules: impl Iterator<Item = Option<&'a Rule>>) -> Index 
         shapes,
         table,
         always,
+    }
+}
+
+/// Moves the rules of the smallest shapes, as long as their marks tell them apart and they are few.
+fn take_smallest(
+    shapes: &mut BTreeMap<Pair, Vec<Listed>>,
+    slots: &[Slot],
+    always: &mut Vec<(Marks, Place)>,
+) {
+    let has_lane = |slot: usize| slots.get(slot).is_some_and(|slot| slot.lane.is_some());
+    let marked = shapes.iter();
+    let marked =
+        marked.filter(|((first, second), _)| has_lane(*first) && second.is_none_or(has_lane));
+    let mut by_size: Vec<(usize, Pair)> =
+        marked.map(|(pair, rules)| (rules.len(), *pair)).collect();
+    by_size.sort_unstable();
+    let mut taken = 0;
+    for (size, pair) in by_size {
+        taken += size;
+        if taken > FEW_RULES {
+            break;
+        }
+        let rules = shapes.remove(&pair).unwrap_or_default();
+        always.extend(rules.iter().map(|rule| (rule.marks, rule.place)));
     }
 }
 

@@ -29,6 +29,7 @@ const NUMBER: u64 = 4;
 pub(in crate::engine) struct Tables {
     slots: Vec<StoredSlot>,
     shapes: Vec<StoredShape>,
+    /// Rules by their marks alone.
     always: Section,
 }
 
@@ -115,6 +116,24 @@ impl Section {
     }
 }
 
+/// The leads from `start` to `end` of a section.
+fn leads(
+    section: Section,
+    (start, end): (u64, u64),
+    read: &mut ReadRange<'_>,
+) -> Option<Vec<Lead<RuleNumber>>> {
+    if end > section.items {
+        return None;
+    }
+    let place = |position: u64| section.at.checked_add(position.checked_mul(LEAD as u64)?);
+    let bytes = read(place(start)?..place(end)?)?;
+    let (leads, rest) = bytes.as_chunks();
+    if !rest.is_empty() {
+        return None;
+    }
+    leads.iter().map(read_lead).collect()
+}
+
 impl StoredShape {
     /// The rules among which those with this sequence are.
     fn bucket(&self, sequence: Symbol, read: &mut ReadRange<'_>) -> Option<Vec<Lead<RuleNumber>>> {
@@ -123,21 +142,7 @@ impl StoredShape {
             .buckets
             .numbers(bucket(sequence, buckets) as u64, 2, read)?;
         let [start, end] = bounds.try_into().ok()?;
-        let (start, end) = (u64::from(start), u64::from(end));
-        if end > self.leads.items {
-            return None;
-        }
-        let place = |position: u64| {
-            self.leads
-                .at
-                .checked_add(position.checked_mul(LEAD as u64)?)
-        };
-        let bytes = read(place(start)?..place(end)?)?;
-        let (leads, rest) = bytes.as_chunks();
-        if !rest.is_empty() {
-            return None;
-        }
-        leads.iter().map(read_lead).collect()
+        leads(self.leads, (start.into(), end.into()), read)
     }
 }
 
@@ -188,10 +193,20 @@ impl Index {
         for (shape, starts) in shapes.iter_mut().zip(starts) {
             shape.buckets = Section::of_numbers(&starts, body);
         }
+        let at = body.len() as u64;
+        for (marks, place) in &self.always {
+            let lead = Lead {
+                half: 0,
+                rule: self.asks.number(*place),
+                marks: *marks,
+            };
+            write(&lead, body);
+        }
+        let items = self.always.len() as u64;
         Tables {
             slots: self.slots.iter().map(slot).collect(),
             shapes,
-            always: Section::of_numbers(&self.numbers(&self.always), body),
+            always: Section { at, items },
         }
     }
 }
@@ -211,7 +226,10 @@ impl Tables {
         let slots = self.slots.iter().enumerate();
         let slots: Vec<Slot> = slots.map(|(path, slot)| slot.clone().at(path)).collect();
         let mut asked = Asked::new(&slots, facts, &sought, &facts.seats(&sought));
-        let mut found = Numbers::from_vec(self.always.numbers(0, self.always.items, read)?);
+        let always = leads(self.always, (0, self.always.items), read)?;
+        let always = always.iter();
+        let always = always.filter(|lead| lead.marks.may_hold(asked.marks));
+        let mut found: Numbers = always.map(|lead| lead.rule).collect();
         for shape in &self.shapes {
             let rules = shape.rules.items;
             let mut sequences: SmallVec<[Symbol; 8]> = SmallVec::new();

@@ -108,24 +108,22 @@ impl<'a> Asked<'a> {
     ///
     /// # Errors
     /// [`All`] where all of its rules are candidates: a key says nothing of a value, or there are more look-ups than rules.
+    #[inline]
     pub(super) fn sequences(
         &mut self,
-        (first, second): Pair,
+        pair: Pair,
         rules: u64,
         mut visit: impl FnMut(Symbol),
     ) -> Result<(), All> {
-        for position in [Some(first), second].into_iter().flatten() {
-            if self.is_empty(first) || second.is_some_and(|second| self.is_empty(second)) {
-                return Ok(());
-            }
-            self.ask_tree(position);
+        if self.is_any(pair, Has::is_unread) {
+            self.ask_tree_for(pair);
         }
-        let first = self.in_slot(first);
-        let second = second.map_or(Some([0].as_slice()), |second| self.in_slot(second));
-        let is_empty = |found: Option<&[Symbol]>| found.is_some_and(<[Symbol]>::is_empty);
-        if is_empty(first) || is_empty(second) {
+        if self.is_any(pair, Has::is_empty) {
             return Ok(());
         }
+        let (first, second) = pair;
+        let first = self.in_slot(first);
+        let second = second.map_or(Some([0].as_slice()), |second| self.in_slot(second));
         let (first, second) = first.zip(second).ok_or(All)?;
         let lookups = first.len().saturating_mul(second.len());
         if lookups > 1 && lookups as u64 > rules {
@@ -139,12 +137,25 @@ impl<'a> Asked<'a> {
         Ok(())
     }
 
-    /// Whether it is known that a slot has nothing that is asked for.
-    fn is_empty(&self, position: usize) -> bool {
-        matches!(self.has.get(position), Some(Has::Symbols(_, 0)))
+    /// Asks the tree for what is not read yet, unless what is read leaves nothing to look up.
+    #[cold]
+    fn ask_tree_for(&mut self, pair: Pair) {
+        let (first, second) = pair;
+        for position in [Some(first), second].into_iter().flatten() {
+            if !self.is_any(pair, Has::is_empty) {
+                self.ask_tree(position);
+            }
+        }
+    }
+
+    #[inline]
+    fn is_any(&self, (first, second): Pair, is_so: impl Fn(Has) -> bool) -> bool {
+        let is_so = |position: usize| self.has.get(position).copied().is_some_and(&is_so);
+        is_so(first) || second.is_some_and(is_so)
     }
 
     /// What may be asked for in a slot; none where that is not told.
+    #[inline]
     fn in_slot(&self, position: usize) -> Option<&[Symbol]> {
         match *self.has.get(position)? {
             Has::Symbols(first, count) => {
@@ -156,19 +167,36 @@ impl<'a> Asked<'a> {
     }
 }
 
+impl Has {
+    /// Whether it is known that there is nothing that is asked for.
+    fn is_empty(self) -> bool {
+        matches!(self, Self::Symbols(_, 0))
+    }
+
+    fn is_unread(self) -> bool {
+        matches!(self, Self::Unread)
+    }
+}
+
 impl Index {
     /// The rules that might match, in evaluation order, and what is known of each.
     pub(in crate::engine) fn candidates(&self, facts: &Facts<'_>) -> Candidates {
-        let mut places: SmallVec<[Place; 16]> = SmallVec::from_slice(&self.always);
         let seats = facts.seats(&self.sought);
         let mut asked = Asked::new(&self.slots, facts, &self.sought, &seats);
+        let mut places: SmallVec<[Place; 16]> = SmallVec::new();
+        for (marks, place) in &self.always {
+            if marks.may_hold(asked.marks) {
+                places.push(*place);
+            }
+        }
         // What is looked up lies anywhere in memory: all of it is fetched at once, and not when the last was judged.
         let mut lookups: SmallVec<[(Symbol, Bounds); 24]> = SmallVec::new();
         for shape in &self.shapes {
-            let bounds = |sequence| (sequence, self.table.bounds(shape.buckets, sequence));
             let rules = shape.rules.len() as u64;
             let looked_up = asked.sequences(shape.slots, rules, |sequence| {
-                lookups.push(bounds(sequence));
+                if let Some(bounds) = self.table.bounds(shape.buckets, sequence) {
+                    lookups.push((sequence, bounds));
+                }
             });
             if looked_up.is_err() {
                 places.extend_from_slice(&shape.rules);
@@ -209,11 +237,14 @@ enum Told {
 
 impl Slot {
     /// Adds what rules may ask for, as far as a leaf tells.
+    #[inline]
     fn read(&self, stands: Stands<'_>, symbols: &mut Symbols) -> Told {
         match (self.kind, stands) {
             (_, Stands::Nothing) => {}
             (Kind::Text, Stands::Text(_, symbol)) => self.add(symbol, symbols),
-            (Kind::Prefix, Stands::Text(text, _)) => self.add_beginnings(text, symbols),
+            (Kind::Prefix, Stands::Text(text, _)) => {
+                self.add_beginnings(text.as_bytes(), symbols);
+            }
             (Kind::Item, Stands::Texts(items)) => {
                 self.add_items(items.iter().map(|(_, symbol)| symbol), symbols);
             }
@@ -234,7 +265,9 @@ impl Slot {
             (Kind::Text, Ok(Some(Value::String(text)))) => {
                 self.add(symbol(text.as_bytes()), symbols);
             }
-            (Kind::Prefix, Ok(Some(Value::String(text)))) => self.add_beginnings(text, symbols),
+            (Kind::Prefix, Ok(Some(Value::String(text)))) => {
+                self.add_beginnings(text.as_bytes(), symbols);
+            }
             (Kind::Item, Ok(Some(Value::Array(items)))) => {
                 let is_nested =
                     |item: &Value| item.is_array() || item.is_object() || item.is_null();
@@ -249,21 +282,23 @@ impl Slot {
         Told::Read
     }
 
+    #[inline]
     fn is_known(&self, symbol: Symbol) -> bool {
         self.known
             .as_ref()
             .is_none_or(|known| known.may_have(symbol))
     }
 
+    #[inline]
     fn add(&self, symbol: Symbol, symbols: &mut Symbols) {
         if self.is_known(symbol) {
             symbols.push(symbol);
         }
     }
 
-    fn add_beginnings(&self, text: &str, symbols: &mut Symbols) {
+    fn add_beginnings(&self, text: &[u8], symbols: &mut Symbols) {
         let lengths = self.lengths.iter();
-        for beginning in lengths.map_while(|length| text.as_bytes().get(..*length)) {
+        for beginning in lengths.map_while(|length| text.get(..*length)) {
             self.add(symbol(beginning), symbols);
         }
     }

@@ -1,14 +1,17 @@
 //! Rules by what they ask for in the slots of their shape.
 //!
 //! Those of a shape stand sorted by their sequences, in buckets: each holds the sequences of one part of their range, which are
-//! spread evenly, so that a look-up reads where its bucket begins, and then the rules there, side by side. Each has its marks
-//! beside it: most rules that are found ask for something else besides, and fail by it, and no other memory is looked at for that.
+//! spread evenly. A look-up reads its bucket, which tells of most sequences that no rule has them, and else where its rules begin,
+//! side by side. Each has its marks beside it: most rules that are found ask for something else besides, and fail by it, and no
+//! other memory is looked at for that.
 
 use super::Symbol;
 use super::asks::Place;
 
 /// Buckets that are one where fewer are wanted, as in bytes that are read from a file.
-pub(super) const MERGED: usize = 64;
+pub(super) const MERGED: usize = 32;
+/// Rules for each bucket, about.
+const LOAD: usize = 2;
 
 /// What a rule asks for in up to eight slots, or what a request has there: for each slot eight bits. Each text has one of the lower
 /// seven. The highest is of what is asked of nobody: a request has it in every slot, and a rule where it does not ask.
@@ -86,9 +89,26 @@ fn half(sequence: Symbol) -> u32 {
 /// The rules of all shapes.
 #[derive(Debug, Default)]
 pub(super) struct Table {
-    /// For each shape the first rule of each of its buckets, and the end of the last.
-    starts: Vec<u32>,
+    /// For each shape its buckets, and one more, where the last ends.
+    buckets: Vec<Bucket>,
     leads: Vec<Lead<Place>>,
+}
+
+/// Rules whose sequences are near one another.
+#[derive(Debug, Clone, Copy, Default)]
+struct Bucket {
+    /// The first of them.
+    start: u32,
+    /// A bit for each sequence that they have: a Bloom filter of one hash.
+    known: u32,
+}
+
+impl Bucket {
+    #[inline]
+    fn bit(sequence: Symbol) -> u32 {
+        // Bits that tell neither buckets apart, nor the rules of one.
+        1 << ((sequence >> 32) % 32)
+    }
 }
 
 /// The buckets of a shape.
@@ -110,24 +130,33 @@ impl Table {
     pub(super) fn add(&mut self, mut entries: Vec<(Symbol, Place, Marks)>) -> Buckets {
         entries.sort_unstable();
         entries.dedup();
-        let first = self.starts.len();
-        let count = entries.len().div_ceil(MERGED).max(1) * MERGED;
+        let first = self.buckets.len();
+        let count = entries.len().div_ceil(MERGED * LOAD).max(1) * MERGED;
         for (sequence, rule, marks) in entries {
-            let filled = first + bucket(sequence, count) + 1;
-            self.starts
-                .resize(filled.max(self.starts.len()), self.end());
+            let own = first + bucket(sequence, count);
+            self.begin(own + 1);
             self.leads.push(Lead {
                 half: half(sequence),
                 rule,
                 marks,
             });
+            if let Some(own) = self.buckets.get_mut(own) {
+                own.known |= Bucket::bit(sequence);
+            }
         }
-        self.starts.resize(first + count + 1, self.end());
+        self.begin(first + count + 1);
         Buckets { first, count }
     }
 
+    /// Has all buckets before this one, those that are new without rules.
+    fn begin(&mut self, bucket: usize) {
+        let start = self.end();
+        let empty = Bucket { start, known: 0 };
+        self.buckets.resize(bucket.max(self.buckets.len()), empty);
+    }
+
     pub(super) fn shrink(&mut self) {
-        self.starts.shrink_to_fit();
+        self.buckets.shrink_to_fit();
         self.leads.shrink_to_fit();
     }
 
@@ -135,18 +164,18 @@ impl Table {
         u32::try_from(self.leads.len()).unwrap_or(u32::MAX)
     }
 
-    /// Where the rules are among which those with this sequence are.
+    /// Where the rules are among which those with this sequence are; none where there certainly are none.
     #[inline]
-    pub(super) fn bounds(&self, buckets: Buckets, sequence: Symbol) -> Bounds {
+    pub(super) fn bounds(&self, buckets: Buckets, sequence: Symbol) -> Option<Bounds> {
         let at = buckets.first + bucket(sequence, buckets.count);
-        let start = |at: usize| self.starts.get(at).copied().unwrap_or_default();
-        Bounds {
-            start: start(at),
-            end: start(at + 1),
-        }
+        let [own, next] = self.buckets.get(at..)?.first_chunk()?;
+        (own.known & Bucket::bit(sequence) != 0).then_some(Bounds {
+            start: own.start,
+            end: next.start,
+        })
     }
 
-    /// Fetches the first rule there, or where it would be, which will be wanted soon; the answer means nothing.
+    /// Fetches the first rule there, which will be wanted soon; the answer means nothing.
     #[inline]
     pub(super) fn touch(&self, bounds: Bounds) -> u32 {
         let lead = self.leads.get(bounds.start as usize);
@@ -162,7 +191,7 @@ impl Table {
 
     /// All rules of a shape, sorted by their sequences.
     pub(super) fn all(&self, Buckets { first, count }: Buckets) -> &[Lead<Place>] {
-        let start = |at: usize| self.starts.get(at).copied().unwrap_or_default();
+        let start = |at: usize| self.buckets.get(at).copied().unwrap_or_default().start;
         self.leads(Bounds {
             start: start(first),
             end: start(first + count),
@@ -171,11 +200,11 @@ impl Table {
 
     /// The first rule of each merged bucket of a shape, counted from its own first, and the end of the last.
     pub(super) fn merged_starts(&self, buckets: Buckets) -> impl Iterator<Item = u32> {
-        let starts = self.starts.iter().skip(buckets.first);
-        let starts = starts.take(buckets.count + 1).copied();
-        let first = self.starts.get(buckets.first).copied();
-        let own = move |start: u32| start - first.unwrap_or_default();
-        starts.step_by(MERGED).map(own)
+        let own = self.buckets.iter().skip(buckets.first);
+        let starts = own.take(buckets.count + 1).map(|bucket| bucket.start);
+        let first = self.buckets.get(buckets.first).copied();
+        let first = first.unwrap_or_default().start;
+        starts.step_by(MERGED).map(move |start| start - first)
     }
 }
 
@@ -238,7 +267,8 @@ mod tests {
             for number in 0..count {
                 let sequence = spread(number);
                 let is_it = |lead: &&Lead<Place>| lead.may_hold(sequence, Marks::EMPTY);
-                let found = table.leads(table.bounds(buckets, sequence)).iter();
+                let bounds = table.bounds(buckets, sequence).unwrap_or_default();
+                let found = table.leads(bounds).iter();
                 let found = found
                     .filter(is_it)
                     .filter(|lead| lead.rule == place(number));
