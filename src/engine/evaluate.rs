@@ -287,16 +287,18 @@ impl Engine {
         for operation in self.operations(facts) {
             findings.patterns_of(operation, facts);
         }
-        let no_match = Pick {
+        let mode = self.policy.root_mode();
+        let no_match = || Pick {
             effect: Effect::Deny,
             origin: Origin::NoMatch,
-            mode: self.policy.root_mode(),
+            mode,
         };
+        if mode == Mode::Enforce {
+            enforced.best.get_or_insert_with(no_match);
+        }
         Verdict {
-            binding: enforced
-                .best
-                .or(Some(no_match).filter(|pick| pick.mode == Mode::Enforce)),
-            would: all.best.unwrap_or(no_match),
+            binding: enforced.best,
+            would: all.best.unwrap_or_else(no_match),
             audited,
             hits,
             findings,

@@ -151,18 +151,23 @@ impl<'a> Stands<'a> {
 
 /// The texts of a list, in its order.
 #[derive(Debug, Clone, Copy)]
-pub struct Items<'a> {
-    items: &'a [[u8; LEAF]],
-    texts: &'a [u8],
-}
+pub struct Items<'a>(Parts<'a>);
 
 impl<'a> Items<'a> {
     /// The texts, and their symbols.
     #[inline]
     pub fn iter(self) -> impl Iterator<Item = (Text<'a>, u64)> {
-        let items = self.items.iter().map(Leaf::read);
-        items.map(move |item| (item.text(self.texts), item.value))
+        let Parts { leaves, texts } = self.0;
+        let items = leaves.iter().map(Leaf::read);
+        items.map(move |item| (item.text(texts), item.value))
     }
+}
+
+/// Leaves, and behind them of each leaf the path and the text.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Parts<'a> {
+    leaves: &'a [[u8; LEAF]],
+    texts: &'a [u8],
 }
 
 /// Where a path leads in a request.
@@ -368,12 +373,12 @@ impl Noting {
 }
 
 impl Leaves {
-    /// The leaves, and what stands behind them.
     #[inline]
-    fn parts(&self) -> (&[[u8; LEAF]], &[u8]) {
+    pub(super) fn parts(&self) -> Parts<'_> {
         let leaves = usize::from(self.count) * LEAF;
         let (leaves, texts) = self.bytes.split_at_checked(leaves).unwrap_or_default();
-        (leaves.as_chunks().0, texts)
+        let (leaves, _) = leaves.as_chunks();
+        Parts { leaves, texts }
     }
 
     /// What stands at `path`.
@@ -381,7 +386,7 @@ impl Leaves {
     pub fn at(&self, path: &RequestPath) -> Stands<'_> {
         let seat = path.place().and_then(|place| {
             let symbol = place.own_symbol();
-            let mut leaves = self.paths();
+            let mut leaves = self.parts().paths();
             let found = leaves.find(|(_, path, is_at)| {
                 *path == symbol && is_at(place.trunk, place.rest.as_bytes())
             });
@@ -394,7 +399,7 @@ impl Leaves {
                 path.empty_seat()
             }
         };
-        self.stands(seat.unwrap_or_else(empty))
+        self.parts().stands(seat.unwrap_or_else(empty))
     }
 
     /// Fetches all of them, which will be wanted soon; the answer means nothing.
@@ -408,29 +413,31 @@ impl Leaves {
     pub(super) fn is_cut(&self) -> bool {
         self.is_cut
     }
+}
 
+impl<'a> Parts<'a> {
     /// For each leaf its number and the symbol of its path, and whether that path is of a trunk and a rest. An item of a list has
     /// the trunk [`Trunk::Item`], which no path has.
     #[inline]
-    pub(super) fn paths(&self) -> impl Iterator<Item = (u16, u32, impl Fn(Trunk, &[u8]) -> bool)> {
-        let (leaves, texts) = self.parts();
-        (0..).zip(leaves).map(move |(number, leaf)| {
+    pub(super) fn paths(self) -> impl Iterator<Item = (u16, u32, impl Fn(Trunk, &[u8]) -> bool)> {
+        (0..).zip(self.leaves).map(move |(number, leaf)| {
             let leaf = Leaf::read(leaf);
             let is_at = move |trunk: Trunk, rest: &[u8]| {
-                leaf.trunk == trunk as u8 && leaf.rest(texts) == rest
+                leaf.trunk == trunk as u8 && leaf.rest(self.texts) == rest
             };
             (number, leaf.path, is_at)
         })
     }
 
+    /// What stands at a seat.
     #[inline]
-    pub(super) fn stands(&self, seat: Seat) -> Stands<'_> {
+    pub(super) fn stands(self, seat: Seat) -> Stands<'a> {
         let number = match seat {
             Seat::Leaf(number) => usize::from(number),
             Seat::Nothing => return Stands::Nothing,
             Seat::Else => return Stands::Else,
         };
-        let (leaves, texts) = self.parts();
+        let Self { leaves, texts } = self;
         let Some(leaf) = leaves.get(number).map(Leaf::read) else {
             return Stands::Else;
         };
@@ -441,8 +448,9 @@ impl Leaves {
                 let count = usize::try_from(leaf.value).unwrap_or(usize::MAX);
                 let items = leaves.get(number + 1..).unwrap_or_default();
                 // Of a list that did not fit, the tree knows.
-                let items = items.get(..count);
-                items.map_or(Stands::Else, |items| Stands::Texts(Items { items, texts }))
+                items.get(..count).map_or(Stands::Else, |leaves| {
+                    Stands::Texts(Items(Parts { leaves, texts }))
+                })
             }
             _ => Stands::Else,
         }

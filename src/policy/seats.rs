@@ -6,7 +6,7 @@ use std::ops::Range;
 
 use smallvec::SmallVec;
 
-use super::leaves::{Leaves, Seat, Stands, Trunk};
+use super::leaves::{Leaves, Parts, Seat, Stands, Trunk};
 use super::path::RequestPath;
 
 /// Paths, by numbers from zero on.
@@ -92,15 +92,14 @@ impl Sought {
             // Where not all is noted, a path at which no leaf is says nothing.
             _ => SmallVec::from_elem(Seat::Else, self.paths.len()),
         };
-        if let Some(leaves) = leaves {
-            black_box(leaves.touch());
-            self.seat(leaves, &mut seats);
-        }
-        Seats { leaves, seats }
+        let noted = leaves.map(Leaves::parts).unwrap_or_default();
+        black_box(leaves.map(Leaves::touch));
+        self.seat(noted, &mut seats);
+        Seats { noted, seats }
     }
 
-    fn seat(&self, leaves: &Leaves, seats: &mut [Seat]) {
-        for (leaf, symbol, is_at) in leaves.paths() {
+    fn seat(&self, noted: Parts<'_>, seats: &mut [Seat]) {
+        for (leaf, symbol, is_at) in noted.paths() {
             let mut next = self.first.get(self.low_bits(symbol)).copied().flatten();
             while let Some(number) = next {
                 let number = number.get() as usize - 1;
@@ -124,7 +123,7 @@ impl Sought {
 /// What a request has at the paths that a policy asks about.
 #[derive(Debug)]
 pub struct Seats<'a> {
-    leaves: Option<&'a Leaves>,
+    noted: Parts<'a>,
     seats: SmallVec<[Seat; 16]>,
 }
 
@@ -134,8 +133,6 @@ impl<'a> Seats<'a> {
     #[inline]
     pub fn at(&self, number: usize) -> Stands<'a> {
         let seat = self.seats.get(number).copied();
-        self.leaves.map_or(Stands::Else, |leaves| {
-            leaves.stands(seat.unwrap_or(Seat::Else))
-        })
+        self.noted.stands(seat.unwrap_or(Seat::Else))
     }
 }

@@ -184,8 +184,9 @@ impl Index {
         let seats = facts.seats(&self.sought);
         let mut asked = Asked::new(&self.slots, facts, &self.sought, &seats);
         let mut places: SmallVec<[Place; 16]> = SmallVec::new();
+        let found = asked.marks;
         for (marks, place) in &self.always {
-            if marks.may_hold(asked.marks) {
+            if marks.may_hold(found) {
                 places.push(*place);
             }
         }
@@ -206,7 +207,7 @@ impl Index {
         black_box(touched.fold(0, BitXor::bitxor));
         for (sequence, bounds) in &lookups {
             let leads = self.table.leads(*bounds).iter();
-            for lead in leads.filter(|lead| lead.may_hold(*sequence, asked.marks)) {
+            for lead in leads.filter(|lead| lead.may_hold(*sequence, found)) {
                 places.push(lead.rule);
             }
         }

@@ -1,5 +1,6 @@
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
+use std::iter;
 use std::sync::Arc;
 
 use serde_json::{Value, json};
@@ -92,7 +93,6 @@ fn rules_in_every_shape_are_judged_as_they_judge_themselves() {
         .map(|slot| (format!("context.s{slot}"), "v1".to_owned()))
         .collect();
     matches.push(json!(all.into_iter().collect::<BTreeMap<_, _>>()));
-    let engine = engine(&matches);
     let teams = [
         json!(null),
         json!("payments"),
@@ -126,14 +126,22 @@ fn rules_in_every_shape_are_judged_as_they_judge_themselves() {
         slots("v9"),
         slots(&long),
     ];
-    let mut sure = 0;
-    for team in &teams {
-        for context in &contexts {
-            sure += judged(&engine, &request(team, context));
-        }
-    }
+    let judged_of = |engine: &Engine, teams: &[Value]| -> usize {
+        let requests = teams.iter().flat_map(|team| {
+            let contexts = contexts.iter();
+            contexts.map(move |context| request(team, context))
+        });
+        requests.map(|request| judged(engine, &request)).sum()
+    };
     // Nearly all is said by the index alone.
+    let sure = judged_of(&engine(&matches), &teams);
     assert!(sure > 500, "{sure}");
+    // So few rules are held against each request one by one; of so many, those of each shape are looked up.
+    let many: Vec<Value> = iter::repeat_n(&matches, 66).flatten().cloned().collect();
+    let engine = engine(&many);
+    assert!(engine.index().always.len() < many.len() / 2);
+    let sure = judged_of(&engine, &teams[3..6]);
+    assert!(sure > 66 * 100, "{sure}");
 }
 
 /// What does not fit into what is kept of a rule is left to the rule.

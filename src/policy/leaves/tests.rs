@@ -167,7 +167,10 @@ fn a_large_request_is_left_to_its_tree() {
         let request = json!({"context": context, "subject": {"id": "x"}});
         let leaves = Leaves::of(request.as_object().unwrap());
         assert!(leaves.is_cut, "{context}");
-        let (noted, texts) = leaves.parts();
+        let Parts {
+            leaves: noted,
+            texts,
+        } = leaves.parts();
         assert!(texts.len() <= MAX_BYTES && noted.len() <= MAX_LEAVES);
         let at = |path: [&str; 2]| {
             let path = RequestPath::new(path.map(ToOwned::to_owned).to_vec());
