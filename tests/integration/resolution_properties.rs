@@ -30,7 +30,10 @@ fn heard(engine: &Engine, request: &Request) -> Answer {
     let verdict = engine.evaluate(request, now());
     let layers = engine.policy().layers();
     let name = |origin: Origin| match origin {
-        Origin::Rule(layer, rule) => Some(layers[layer].rules[rule].written.name.to_string()),
+        Origin::Rule(at) => {
+            let rule = &layers[at.layer()].rules[at.rule()];
+            Some(rule.written.name.to_string())
+        }
         Origin::Default(_) | Origin::NoMatch => None,
     };
     Answer {

@@ -1,3 +1,5 @@
+use std::collections::HashMap;
+
 use proptest::prelude::*;
 use proptest::sample::select;
 use serde_json::json;
@@ -184,5 +186,37 @@ fn a_large_request_is_left_to_its_tree() {
         ] {
             assert_eq!(at(path), "Else", "{context}");
         }
+    }
+}
+
+/// Whoever asks chooses the names, so two of them with one symbol can be had.
+#[test]
+fn a_name_is_not_taken_for_another_with_its_symbol() {
+    let mut known: HashMap<u32, String> = HashMap::new();
+    let twins = (0..).find_map(|number: u32| {
+        let name = format!("n{number}");
+        let other = known.insert(Place::symbol(Trunk::Context, &name), name.clone())?;
+        Some([other, name])
+    });
+    let [asked, given] = twins.unwrap();
+    let path = |name: &str| RequestPath::new(vec!["context".to_owned(), name.to_owned()]);
+    let sought = Sought::new([path(&asked), path(&given)]);
+    for (context, expected) in [
+        (json!({}), ["nothing", "nothing"]),
+        (json!({ &given: "x" }), ["nothing", "x"]),
+        (json!({ &asked: "y" }), ["y", "nothing"]),
+        (json!({ &given: "x", &asked: "y" }), ["y", "x"]),
+    ] {
+        let request = json!({"context": context});
+        let leaves = Leaves::of(request.as_object().unwrap());
+        let told = |stands: Stands<'_>| match stands {
+            Stands::Text(text, _) => text.as_str().to_owned(),
+            Stands::Nothing => "nothing".to_owned(),
+            other => format!("{other:?}"),
+        };
+        let seats = sought.find(Some(&leaves));
+        assert_eq!([0, 1].map(|number| told(seats.at(number))), expected);
+        let alone = [&asked, &given].map(|name| told(leaves.at(&path(name))));
+        assert_eq!(alone, expected);
     }
 }
