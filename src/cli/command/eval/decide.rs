@@ -276,9 +276,10 @@ impl Decider {
         let fingerprint = decision.request_fingerprint;
         let (request, asked) = request.unzip();
         let about = About::of(decision, fingerprint, asked.flatten());
-        let salt = match answers.records.is_expected() {
-            true => Some(ids.salt()?),
-            false => None,
+        let salt = if answers.records.is_expected() {
+            Some(ids.salt()?)
+        } else {
+            None
         };
         let error = match answers.push(self.format, decision, request, about, salt) {
             Ok(()) => return Ok(()),

@@ -18,7 +18,7 @@ pub(super) struct Desk {
     pub(super) hold: Hold,
 }
 
-/// Ids of decisions.
+/// Ids of decisions, and whatever else is random about them.
 pub(super) struct Ids(Salter);
 
 impl Default for Ids {
