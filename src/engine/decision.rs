@@ -2,6 +2,8 @@
 //!
 //! Its fields are those of `docs/decision-log.md`. `approval` is reserved: it is absent until approvals fill it.
 
+mod hold;
+
 use std::borrow::Cow;
 use std::sync::Arc;
 
@@ -18,6 +20,8 @@ use crate::name::{RuleRef, Scope};
 use crate::policy::{Effect, FoundPattern, Mode, Risk};
 use crate::resolve::{EffectivePolicy, EffectiveRule, Source};
 use crate::trust::Freshness;
+
+pub(crate) use hold::Hold;
 
 /// What happens to the request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -180,7 +184,10 @@ impl Decision {
     /// The decision that `verdict`, an answer of `engine`, makes on this occasion.
     #[must_use]
     pub fn new(engine: &Engine, verdict: Verdict, occasion: Occasion) -> Self {
-        let policy = Arc::clone(engine.shared_policy());
+        Self::with(Arc::clone(engine.shared_policy()), verdict, occasion)
+    }
+
+    fn with(policy: Arc<EffectivePolicy>, verdict: Verdict, occasion: Occasion) -> Self {
         Self {
             decision_id: occasion.decision_id,
             time: occasion.time,

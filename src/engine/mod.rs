@@ -21,6 +21,7 @@ pub mod testing;
 
 pub use crate::trust::Freshness;
 pub use compiled::Compiled;
+pub(crate) use decision::Hold;
 pub use decision::{Cause, Decision, MatchedRule, Occasion, Outcome, Would};
 pub use evaluate::{Engine, Origin, Pick, RulePosition, Verdict};
 pub use explain::{Explanation, LayerSaid, RuleTrace, Standing};

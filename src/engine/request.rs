@@ -23,6 +23,7 @@ mod error;
 mod forms;
 mod identity;
 mod members;
+mod memory;
 mod names;
 mod normal;
 mod plain;
@@ -41,6 +42,7 @@ use crate::policy::{Facts, Leaves};
 
 pub use error::RequestError;
 pub use identity::ProjectIdentity;
+pub(crate) use memory::Memory;
 
 /// The members of `context` that differ between two askings of the same thing, and so stay out of the fingerprint.
 ///
@@ -158,8 +160,21 @@ impl Request {
         limits: &RequestLimits,
         project: &dyn Fn(&str) -> ProjectIdentity,
     ) -> Result<Self, RequestError> {
+        Self::from_json_within(bytes, limits, project, &mut Memory::default())
+    }
+
+    /// The same, in the memory of a request before.
+    ///
+    /// # Errors
+    /// As for [`Request::from_json_in`].
+    pub(crate) fn from_json_within(
+        bytes: &[u8],
+        limits: &RequestLimits,
+        project: &dyn Fn(&str) -> ProjectIdentity,
+        memory: &mut Memory,
+    ) -> Result<Self, RequestError> {
         if bytes.len() <= limits.bytes
-            && let Some(request) = plain::read(bytes)
+            && let Some(request) = plain::read(bytes, memory)
         {
             return Ok(request);
         }

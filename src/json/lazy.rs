@@ -36,6 +36,11 @@ impl Lazy {
         self.plain.as_ref()
     }
 
+    /// The text that the tree would have been built from, when nobody asks any more.
+    pub(crate) fn into_plain(self) -> Option<Plain> {
+        self.plain
+    }
+
     /// The value as a tree.
     #[must_use]
     pub fn tree(&self) -> &Value {

@@ -26,8 +26,8 @@ const BYTES_OF_TOKEN: usize = 6;
 /// Members that room is made for where they are out of order.
 const ROOM: usize = 16;
 
-/// A text that is plain JSON, and what stands where.
-#[derive(Debug, Clone)]
+/// A text that is plain JSON, and what stands where. The one by default is none: it is memory to read into.
+#[derive(Debug, Clone, Default)]
 pub(crate) struct Plain {
     text: String,
     tokens: Vec<Token>,
@@ -93,28 +93,47 @@ const NO_TOKEN: Token = Token {
 
 impl Plain {
     /// Reads a text, if it is plain.
+    #[cfg(test)]
     pub(crate) fn read(bytes: &[u8]) -> Option<Self> {
+        let mut plain = Self::default();
+        plain.read_again(bytes)?;
+        Some(plain)
+    }
+
+    /// Reads another text in the place of this one, in the same memory; what is left where it is not plain is good for reading again
+    /// only.
+    pub(crate) fn read_again(&mut self, bytes: &[u8]) -> Option<()> {
         let text = std::str::from_utf8(bytes).ok()?;
         u32::try_from(bytes.len()).ok()?;
         let is_in_order = |so_far, byte: &u8| so_far & (*byte < FIRST_OUT_OF_ORDER);
         if !bytes.iter().fold(true, is_in_order) {
             return None;
         }
+        let Self { tokens, order, .. } = self;
+        tokens.clear();
+        tokens.reserve(bytes.len() / BYTES_OF_TOKEN);
+        order.clear();
         let mut reader = Reader {
             bytes,
             at: 0,
             changes: 0,
-            tokens: Vec::with_capacity(bytes.len() / BYTES_OF_TOKEN),
-            order: Vec::new(),
+            tokens,
+            order,
         };
         reader.space();
         reader.value(0)?;
         reader.space();
-        (reader.at == bytes.len()).then(|| Self {
-            text: text.to_owned(),
-            tokens: reader.tokens,
-            order: reader.order,
-        })
+        let is_all = reader.at == bytes.len();
+        self.text.clear();
+        self.text.push_str(text);
+        is_all.then_some(())
+    }
+
+    /// Bytes of memory that it holds.
+    pub(crate) fn capacity(&self) -> usize {
+        self.text.capacity()
+            + self.tokens.capacity() * size_of::<Token>()
+            + self.order.capacity() * size_of::<u32>()
     }
 
     /// The whole text.
@@ -133,8 +152,7 @@ impl Plain {
         match token.kind {
             Kind::Null => Seen::Null,
             Kind::Text => Seen::Text(self.slice(token)),
-            // INVARIANT: a double holds so few digits exactly.
-            Kind::Integer => Seen::Number(self.slice(token).parse().unwrap_or_default()),
+            Kind::Integer => Seen::Number(self.integer(token)),
             Kind::List => Seen::List,
             Kind::Object => Seen::Object,
             _ => Seen::Else,
@@ -277,6 +295,12 @@ impl Plain {
         token.copied().unwrap_or(NO_TOKEN)
     }
 
+    fn integer(&self, token: Token) -> f64 {
+        let number: i64 = self.slice(token).parse().unwrap_or_default();
+        // INVARIANT: a double holds so few digits exactly.
+        number as f64
+    }
+
     fn slice(&self, token: Token) -> &str {
         let range = token.start as usize..token.end as usize;
         self.text.get(range).unwrap_or_default()
@@ -317,8 +341,8 @@ struct Reader<'a> {
     at: usize,
     /// What the canonical form has otherwise, so far: white space, and objects out of order.
     changes: usize,
-    tokens: Vec<Token>,
-    order: Vec<u32>,
+    tokens: &'a mut Vec<Token>,
+    order: &'a mut Vec<u32>,
 }
 
 impl Reader<'_> {
@@ -471,7 +495,7 @@ impl Reader<'_> {
                 _ => at + 2,
             };
         }
-        let (bytes, tokens) = (self.bytes, &self.tokens);
+        let (bytes, tokens) = (self.bytes, &*self.tokens);
         let key = |number: &u32| {
             let token = tokens.get(*number as usize).unwrap_or(&NO_TOKEN);
             bytes.get(token.start as usize..token.end as usize)

@@ -117,8 +117,8 @@ pub(super) fn check_size(size: usize) -> Result<(), RecordError> {
     Ok(())
 }
 
-/// The members that the log itself writes.
-fn write_head(buffer: &mut Vec<u8>, seq: u64, salt: &[u8; 16]) {
+/// The members that the log itself writes, and the brace in front of them.
+pub(super) fn write_head(buffer: &mut Vec<u8>, seq: u64, salt: &[u8; 16]) {
     let mut encoded = [0; 24];
     // 16 bytes are always 24 characters.
     let _ = BASE64_STANDARD.encode_slice(salt, &mut encoded);

@@ -13,12 +13,13 @@
 //! follows it, so that a process killed anywhere leaves files from which the next one continues: an older frontier costs some
 //! hashing, and tiles since its boundary are written again.
 
+mod add;
 mod crew;
 mod settle;
 
 use std::fmt;
 use std::fs::File;
-use std::io::{BufReader, Seek as _, SeekFrom, Write as _};
+use std::io::{BufReader, Seek as _, SeekFrom};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -30,19 +31,14 @@ use super::directory::{Directory, Draft, Flush, io_error};
 use super::error::{LogError, Problem};
 use super::note::{Signer, VerifierKey};
 use super::options::{FirstCheckpoint, Options, Salter, Salts, SyncMode};
-use super::prepared::Prepared;
-use super::record::{
-    Line, LineDefect, RecordError, begins_as_record, next_line, read_line, write_line,
-    write_prepared,
-};
+use super::record::{Line, LineDefect, begins_as_record, next_line, read_line, write_line};
 use super::tail::{Saved, Tail};
 use super::tree::{TILE_WIDTH, leaf_hash};
 use super::verify::{Trust, verify_directory};
+use add::Batch;
 use crew::Crew;
 use settle::Signing;
 
-/// Bytes of a batch that are collected before they are written.
-const CHUNK: usize = 1 << 20;
 /// Bytes that are read of the file at once: more of them cost memory that is new to the process.
 const READ_AHEAD: usize = 32 << 10;
 /// Entries after which a checkpoint is due.
@@ -221,26 +217,12 @@ impl Log {
     ) -> Result<std::ops::Range<u64>, LogError> {
         let write =
             |buffer: &mut Vec<u8>, seq, salt: &_, record| write_line(buffer, seq, salt, &record);
-        self.append(records, write, now)
+        self.append(|log, batch| log.add(batch, records, write), now)
     }
 
-    /// Appends records that were serialised before, all or none of them, and returns their sequence numbers.
-    ///
-    /// # Errors
-    /// As for [`Log::append_batch`].
-    pub fn append_prepared<'a>(
+    fn append(
         &mut self,
-        records: impl IntoIterator<Item = &'a Prepared>,
-        now: Timestamp,
-    ) -> Result<std::ops::Range<u64>, LogError> {
-        let bodies = records.into_iter().flat_map(Prepared::bodies);
-        self.append(bodies, write_prepared, now)
-    }
-
-    fn append<R>(
-        &mut self,
-        records: impl IntoIterator<Item = R>,
-        write: impl Fn(&mut Vec<u8>, u64, &[u8; 16], R) -> Result<(), RecordError>,
+        add: impl FnOnce(&Self, &mut Batch) -> Result<(), LogError>,
         now: Timestamp,
     ) -> Result<std::ops::Range<u64>, LogError> {
         let _guard = Guard::take(&self.lock, &self.directory)?;
@@ -249,7 +231,7 @@ impl Log {
             self.sign_checkpoint(now)?;
         }
         let first = std::mem::take(&mut self.first);
-        let appended = self.write_batch(records, write, (first, now))?;
+        let appended = self.write_batch(add, (first, now))?;
         if self.is_due(self.tail.size(), now) && !appended.is_empty() {
             self.overdue = self.sign_checkpoint(now).is_err();
         }
@@ -298,7 +280,8 @@ impl Log {
             let write = |buffer: &mut Vec<u8>, seq, salt: &_, record| {
                 write_line(buffer, seq, salt, &record)
             };
-            self.write_batch([created], write, (FirstCheckpoint::Due, now))?;
+            let add = |log: &Self, batch: &mut Batch| log.add(batch, [created], write);
+            self.write_batch(add, (FirstCheckpoint::Due, now))?;
             self.recovery.created = true;
         }
         self.sign_checkpoint(now)?;
@@ -422,10 +405,9 @@ impl Log {
     }
 
     /// Writes the batch; on error the file has its old length.
-    fn write_batch<R>(
+    fn write_batch(
         &mut self,
-        records: impl IntoIterator<Item = R>,
-        write: impl Fn(&mut Vec<u8>, u64, &[u8; 16], R) -> Result<(), RecordError>,
+        add: impl FnOnce(&Self, &mut Batch) -> Result<(), LogError>,
         (first, now): (FirstCheckpoint, Timestamp),
     ) -> Result<std::ops::Range<u64>, LogError> {
         let mut batch = Batch {
@@ -435,18 +417,16 @@ impl Log {
             salts: Salter::new(self.salts),
             written: false,
         };
-        let result = self
-            .try_write_batch(&mut batch, records, write)
-            .and_then(|()| {
-                // A first batch waits for no tile.
-                let at_once = first == FirstCheckpoint::AtOnce && batch.tiles.is_empty();
-                let signing = if at_once || self.is_due(batch.tail.size(), now) {
-                    Signing::Beside
-                } else {
-                    Signing::Later
-                };
-                self.sync_batch(&mut batch, signing)
-            });
+        let result = add(self, &mut batch).and_then(|()| {
+            // A first batch waits for no tile.
+            let at_once = first == FirstCheckpoint::AtOnce && batch.tiles.is_empty();
+            let signing = if at_once || self.is_due(batch.tail.size(), now) {
+                Signing::Beside
+            } else {
+                Signing::Later
+            };
+            self.sync_batch(&mut batch, signing)
+        });
         batch.buffer.clear();
         self.buffer = std::mem::take(&mut batch.buffer);
         let beside = match result {
@@ -464,46 +444,6 @@ impl Log {
         self.tail = batch.tail;
         self.name_beside(beside, now);
         Ok(appended)
-    }
-
-    fn try_write_batch<R>(
-        &self,
-        batch: &mut Batch,
-        records: impl IntoIterator<Item = R>,
-        write: impl Fn(&mut Vec<u8>, u64, &[u8; 16], R) -> Result<(), RecordError>,
-    ) -> Result<(), LogError> {
-        for (position, record) in records.into_iter().enumerate() {
-            let salt = batch.salts.next().map_err(LogError::Random)?;
-            let start = batch.buffer.len();
-            write(&mut batch.buffer, batch.tail.size(), &salt, record).map_err(|source| {
-                let position = position as u64;
-                LogError::Record { position, source }
-            })?;
-            let line = batch.buffer.get(start..).unwrap_or_default();
-            let leaf = leaf_hash(line.strip_suffix(b"\n").unwrap_or(line));
-            let tile = batch.tail.push(leaf, line.len() as u64);
-            let tile = tile.map(|tile| Arc::new(self.directory.tile(tile)));
-            batch.tiles.extend(tile);
-            if self.sync == SyncMode::Always {
-                self.write(batch)?;
-                self.sync_records()?;
-            } else if batch.buffer.len() >= CHUNK {
-                self.write(batch)?;
-            }
-        }
-        self.write(batch)
-    }
-
-    fn write(&self, batch: &mut Batch) -> Result<(), LogError> {
-        if batch.buffer.is_empty() {
-            return Ok(());
-        }
-        batch.written = true;
-        let mut file = &self.records;
-        file.write_all(&batch.buffer)
-            .map_err(io_error("write", &self.directory.records()))?;
-        batch.buffer.clear();
-        Ok(())
     }
 
     fn sync_records(&self) -> Result<(), LogError> {
@@ -570,16 +510,6 @@ enum Stop {
     Root,
     /// A line is wrong on its face.
     Line(Problem),
-}
-
-/// A batch on its way to the file.
-struct Batch {
-    tail: Tail,
-    /// Its full tiles.
-    tiles: Vec<Arc<Draft>>,
-    buffer: Vec<u8>,
-    salts: Salter,
-    written: bool,
 }
 
 /// The first record of a log.

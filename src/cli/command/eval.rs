@@ -6,7 +6,9 @@
 
 mod chunk;
 mod decide;
+mod desk;
 mod feed;
+mod numbers;
 mod plain;
 mod recorder;
 mod spare;
@@ -36,7 +38,9 @@ use crate::name::Scope;
 use crate::pipeline::{Locking, Reuse, Served};
 use crate::policy::Mode;
 
-use decide::{Answers, Decider, Ids, Judge};
+use decide::{Answers, Decider, Judge};
+use desk::{Desk, Ids};
+use numbers::Numbers;
 use recorder::Recorder;
 use tally::Tally;
 
@@ -104,6 +108,7 @@ pub(crate) fn run(context: &Context, args: &Arguments) -> Result<Exit, Failure> 
         current: context.env.current.clone(),
         format: args.format,
         past: OnceLock::new(),
+        numbers: Numbers::default(),
     });
     let mut recorder = Recorder {
         decider,
@@ -112,7 +117,7 @@ pub(crate) fn run(context: &Context, args: &Arguments) -> Result<Exit, Failure> 
         writer,
         tally: Tally::default(),
         failed,
-        ids: Ids::new(),
+        ids: Ids::default(),
         is_past: false,
     };
     let result = read_all(context, args, &mut recorder);
@@ -210,15 +215,16 @@ pub(super) fn cause_of(code: Code) -> Cause {
 
 /// Decides what all files hold.
 fn read_all(context: &Context, args: &Arguments, recorder: &mut Recorder) -> Result<(), Failure> {
-    let (mut ids, mut answers) = (Ids::new(), Answers::default());
+    let (mut desk, mut answers) = (Desk::default(), Answers::default());
     let decider = Arc::clone(&recorder.decider);
     for file in &args.files {
         let source = input::source(&context.env, file)?;
         let stream = feed::read_some(source, &mut |chunk| {
-            decider.answer(chunk, &mut ids, &mut answers)?;
+            decider.answer(chunk, &mut desk, &mut answers)?;
             recorder.take(slice::from_mut(&mut answers))
         })?;
         if let Some((first, rest)) = stream {
+            recorder.begin_stream();
             stream::run(first, rest, &decider, jobs(args), &mut |batch| {
                 recorder.take(batch)
             })?;

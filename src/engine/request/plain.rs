@@ -10,7 +10,8 @@ use std::borrow::Cow;
 
 use unicode_normalization::is_nfc;
 
-use super::{Form, Request, forms, is_stable};
+use super::memory::Memory;
+use super::{Form, Mapped, Request, forms, is_stable};
 use crate::diag::is_hidden;
 use crate::digest::Sha256Digest;
 use crate::json::{Lazy, Node, Plain, Seen};
@@ -40,32 +41,61 @@ struct Parts {
     context: Option<Node>,
 }
 
-/// Reads a request, if it needs no tree.
-pub(super) fn read(bytes: &[u8]) -> Option<Request> {
-    let plain = Plain::read(bytes)?;
-    // Each part of a text in form C is in form C.
-    if !plain.text().is_ascii() && !is_nfc(plain.text()) {
+/// Reads a request in the memory of one before, if it needs no tree.
+pub(super) fn read(bytes: &[u8], memory: &mut Memory) -> Option<Request> {
+    let mut plain = memory.take();
+    let read = plain
+        .read_again(bytes)
+        .and_then(|()| Read::of(&plain, memory.form()));
+    let Some(read) = read else {
+        memory.keep(plain);
         return None;
-    }
-    let parts = Parts::of(&plain)?;
-    let names = parts.names()?;
-    names
-        .iter()
-        .all(|name| plain.text_at(*name).is_some_and(is_name))
-        .then_some(())?;
-    let filled = parts.filled();
-    let mapping = match parts.context {
-        Some(_) => &forms::AUTHZEN_MAPPING,
-        None => &forms::WITHOUT_CONTEXT_MAPPING,
     };
     Some(Request {
         form: Form::Authzen,
-        fingerprint: parts.fingerprint(&plain, &filled),
-        leaves: Leaves::of_plain(&plain),
-        mapping: Cow::Borrowed(mapping),
-        names: Some(names),
-        attributes: Lazy::of(plain, filled),
+        fingerprint: read.fingerprint,
+        leaves: read.leaves,
+        mapping: Cow::Borrowed(read.mapping),
+        names: Some(read.names),
+        attributes: Lazy::of(plain, read.filled),
     })
+}
+
+/// What is read off a request's text.
+struct Read {
+    fingerprint: Sha256Digest,
+    leaves: Leaves,
+    mapping: &'static [Mapped],
+    names: Names,
+    filled: Vec<Path>,
+}
+
+impl Read {
+    /// `form` is memory for the canonical form.
+    fn of(plain: &Plain, form: &mut Vec<u8>) -> Option<Self> {
+        // Each part of a text in form C is in form C.
+        if !plain.text().is_ascii() && !is_nfc(plain.text()) {
+            return None;
+        }
+        let parts = Parts::of(plain)?;
+        let names = parts.names()?;
+        names
+            .iter()
+            .all(|name| plain.text_at(*name).is_some_and(is_name))
+            .then_some(())?;
+        let filled = parts.filled();
+        let mapping: &[Mapped] = match parts.context {
+            Some(_) => &forms::AUTHZEN_MAPPING,
+            None => &forms::WITHOUT_CONTEXT_MAPPING,
+        };
+        Some(Self {
+            fingerprint: parts.fingerprint(plain, &filled, form),
+            leaves: Leaves::of_plain(plain),
+            mapping,
+            names,
+            filled,
+        })
+    }
 }
 
 /// Whether a text is certainly what a name must be: with something to see, and nothing hidden.
@@ -143,7 +173,7 @@ impl Parts {
     }
 
     /// SHA-256 of the RFC 8785 form without what is volatile.
-    fn fingerprint(&self, plain: &Plain, filled: &[Path]) -> Sha256Digest {
+    fn fingerprint(&self, plain: &Plain, filled: &[Path], form: &mut Vec<u8>) -> Sha256Digest {
         let mut context = self
             .context
             .into_iter()
@@ -151,20 +181,23 @@ impl Parts {
         let is_all_stable = filled.is_empty() && context.all(|(name, _)| is_stable(name));
         match plain.canonical(plain.root()).filter(|_| is_all_stable) {
             Some(canonical) => Sha256Digest::of(canonical.as_bytes()),
-            None => Sha256Digest::of(&self.stable_form(plain)),
+            None => {
+                self.write_stable(form, plain);
+                Sha256Digest::of(form)
+            }
         }
     }
 
     /// The four members and theirs, in the order of their names.
-    fn stable_form(&self, plain: &Plain) -> Vec<u8> {
+    fn write_stable(&self, out: &mut Vec<u8>, plain: &Plain) {
         // Each of four empty objects may be left out.
-        let mut out = Vec::with_capacity(plain.text().len() + 64);
+        out.reserve(plain.text().len() + 64);
         out.extend_from_slice(b"{\"action\":{\"name\":");
-        plain.write(&mut out, self.action.id);
-        self.action.write_properties(&mut out, plain);
+        plain.write(out, self.action.id);
+        self.action.write_properties(out, plain);
         out.extend_from_slice(b"},\"context\":");
         match self.context {
-            Some(context) => plain.write_members(&mut out, context, is_stable),
+            Some(context) => plain.write_members(out, context, is_stable),
             None => out.extend_from_slice(b"{}"),
         }
         for (name, entity) in [
@@ -172,15 +205,14 @@ impl Parts {
             (b"},\"subject\":{\"id\":", &self.subject),
         ] {
             out.extend_from_slice(name);
-            plain.write(&mut out, entity.id);
-            entity.write_properties(&mut out, plain);
+            plain.write(out, entity.id);
+            entity.write_properties(out, plain);
             if let Some(kind) = entity.kind {
                 out.extend_from_slice(b",\"type\":");
-                plain.write(&mut out, kind);
+                plain.write(out, kind);
             }
         }
         out.extend_from_slice(b"}}");
-        out
     }
 }
 

@@ -114,3 +114,33 @@ fn a_reader_that_goes_away_ends_it_quietly() {
     assert!(status.code().is_some(), "{status}");
     world.env.ordain_in("app", ["log", "verify"]).success();
 }
+
+/// The numbers that a stream's records are prepared for are no longer theirs then.
+#[test]
+fn who_writes_in_between_takes_nothing_from_the_order() {
+    let world = ready();
+    let app = world.env.work().join("app");
+    std::fs::write(app.join("one.json"), request("read_x")).unwrap();
+    let id = |line: &str| {
+        let decision: serde_json::Value = serde_json::from_str(line).unwrap();
+        decision["decision_id"].as_str().map(str::to_owned)
+    };
+    let mut child = filter(&world);
+    let mut stdin = child.stdin.take().unwrap();
+    let mut answers = BufReader::new(child.stdout.take().unwrap()).lines();
+    let mut given = Vec::new();
+    for _ in 0..3 {
+        let block = (request("read_x") + "\n").repeat(1_000);
+        stdin.write_all(block.as_bytes()).unwrap();
+        given.extend((0..1_000).map(|_| id(&answers.next().unwrap().unwrap())));
+        let arguments = ["eval", "--format=jsonl", "one.json"];
+        let other = world.env.ordain_in("app", arguments);
+        given.push(id(other.success()));
+    }
+    drop(stdin);
+    assert_eq!(child.wait().unwrap().code(), Some(0));
+    let log = std::fs::read_to_string(app.join(".ordain/log/decisions.jsonl")).unwrap();
+    let recorded: Vec<_> = log.lines().map(id).filter(Option::is_some).collect();
+    assert_eq!(recorded, given);
+    world.env.ordain_in("app", ["log", "verify"]).success();
+}

@@ -15,6 +15,8 @@ const BYTES: usize = 128 << 10;
 pub(super) struct Chunk {
     bytes: Vec<u8>,
     items: Vec<Item>,
+    /// How many requests of the stream come before it, if it is of one.
+    pub(super) index: Option<u64>,
 }
 
 #[derive(Debug)]
@@ -74,6 +76,7 @@ impl Chunk {
             })
         });
         self.bytes.clear();
+        self.index = None;
         visited
     }
 }

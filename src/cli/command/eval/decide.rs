@@ -7,18 +7,19 @@ use std::sync::OnceLock;
 use std::time::Instant;
 
 use jiff::Timestamp;
-use uuid::{Builder, Uuid};
 
 use super::chunk::{Chunk, Place};
+use super::desk::{Desk, Ids};
+use super::numbers::Numbers;
 use super::spare::Reusable;
 use crate::cli::output::Format;
 use crate::cli::report::Failure;
 use crate::clock::Clock;
 use crate::diag::Code;
 use crate::digest::Sha256Digest;
-use crate::engine::request::{Request, RequestError, RequestLimits};
+use crate::engine::request::{Memory, Request, RequestError, RequestLimits};
 use crate::engine::{Cause, Decision, Freshness, Occasion, Outcome, Record};
-use crate::log::{LogError, Prepared, RecordError, Salter, system_salts};
+use crate::log::{LogError, Prepared, RecordError};
 use crate::name::Scope;
 use crate::pipeline::{PipelineError, Served, project_identity};
 use crate::policy::Mode;
@@ -48,6 +49,8 @@ pub(super) struct Decider {
     pub(super) format: Format,
     /// Set once the policy's time has ended. A run that lasts does not outlive its policy, and no clock brings it back.
     pub(super) past: OnceLock<Failure>,
+    /// Which numbers the records of a stream are expected to have.
+    pub(super) numbers: Numbers,
 }
 
 /// What people are told of a request beside its decision.
@@ -80,6 +83,8 @@ pub(super) struct Answers {
     pub(super) about: Vec<About>,
     /// In the order of the input.
     pub(super) notices: Vec<Notice>,
+    /// How many requests of the stream come before, if these are of one.
+    pub(super) index: Option<u64>,
 }
 
 impl Reusable for Answers {
@@ -95,6 +100,7 @@ impl Answers {
         self.rendered.clear();
         self.about.clear();
         self.notices.clear();
+        self.index = None;
     }
 
     fn push(
@@ -103,12 +109,13 @@ impl Answers {
         decision: &Decision,
         request: Option<&Request>,
         about: About,
+        salt: Option<[u8; 16]>,
     ) -> Result<(), LogError> {
         let record = Record::new(decision, request);
         let position = self.about.len() as u64;
         let members = self
             .records
-            .push_decision(&record)
+            .push_decision(&record, salt.as_ref())
             .map_err(|source| LogError::Record { position, source })?;
         let asked = about.asked.as_deref();
         format.render(&mut self.rendered, decision, members, asked);
@@ -128,7 +135,7 @@ impl Answers {
             let decision = other(&about)?;
             let asked = about.asked;
             let about = About::of(&decision, about.fingerprint, asked);
-            self.push(format, &decision, None, about)?;
+            self.push(format, &decision, None, about, None)?;
         }
         Ok(())
     }
@@ -152,17 +159,21 @@ impl Decider {
     pub(super) fn answer(
         &self,
         chunk: &mut Chunk,
-        ids: &mut Ids,
+        desk: &mut Desk,
         answers: &mut Answers,
     ) -> Result<(), Failure> {
         answers.clear();
-        chunk.drain(|place| self.decide(place, ids, answers))
+        answers.index = chunk.index;
+        if let Some(index) = chunk.index {
+            answers.records.expect(self.numbers.at(index));
+        }
+        chunk.drain(|place| self.decide(place, desk, answers))
     }
 
     fn decide(
         &self,
         place: Place<'_>,
-        ids: &mut Ids,
+        desk: &mut Desk,
         answers: &mut Answers,
     ) -> Result<(), Failure> {
         let started = Instant::now();
@@ -176,7 +187,7 @@ impl Decider {
         {
             answers.notices.push(Notice::Past(failure.clone()));
         }
-        let decision_id = ids.next(time)?;
+        let decision_id = desk.ids.next(time)?;
         let occasion = |fingerprint: Sha256Digest| Occasion {
             decision_id,
             time,
@@ -185,7 +196,7 @@ impl Decider {
             duration_ns: u64::try_from(started.elapsed().as_nanos()).unwrap_or(u64::MAX),
         };
         let (failure, fingerprint) = match place {
-            Place::Request { bytes, line } => match self.read(bytes) {
+            Place::Request { bytes, line } => match self.read(bytes, &mut desk.memory) {
                 Ok(request) => {
                     let fingerprint = request.fingerprint();
                     let closed = |mode, cause, reason: &str| {
@@ -201,7 +212,7 @@ impl Decider {
                         (Judge::Policy(served), None) => {
                             let decided = served.with_engine(&request, time, |engine| {
                                 let verdict = engine.evaluate(&request, time);
-                                Decision::new(engine, verdict, occasion(fingerprint))
+                                desk.hold.decide(engine, verdict, occasion(fingerprint))
                             });
                             decided.unwrap_or_else(|error| {
                                 let lasts = matches!(error, PipelineError::Lasting(_));
@@ -228,7 +239,11 @@ impl Decider {
                         ) => closed(*mode, *cause, reason),
                     };
                     let asked = self.format.asked(&request);
-                    return self.add(answers, &decision, Some((&request, asked)), ids);
+                    let about = Some((&request, asked));
+                    self.add(answers, &decision, about, &mut desk.ids)?;
+                    desk.hold.take_back(decision);
+                    desk.memory.take_back(request);
+                    return Ok(());
                 }
                 Err(error) => {
                     let failure = Failure::from(error).about(&format!("line {line}"));
@@ -246,7 +261,7 @@ impl Decider {
             occasion(fingerprint),
         );
         answers.notices.push(Notice::Unreadable(failure));
-        self.add(answers, &decision, None, ids)
+        self.add(answers, &decision, None, &mut desk.ids)
     }
 
     /// Adds a decision, and what its format says of its request. One that is too long for the log is replaced by a denial that is
@@ -261,7 +276,12 @@ impl Decider {
         let fingerprint = decision.request_fingerprint;
         let (request, asked) = request.unzip();
         let about = About::of(decision, fingerprint, asked.flatten());
-        let error = match answers.push(self.format, decision, request, about) {
+        let salt = if answers.records.is_expected() {
+            Some(ids.salt()?)
+        } else {
+            None
+        };
+        let error = match answers.push(self.format, decision, request, about, salt) {
             Ok(()) => return Ok(()),
             Err(error) => error,
         };
@@ -281,12 +301,12 @@ impl Decider {
         let denial = self.instead(&about, Mode::Enforce, cause, &failure, ids)?;
         answers.notices.push(Notice::Unreadable(failure));
         let about = About::of(&denial, fingerprint, None);
-        Ok(answers.push(self.format, &denial, None, about)?)
+        Ok(answers.push(self.format, &denial, None, about, salt)?)
     }
 
-    fn read(&self, bytes: &[u8]) -> Result<Request, RequestError> {
+    fn read(&self, bytes: &[u8], memory: &mut Memory) -> Result<Request, RequestError> {
         let project = |path: &str| project_identity(&self.current, path);
-        Request::from_json_in(bytes, &RequestLimits::default(), &project)
+        Request::from_json_within(bytes, &RequestLimits::default(), &project, memory)
     }
 
     /// How the policy's time ended, if it has.
@@ -344,23 +364,5 @@ impl Decider {
             Judge::Policy(served) => served.root_mode(),
             Judge::Closed { mode, .. } => *mode,
         }
-    }
-}
-
-/// Ids of decisions.
-pub(super) struct Ids(Salter);
-
-impl Ids {
-    pub(super) fn new() -> Self {
-        Self(Salter::new(system_salts))
-    }
-
-    /// A UUIDv7 of this time.
-    pub(super) fn next(&mut self, time: Timestamp) -> Result<Uuid, Failure> {
-        let random = self.0.next().map_err(LogError::Random)?;
-        let milliseconds = u64::try_from(time.as_millisecond()).unwrap_or(0);
-        let [a, b, c, d, e, f, g, h, i, j, ..] = random;
-        let random = [a, b, c, d, e, f, g, h, i, j];
-        Ok(Builder::from_unix_timestamp_millis(milliseconds, &random).into_uuid())
     }
 }

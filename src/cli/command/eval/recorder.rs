@@ -2,7 +2,8 @@
 
 use std::sync::Arc;
 
-use super::decide::{Answers, Decider, Ids, Notice};
+use super::decide::{Answers, Decider, Notice};
+use super::desk::Ids;
 use super::tally::Tally;
 use crate::cli::exit::Exit;
 use crate::cli::output::Writer;
@@ -64,6 +65,13 @@ impl Recorder {
         }
     }
 
+    /// A stream begins: its first record will be the next.
+    pub(super) fn begin_stream(&self) {
+        if let Ok(log) = &self.log {
+            self.decider.numbers.learn(0, log.size());
+        }
+    }
+
     /// The policy decides no more; it is said once.
     fn close(&mut self, failure: &Failure) {
         if std::mem::replace(&mut self.is_past, true) {
@@ -81,7 +89,10 @@ impl Recorder {
             Err(failure) => return Err(failure.clone()),
         };
         let records = batch.iter().map(|answers| &answers.records);
-        log.append_prepared(records, now)?;
+        let appended = log.append_prepared(records, now)?;
+        if let Some(index) = batch.first().and_then(|answers| answers.index) {
+            self.decider.numbers.learn(index, appended.start);
+        }
         Ok(())
     }
 

@@ -7,8 +7,8 @@
 //!
 //! 1. One thread reads chunks and gives them out in turn.
 //! 2. As many threads as there are jobs decide them, and serialise records and answers.
-//! 3. The calling thread takes answers in the same turn, so in the order of the input; all that are there by then are one batch of
-//!    the log, which is one wait for the disk.
+//! 3. The calling thread takes answers in the same turn, so in the order of the input; all that are there by then, and those that
+//!    come soon, are one batch of the log, which is one wait for the disk.
 //!
 //! Every channel is bounded: whoever reads the answers slowly slows the reader down. Who ends early is noticed on the next
 //! send, and nobody waits for a thread that waits for input. A panic in a deciding thread is passed on like an answer, since the
@@ -17,11 +17,14 @@
 use std::num::NonZeroUsize;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::thread::{self, Builder, JoinHandle};
+use std::time::{Duration, Instant};
 
 use super::chunk::Chunk;
-use super::decide::{Answers, Decider, Ids};
+use super::decide::{Answers, Decider};
+use super::desk::Desk;
 use super::feed::{Rest, read_on};
 use super::spare::Spare;
 use crate::cli::report::Failure;
@@ -33,6 +36,8 @@ const WAITING: usize = 32;
 const TOGETHER: usize = 16;
 /// Bytes of answers after which a batch is full. A few requests may make many: a record may have 64 KiB.
 const BYTES: usize = 8 << 20;
+/// How long a batch waits for answers to what has been read already. Waiting for the disk takes about as long.
+const SOON: Duration = Duration::from_millis(5);
 
 /// Answers, or why there are none: the innermost is the program's own failure.
 type Answered = thread::Result<Result<Answers, Failure>>;
@@ -42,6 +47,8 @@ type Answered = thread::Result<Result<Answers, Failure>>;
 struct Idle {
     chunks: Spare<Chunk>,
     answers: Spare<Answers>,
+    /// Chunks that are read, and whose answers were not taken yet.
+    unanswered: AtomicUsize,
 }
 
 /// Decides `first` and `rest`, and gives the answers to `take` in the order of the input.
@@ -60,10 +67,10 @@ pub(super) fn run(
         let (answer_sender, answer_receiver) = sync_channel(waiting);
         let (decider, idle) = (Arc::clone(decider), Arc::clone(&idle));
         threads.push(spawn("decide", move || {
-            let mut ids = Ids::new();
+            let mut desk = Desk::default();
             decide(&chunk_receiver, &answer_sender, |mut chunk| {
                 let mut answers = idle.answers.take();
-                decider.answer(&mut chunk, &mut ids, &mut answers)?;
+                decider.answer(&mut chunk, &mut desk, &mut answers)?;
                 idle.chunks.keep(chunk);
                 Ok(answers)
             });
@@ -72,8 +79,8 @@ pub(super) fn run(
         answers.push(answer_receiver);
     }
     let unread = Arc::clone(&idle);
-    let reader = spawn("read", move || feed(first, rest, &chunks, &unread.chunks))?;
-    give(&answers, &idle.answers, take)?;
+    let reader = spawn("read", move || feed(first, rest, &chunks, &unread))?;
+    give(&answers, &idle, take)?;
     // All answers are given, so all threads are at their end; one that was cut short takes the program with it.
     drop(answers);
     threads.push(reader);
@@ -93,13 +100,17 @@ fn spawn(name: &str, work: impl FnOnce() + Send + 'static) -> Result<JoinHandle<
     })
 }
 
-fn feed(first: Chunk, rest: Rest, threads: &[SyncSender<Chunk>], spare: &Spare<Chunk>) {
+fn feed(first: Chunk, rest: Rest, threads: &[SyncSender<Chunk>], idle: &Idle) {
     let mut turns = threads.iter().cycle();
+    let mut index = 0;
     // The other side went away: there is nobody to read for.
-    let _ = read_on(first, rest, |chunk| {
+    let _ = read_on(first, rest, |mut chunk| {
+        chunk.index = Some(index);
+        index += chunk.len() as u64;
         let thread = turns.next().ok_or(())?;
+        idle.unanswered.fetch_add(1, Ordering::Relaxed);
         thread.send(chunk).map_err(|_| ())?;
-        Ok(spare.take())
+        Ok(idle.chunks.take())
     });
 }
 
@@ -118,25 +129,35 @@ fn decide(
     }
 }
 
-/// Waits for the answers whose turn it is, and gives them together with those that are there by then.
+/// Waits for the answers whose turn it is, and gives them together with those that are there by then or come soon.
 fn give(
     threads: &[Receiver<Answered>],
-    spare: &Spare<Answers>,
+    idle: &Idle,
     take: &mut dyn FnMut(&mut [Answers]) -> Result<(), Failure>,
 ) -> Result<(), Failure> {
     let mut turns = threads.iter().cycle().peekable();
     let mut batch = Vec::with_capacity(TOGETHER);
     while let Some(first) = turns.next().and_then(|thread| thread.recv().ok()) {
+        let until = Instant::now() + SOON;
         let first = settle(first)?;
         let mut size = first.rendered.len();
         batch.push(first);
+        let mut unanswered = idle.unanswered.fetch_sub(1, Ordering::Relaxed) - 1;
         let mut failure = None;
         while batch.len() < TOGETHER && size < BYTES {
-            let next = turns.peek().and_then(|thread| thread.try_recv().ok());
+            // What has been read needs nobody but the processor, so it is worth waiting for.
+            let patience = match unanswered {
+                0 => Duration::ZERO,
+                _ => until.saturating_duration_since(Instant::now()),
+            };
+            let next = turns
+                .peek()
+                .and_then(|thread| thread.recv_timeout(patience).ok());
             match next.map(settle) {
                 Some(Ok(answers)) => {
                     size += answers.rendered.len();
                     batch.push(answers);
+                    unanswered = idle.unanswered.fetch_sub(1, Ordering::Relaxed) - 1;
                 }
                 Some(Err(error)) => {
                     failure = Some(error);
@@ -147,7 +168,9 @@ fn give(
             turns.next();
         }
         take(&mut batch)?;
-        batch.drain(..).for_each(|answers| spare.keep(answers));
+        batch
+            .drain(..)
+            .for_each(|answers| idle.answers.keep(answers));
         if let Some(failure) = failure {
             return Err(failure);
         }
@@ -178,7 +201,9 @@ mod tests {
             kept.push(chunk_sender);
             threads.push(receiver);
         }
-        give(&threads, &Spare::default(), &mut |batch| {
+        let idle = Idle::default();
+        idle.unanswered.store(threads.len(), Ordering::Relaxed);
+        give(&threads, &idle, &mut |batch| {
             batches.push(batch.len());
             // All that there was.
             kept.clear();
