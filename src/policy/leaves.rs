@@ -7,7 +7,7 @@
 //! INVARIANT: what is told of a path is what [`Facts::at`](super::Facts::at) finds there, or nothing is told. Paths are compared
 //! whole: hashes only tell which are worth it, since whoever asks chooses the names.
 
-use std::ops::BitXor;
+use std::ops::{BitXor, Range};
 
 use serde_json::{Map, Value};
 use smallvec::SmallVec;
@@ -79,13 +79,21 @@ struct Leaf {
     kind: u8,
 }
 
-/// Leaves that are noted one by one.
-struct Noting {
-    leaves: SmallVec<[Leaf; 24]>,
+/// Where leaves are noted one by one, which may be done again for another request.
+#[derive(Debug, Default)]
+pub(crate) struct Notes {
+    /// The leaves, each in [`LEAF`] bytes.
+    leaves: Vec<u8>,
     /// Of each leaf the path and then the text.
-    texts: SmallVec<[u8; INLINE]>,
+    texts: Vec<u8>,
+    count: u8,
     is_cut: bool,
 }
+
+/// Bytes of leaves, and of what they say, that room is made for.
+const ROOM: (usize, usize) = (24 * LEAF, INLINE);
+/// In front of the first member of a path.
+const FIRST: Range<usize> = 0..0;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Kind {
@@ -194,7 +202,7 @@ impl Leaf {
         }
     }
 
-    fn write(&self, bytes: &mut SmallVec<[u8; INLINE]>) {
+    fn write(&self, bytes: &mut Vec<u8>) {
         let [p0, p1, p2, p3] = self.path.to_le_bytes();
         let [v0, v1, v2, v3, v4, v5, v6, v7] = self.value.to_le_bytes();
         let ([s0, s1], [t0, t1]) = (self.start.to_le_bytes(), self.text.to_le_bytes());
@@ -225,68 +233,67 @@ impl Leaves {
     #[must_use]
     pub fn of(attributes: &Map<String, Value>) -> Self {
         let attributes = attributes.iter();
-        Self::of_members(attributes.map(|(name, value)| (name.as_str(), value)))
+        let attributes = attributes.map(|(name, value)| (name.as_str(), value));
+        Notes::default().of_members(attributes)
     }
 
     /// The leaves of a request whose canonical form the object is that `plain` is, but for empty objects, which have none.
     #[must_use]
-    pub(crate) fn of_plain(plain: &Plain) -> Self {
-        Self::of_members((plain, plain.root()).members())
+    pub(crate) fn of_plain(plain: &Plain, notes: &mut Notes) -> Self {
+        notes.of_members((plain, plain.root()).members())
     }
+}
 
-    fn of_members<'a, V: Member<'a>>(attributes: impl Iterator<Item = (&'a str, V)>) -> Self {
-        let mut noted = Noting {
-            leaves: SmallVec::new(),
-            texts: SmallVec::new(),
-            is_cut: false,
-        };
+impl Notes {
+    fn of_members<'a, V: Member<'a>>(
+        &mut self,
+        attributes: impl Iterator<Item = (&'a str, V)>,
+    ) -> Leaves {
+        let (leaves, texts) = ROOM;
+        self.leaves.clear();
+        self.leaves.reserve(leaves);
+        self.texts.clear();
+        self.texts.reserve(texts);
+        (self.count, self.is_cut) = (0, false);
         for (name, value) in attributes {
             let (own, properties) = match (name, value.see()) {
                 ("context", Seen::Object) => {
-                    noted.note_members(Trunk::Context, "", value, 2);
+                    self.note_members(Trunk::Context, FIRST, value, 2);
                     continue;
                 }
                 ("subject", _) => (Trunk::Subject, Trunk::SubjectProperties),
                 ("action", _) => (Trunk::Action, Trunk::ActionProperties),
                 ("resource", _) => (Trunk::Resource, Trunk::ResourceProperties),
                 _ => {
-                    noted.is_cut = true;
+                    self.is_cut = true;
                     continue;
                 }
             };
-            noted.is_cut |= value.see() != Seen::Object;
+            self.is_cut |= value.see() != Seen::Object;
             for (name, value) in value.members() {
                 match (name, value.see()) {
                     ("properties", Seen::Object) => {
-                        noted.note_members(properties, "", value, 3);
+                        self.note_members(properties, FIRST, value, 3);
                     }
-                    _ => noted.note_member(own, "", name, value, 2),
+                    _ => self.note_member(own, FIRST, name, value, 2),
                 }
             }
         }
-        noted.done()
-    }
-}
-
-impl Noting {
-    fn done(self) -> Leaves {
-        let mut bytes = SmallVec::with_capacity(self.leaves.len() * LEAF + self.texts.len());
-        for leaf in &self.leaves {
-            leaf.write(&mut bytes);
-        }
+        let mut bytes = SmallVec::with_capacity(self.leaves.len() + self.texts.len());
+        bytes.extend_from_slice(&self.leaves);
         bytes.extend_from_slice(&self.texts);
         Leaves {
             bytes,
-            // INVARIANT: there are no more than `MAX_LEAVES`.
-            count: u8::try_from(self.leaves.len()).unwrap_or_default(),
+            count: self.count,
             is_cut: self.is_cut,
         }
     }
 
+    /// `before` is where in the texts the path stands that leads to `object`.
     fn note_members<'a>(
         &mut self,
         trunk: Trunk,
-        before: &str,
+        before: Range<usize>,
         object: impl Member<'a>,
         depth: usize,
     ) {
@@ -294,7 +301,7 @@ impl Noting {
             if self.is_cut {
                 return;
             }
-            self.note_member(trunk, before, name, value, depth);
+            self.note_member(trunk, before.clone(), name, value, depth);
         }
     }
 
@@ -302,7 +309,7 @@ impl Noting {
     fn note_member<'a>(
         &mut self,
         trunk: Trunk,
-        before: &str,
+        before: Range<usize>,
         name: &str,
         value: impl Member<'a>,
         depth: usize,
@@ -310,14 +317,8 @@ impl Noting {
         // INVARIANT: two paths that differ are joined to two texts that differ.
         if name.contains(SEPARATOR) {
             self.is_cut = true;
-        } else if before.is_empty() {
-            self.note(trunk, name, value, depth);
-        } else {
-            self.note(trunk, &format!("{before}{SEPARATOR}{name}"), value, depth);
+            return;
         }
-    }
-
-    fn note<'a>(&mut self, trunk: Trunk, rest: &str, value: impl Member<'a>, depth: usize) {
         let seen = value.see();
         let (kind, number, text) = match seen {
             Seen::Null => return,
@@ -329,10 +330,11 @@ impl Noting {
             },
             Seen::Object | Seen::Else => (Kind::Else, 0, ""),
         };
-        self.push((trunk, rest), kind, number, text);
+        let rest = self.push((trunk, before, name), kind, number, text);
         if kind == Kind::Texts {
             for text in value.items().filter_map(text_of) {
-                self.push((Trunk::Item, ""), Kind::Text, symbol(text.as_bytes()), text);
+                let item = (Trunk::Item, FIRST, "");
+                self.push(item, Kind::Text, symbol(text.as_bytes()), text);
             }
         }
         if seen == Seen::Object && depth < MAX_MEMBERS && !rest.is_empty() {
@@ -340,27 +342,44 @@ impl Noting {
         }
     }
 
-    fn push(&mut self, (trunk, rest): (Trunk, &str), kind: Kind, value: u64, text: &str) {
-        let start = self.texts.len();
+    /// Notes a leaf at the path of `before`, which stands in the texts, and `name`; says where its own path stands there then.
+    fn push(
+        &mut self,
+        (trunk, before, name): (Trunk, Range<usize>, &str),
+        kind: Kind,
+        value: u64,
+        text: &str,
+    ) -> Range<usize> {
+        let begin = self.texts.len();
+        let joined = match before.len() {
+            0 => 0,
+            length => length + SEPARATOR.len(),
+        };
+        let end = begin + joined + name.len();
+        let rest = begin..end;
         let lengths = (u8::try_from(rest.len()), u16::try_from(text.len()));
         // INVARIANT: the items of a list that was cut are followed by nothing.
         let is_much = self.is_cut
-            || self.leaves.len() >= MAX_LEAVES
+            || usize::from(self.count) >= MAX_LEAVES
             || rest.len() > MAX_PATH
-            || start + rest.len() + text.len() > MAX_BYTES;
+            || end + text.len() > MAX_BYTES;
         let (Ok(start), (Ok(length), Ok(text_length)), false) =
-            (u16::try_from(start), lengths, is_much)
+            (u16::try_from(begin), lengths, is_much)
         else {
             self.is_cut = true;
-            return;
+            return FIRST;
         };
-        self.texts.extend_from_slice(rest.as_bytes());
-        self.texts.extend_from_slice(text.as_bytes());
+        if joined > 0 {
+            self.texts.extend_from_within(before);
+            self.texts.extend_from_slice(SEPARATOR.as_bytes());
+        }
+        self.texts.extend_from_slice(name.as_bytes());
         let path = match trunk {
             Trunk::Item => 0,
-            _ => Place::symbol(trunk, rest),
+            _ => Place::symbol(trunk, self.texts.get(rest.clone()).unwrap_or_default()),
         };
-        self.leaves.push(Leaf {
+        self.texts.extend_from_slice(text.as_bytes());
+        let leaf = Leaf {
             path,
             value,
             start,
@@ -368,7 +387,10 @@ impl Noting {
             rest: length,
             trunk: trunk as u8,
             kind: kind as u8,
-        });
+        };
+        leaf.write(&mut self.leaves);
+        self.count += 1;
+        rest
     }
 }
 

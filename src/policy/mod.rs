@@ -37,6 +37,7 @@ pub use command::{CommandPatterns, Found};
 pub use condition::{Condition, MAX_CONDITION_BYTES, STACK};
 pub use facts::{Blocked, Facts};
 pub use glob::Around;
+pub(crate) use leaves::Notes;
 pub use leaves::{Items, Leaves, Stands, Text};
 pub use matcher::{Ask, Exactly, Form, KeptForm, Key, Match, Matcher, Order, Plain, Rest, Wants};
 pub use matcher_explain::{KeyOutcome, Part, ReadValue};

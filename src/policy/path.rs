@@ -57,15 +57,15 @@ impl Place {
         }
         let rest = rest.join(SEPARATOR);
         Some(Self {
-            symbol: Self::symbol(trunk, &rest),
+            symbol: Self::symbol(trunk, rest.as_bytes()),
             trunk,
             rest,
         })
     }
 
     /// A number that differs where trunk or rest do, nearly always.
-    pub(super) fn symbol(trunk: Trunk, rest: &str) -> u32 {
-        let symbol = symbol(rest.as_bytes()) ^ ((trunk as u64) << 39);
+    pub(super) fn symbol(trunk: Trunk, rest: &[u8]) -> u32 {
+        let symbol = symbol(rest) ^ ((trunk as u64) << 39);
         (symbol >> 32) as u32
     }
 

@@ -2,6 +2,7 @@
 
 use super::Request;
 use crate::json::Plain;
+use crate::policy::Notes;
 
 /// The most bytes that a request may have taken and still leave to the next.
 const KEPT: usize = 64 << 10;
@@ -11,6 +12,7 @@ const KEPT: usize = 64 << 10;
 pub(crate) struct Memory {
     plain: Plain,
     form: Vec<u8>,
+    notes: Notes,
 }
 
 impl Memory {
@@ -32,10 +34,10 @@ impl Memory {
         }
     }
 
-    /// Memory for a canonical form.
-    pub(super) fn form(&mut self) -> &mut Vec<u8> {
+    /// Memory for a canonical form, and for leaves.
+    pub(super) fn room(&mut self) -> (&mut Vec<u8>, &mut Notes) {
         self.form.clear();
         self.form.shrink_to(KEPT);
-        &mut self.form
+        (&mut self.form, &mut self.notes)
     }
 }

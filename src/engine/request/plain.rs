@@ -15,7 +15,7 @@ use super::{Form, Mapped, Request, forms, is_stable};
 use crate::diag::is_hidden;
 use crate::digest::Sha256Digest;
 use crate::json::{Lazy, Node, Plain, Seen};
-use crate::policy::Leaves;
+use crate::policy::{Leaves, Notes};
 
 /// The names of a request: the type and id of the subject, the action's name, the type and id of the resource.
 pub(super) type Names = [Node; 5];
@@ -46,7 +46,7 @@ pub(super) fn read(bytes: &[u8], memory: &mut Memory) -> Option<Request> {
     let mut plain = memory.take();
     let read = plain
         .read_again(bytes)
-        .and_then(|()| Read::of(&plain, memory.form()));
+        .and_then(|()| Read::of(&plain, memory.room()));
     let Some(read) = read else {
         memory.keep(plain);
         return None;
@@ -71,8 +71,8 @@ struct Read {
 }
 
 impl Read {
-    /// `form` is memory for the canonical form.
-    fn of(plain: &Plain, form: &mut Vec<u8>) -> Option<Self> {
+    /// `form` is memory for the canonical form, `notes` for leaves.
+    fn of(plain: &Plain, (form, notes): (&mut Vec<u8>, &mut Notes)) -> Option<Self> {
         // Each part of a text in form C is in form C.
         if !plain.text().is_ascii() && !is_nfc(plain.text()) {
             return None;
@@ -90,7 +90,7 @@ impl Read {
         };
         Some(Self {
             fingerprint: parts.fingerprint(plain, &filled, form),
-            leaves: Leaves::of_plain(plain),
+            leaves: Leaves::of_plain(plain, notes),
             mapping,
             names,
             filled,
