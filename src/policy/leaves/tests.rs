@@ -195,7 +195,7 @@ fn a_name_is_not_taken_for_another_with_its_symbol() {
     let mut known: HashMap<u32, String> = HashMap::new();
     let twins = (0..).find_map(|number: u32| {
         let name = format!("n{number}");
-        let other = known.insert(Place::symbol(Trunk::Context, &name), name.clone())?;
+        let other = known.insert(Place::symbol(Trunk::Context, name.as_bytes()), name.clone())?;
         Some([other, name])
     });
     let [asked, given] = twins.unwrap();
