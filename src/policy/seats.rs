@@ -17,7 +17,7 @@ pub struct Sought {
     empty: Vec<Seat>,
     /// For each value of a symbol's low bits, the first path that has them.
     first: Vec<Option<Number>>,
-    /// Of each path what a leaf at it has, side by side: all of it is looked at for each request.
+    /// Of each path what a leaf at it has.
     places: Vec<Noted>,
     /// The rests of all paths, one after the other.
     rests: String,

@@ -74,14 +74,16 @@ proptest! {
         let policy = json!({
             "apiVersion": "ordain/v1", "kind": "Policy", "scope": "acme", "rules": rules.collect::<Vec<_>>(),
         });
-        let engine = Engine::new(one_policy(&policy));
+        let kept = Kept::new(Engine::new(one_policy(&policy))).unwrap();
+        let engine = &kept.engine;
         for value in &requests {
             let request = request(value);
-            let decision = decided(&engine, &request);
+            let decision = decided(engine, &request);
             let matched = decision["matched"].as_array().unwrap().iter();
             let matched: Vec<&str> =
                 matched.map(|rule| rule["rule"].as_str().unwrap().trim_start_matches("acme#")).collect();
             prop_assert_eq!(matched, linear(engine.policy(), &request), "{}", value);
+            prop_assert_eq!(kept.decides(&kept.bytes, &request), Some(decision), "{}", value);
         }
     }
 }

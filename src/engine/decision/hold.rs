@@ -36,3 +36,55 @@ impl Hold {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use super::*;
+    use crate::bundle::Limits;
+    use crate::engine::request::{Request, RequestLimits};
+    use crate::resolve::{LoadedBundle, resolve};
+
+    fn engine(reason: &str) -> Engine {
+        let text = format!(
+            "apiVersion: ordain/v1\nkind: Policy\nscope: acme\nmode: enforce\nrules:\n- {{id: r, effect: deny, reason: {reason}, match: {{}}}}\n"
+        );
+        let bytes: Arc<[u8]> = text.into_bytes().into();
+        let files = BTreeMap::from([("policies/a.yaml".parse().unwrap(), bytes)]);
+        let name = "acme".parse().unwrap();
+        let bundle = LoadedBundle::unsigned(name, None, &files, &Limits::default()).unwrap();
+        let now = "2026-12-01T00:00:00Z".parse().unwrap();
+        Engine::new(resolve(&[bundle], &"acme".parse().unwrap(), now, None).unwrap())
+    }
+
+    #[test]
+    fn a_decision_rests_on_the_policy_that_made_it() {
+        let text = br#"{"subject":{"type":"user","id":"a"},"action":{"name":"a"},"resource":{"type":"t","id":"r"}}"#;
+        let request = Request::from_json(text, &RequestLimits::default()).unwrap();
+        let now = "2026-12-01T00:00:00Z".parse().unwrap();
+        let engines = [engine("one"), engine("two")];
+        let mut hold = Hold::default();
+        for (position, is_returned) in [
+            (0, true),
+            (0, true),
+            (1, true),
+            (0, false),
+            (1, true),
+            (1, false),
+            (0, true),
+        ] {
+            let engine = &engines[position];
+            let occasion = || Occasion::rehearsal(&request, now);
+            let decision = hold.decide(engine, engine.evaluate(&request, now), occasion());
+            let wanted = Decision::new(engine, engine.evaluate(&request, now), occasion());
+            assert_eq!(serde_json::json!(decision), serde_json::json!(wanted));
+            assert_eq!(decision.reason(), ["one", "two"][position]);
+            if is_returned {
+                hold.take_back(decision);
+            }
+        }
+        let held = engines.map(|engine| Arc::strong_count(engine.shared_policy()));
+        assert_eq!(held, [2, 1]);
+    }
+}

@@ -15,7 +15,7 @@ const MAX_ENTRIES: usize = 16;
 const FEW_SHAPES: usize = 12;
 /// A shape of fewer rules than this is worth no lookup of its own, where shapes are not few.
 const WORTHWHILE: usize = 16;
-/// As many rules as are held against each request one by one.
+/// As many rules with keys as are held against each request one by one.
 const FEW_RULES: usize = 64;
 
 /// A rule's key, with its slot.

@@ -64,11 +64,11 @@ impl Log {
         records: impl IntoIterator<Item = R>,
         write: impl Fn(&mut Vec<u8>, u64, &[u8; 16], R) -> Result<(), RecordError>,
     ) -> Result<(), LogError> {
-        for (position, record) in records.into_iter().enumerate() {
+        for record in records {
             let salt = batch.salts.next().map_err(LogError::Random)?;
             let start = batch.buffer.len();
             write(&mut batch.buffer, batch.tail.size(), &salt, record).map_err(|source| {
-                let position = position as u64;
+                let position = batch.tail.size() - self.tail.size();
                 LogError::Record { position, source }
             })?;
             let line = batch.buffer.get(start..).unwrap_or_default();

@@ -1,4 +1,4 @@
-//! A batch, its full tiles and the checkpoint over it, which reach the disk side by side: who has one batch waits once.
+//! A batch, its full tiles and the checkpoint over it. Where there are tiles, all of them reach the disk side by side.
 //!
 //! A tile gets its name once the batch has reached the disk, where it is to; the checkpoint once the tiles have theirs; and
 //! `frontier` follows it.
@@ -128,10 +128,12 @@ impl Log {
         let named = named.and_then(|()| signed.checkpoint.name());
         if named.is_err() {
             signed.checkpoint.give_up();
-            signed.frontier.give_up();
         }
         let followed = named.and(signed.followed);
         let followed = followed.and_then(|()| self.checkpoint_named(&signed.frontier, now));
+        if followed.is_err() {
+            signed.frontier.give_up();
+        }
         self.overdue = followed.is_err();
     }
 

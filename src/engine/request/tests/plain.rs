@@ -121,24 +121,72 @@ fn requests_out_of_the_ordinary_are_read_as_ever() {
     }
 }
 
-proptest! {
-    #[test]
-    fn a_request_is_the_same_with_and_without_a_tree(
-        value in values(),
-        at in 0_usize..9,
-        change in prop::option::of((any::<prop::sample::Index>(), any::<u8>())),
-    ) {
+/// A request with any value in some place, and perhaps any byte in another.
+fn texts() -> impl Strategy<Value = Vec<u8>> {
+    let change = prop::option::of((any::<prop::sample::Index>(), any::<u8>()));
+    (values(), 0_usize..9, change).prop_map(|(value, at, change)| {
         let pointers = [
-            "/subject", "/subject/properties", "/subject/properties/a", "/action/properties", "/action/properties/args",
-            "/resource/id", "/resource/properties/z", "/context", "/context/a",
+            "/subject",
+            "/subject/properties",
+            "/subject/properties/a",
+            "/action/properties",
+            "/action/properties/args",
+            "/resource/id",
+            "/resource/properties/z",
+            "/context",
+            "/context/a",
         ];
         let request = with(authzen(), "/action/properties", Some(json!({})));
         let request = with(request, "/resource/properties", Some(json!({})));
-        let mut bytes = with(request, pointers[at], Some(value)).to_string().into_bytes();
+        let request = with(request, pointers[at], Some(value));
+        let mut bytes = request.to_string().into_bytes();
         if let Some((at, byte)) = change {
             let at = at.index(bytes.len());
             bytes[at] = byte;
         }
+        bytes
+    })
+}
+
+/// With more than is kept, in leaves and in the text, and out of order.
+fn enlarged(request: &str) -> String {
+    let members = (0..5_000).map(|number| format!("\"z{number}\":\"a longer text\","));
+    let members: String = members.collect();
+    request.replacen("\"context\":{", &format!("\"context\":{{{members}"), 1)
+}
+
+proptest! {
+    #[test]
+    fn a_request_is_the_same_with_and_without_a_tree(bytes in texts()) {
         agree(&bytes);
+    }
+
+    /// Nothing of one request is left in the next.
+    #[test]
+    fn a_request_is_the_same_in_the_memory_of_others(
+        requests in prop::collection::vec((texts(), any::<bool>()), 1..12),
+        large in any::<prop::sample::Index>(),
+    ) {
+        let large = large.index(requests.len() + 1);
+        let mut memory = Memory::default();
+        for (number, (bytes, is_kept)) in requests.into_iter().enumerate() {
+            let bytes = match String::from_utf8(bytes) {
+                Ok(text) if number == large => enlarged(&text).into_bytes(),
+                Ok(text) => text.into_bytes(),
+                Err(error) => error.into_bytes(),
+            };
+            let limits = RequestLimits::default();
+            let project = |path: &str| ProjectIdentity::RealPath(path.to_owned());
+            let again = Request::from_json_within(&bytes, &limits, &project, &mut memory);
+            let fresh = Request::from_json(&bytes, &limits);
+            let shown = |request: &Request| {
+                (request.leaves().clone(), format!("{:?}", request.names()), request.attributes().to_string())
+            };
+            prop_assert_eq!(again.as_ref().map(shown), fresh.as_ref().map(shown));
+            prop_assert_eq!(again.as_ref().map(Request::fingerprint), fresh.as_ref().map(Request::fingerprint));
+            if let Ok(request) = again && is_kept {
+                memory.take_back(request);
+            }
+        }
     }
 }

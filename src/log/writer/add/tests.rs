@@ -65,7 +65,7 @@ fn who_guesses_the_numbers_writes_the_same_log() {
     let counts = [3, 300, 1, 800];
     let mut logs = Vec::new();
     for guess in [None, Some(0), Some(5)] {
-        for sync in [SyncMode::Group, SyncMode::Always] {
+        for sync in [SyncMode::Group, SyncMode::Always, SyncMode::None] {
             let directory = tempfile::tempdir().unwrap();
             let mut log = open(directory.path(), sync);
             let (mut first, mut batch) = (log.size(), Vec::new());
