@@ -65,7 +65,7 @@ fn peak_after(world: &Organisation, requests: usize) -> u64 {
 #[test]
 fn memory_stays_flat_however_long_the_stream_is() {
     let world = ready();
-    let (few, many) = (peak_after(&world, 10_000), peak_after(&world, 100_000));
+    let (few, many) = (peak_after(&world, 40_000), peak_after(&world, 200_000));
     println!("peak {few} KiB, then {many} KiB");
     assert!(many < few + few / 4 + 4096, "{few} KiB, then {many} KiB");
     world.env.ordain_in("app", ["log", "verify"]).success();
