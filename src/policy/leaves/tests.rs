@@ -2,9 +2,11 @@ use std::collections::HashMap;
 
 use proptest::prelude::*;
 use proptest::sample::select;
-use serde_json::json;
+use serde_json::{Map, Value, json};
 
-use super::super::{Facts, Sought};
+use super::super::path::Place;
+use super::super::{Facts, Sought, symbol};
+use super::notes::{MAX_BYTES, MAX_LEAVES};
 use super::*;
 
 fn value() -> impl Strategy<Value = Value> {
