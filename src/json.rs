@@ -5,11 +5,12 @@
 
 mod canonical;
 mod lazy;
+mod objects;
 mod plain;
 
 use std::fmt;
 
-use serde::de::{DeserializeSeed, Error as _, MapAccess, SeqAccess, Visitor};
+use serde::de::{DeserializeOwned, DeserializeSeed, Error as _, MapAccess, SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::map::Entry;
 use serde_json::{Map, Number, Value};
@@ -17,6 +18,7 @@ use serde_json::{Map, Number, Value};
 pub use canonical::canonical;
 pub(crate) use canonical::{write_list, write_member, write_members, write_text};
 pub use lazy::Lazy;
+pub(crate) use objects::Objects;
 pub(crate) use plain::{Node, Plain, Seen, first_special};
 
 /// The greatest integer that every JSON reader keeps exactly: 2^53 − 1 (RFC 7493, section 2.2).
@@ -111,6 +113,24 @@ pub fn parse(bytes: &[u8], limit: usize) -> Result<Value, JsonError> {
     value.map_err(|error| classify(&error))
 }
 
+/// Makes a `T` of a value, an object of each of its structs.
+///
+/// # Errors
+/// What serde says of a value of another shape.
+pub(crate) fn from_value<T: DeserializeOwned>(value: Value) -> Result<T, serde_json::Error> {
+    T::deserialize(Objects(value))
+}
+
+/// The same of one JSON text, which is not held to the rules of [`parse`].
+///
+/// # Errors
+/// What serde says of bad JSON, and of a value of another shape.
+pub(crate) fn from_slice<'a, T: Deserialize<'a>>(bytes: &'a [u8]) -> Result<T, serde_json::Error> {
+    let mut parser = serde_json::Deserializer::from_slice(bytes);
+    let value = T::deserialize(Objects(&mut parser))?;
+    parser.end().map(|()| value)
+}
+
 /// Why a text is not the document that was expected.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum DocumentError {
@@ -125,7 +145,7 @@ pub enum DocumentError {
 /// Parses one JSON text of at most `limit` bytes into `T`, without a [`Value`] between.
 ///
 /// It is as strict as [`parse`] where `T` is made of structs that refuse unknown members, of strings, and of [`StrictValue`]
-/// for all else: serde itself refuses a known member that stands twice.
+/// for all else: serde itself refuses a known member that stands twice. As everywhere, no array is taken for a struct.
 ///
 /// # Errors
 /// [`DocumentError::Json`] for what [`parse`] refuses, [`DocumentError::Shape`] for what `T` does.
@@ -136,7 +156,7 @@ pub fn parse_document<'a, T: Deserialize<'a>>(
     let typed = if bytes.len() > limit {
         None
     } else {
-        Some(serde_json::from_slice(bytes))
+        Some(from_slice(bytes))
     };
     match typed {
         Some(Ok(document)) => Ok(document),

@@ -153,8 +153,8 @@ impl Lockfile {
             path: path.to_owned(),
             source,
         })?;
-        let wire: LockfileV1 = serde_json::from_value(value)
-            .map_err(|error| shape(plain_words(&error.to_string())))?;
+        let wire: LockfileV1 =
+            json::from_value(value).map_err(|error| shape(plain_words(&error.to_string())))?;
         if wire.version != 1 {
             return Err(shape(format!(
                 "version {} is not one that this program reads",

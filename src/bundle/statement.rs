@@ -226,7 +226,7 @@ impl<'a> StatementRef<'a> {
                 found: wire.predicate_type.chars().take(120).collect(),
             });
         }
-        let predicate: Predicate = serde_json::from_value(wire.predicate.0).map_err(shape)?;
+        let predicate: Predicate = json::from_value(wire.predicate.0).map_err(shape)?;
         let mut subjects: Vec<(PathRef<'_>, _)> = Vec::with_capacity(wire.subject.len());
         for subject in wire.subject {
             let name = PathRef::new(subject.name).map_err(shape)?;
@@ -454,6 +454,19 @@ mod tests {
         shape(changed(r#""sha256""#, r#""sha1":"","sha256""#));
         shape(changed(&hex, &hex.to_uppercase()));
         shape(changed("policies/a.yaml", "../a.yaml"));
+        // A list of what the members of an object should hold.
+        let digest = format!(r#"{{"sha256":"{hex}"}}"#);
+        shape(changed(&digest, &format!(r#"["{hex}"]"#)));
+        let subject = format!(r#"{{"digest":{digest},"name":"bundle.yaml"}}"#);
+        shape(changed(&subject, &format!(r#"["bundle.yaml",{digest}]"#)));
+        let requires = |list: &str| {
+            let text = format!(r#""requires":[{list}],"revision":1"#);
+            changed(r#""revision":1"#, &text)
+        };
+        shape(requires(r#"["other",1,1]"#));
+        assert!(requires(r#"{"bundle":"other","epoch":1,"revision":1}"#).is_ok());
+        let older = format!(r#""revision":2,"rolls_back":[1,1,"sha256:{hex}"]"#);
+        shape(changed(r#""revision":1"#, &older));
         shape(changed(r#""namespace":"acme""#, r#""namespace":"ACME""#));
         let older = format!(
             r#""revision":1,"rolls_back":{{"epoch":1,"payload_sha256":"sha256:{hex}","revision":1}}"#

@@ -28,6 +28,7 @@ use super::Engine;
 use super::index::{Section, Tables};
 use super::request::Request;
 use crate::digest::Sha256Digest;
+use crate::json;
 use crate::resolve::{EffectivePolicy, StoredEffectiveRule, StoredPolicy};
 use crate::trust::VerifiedStatement;
 
@@ -80,7 +81,7 @@ impl Engine {
             let start = body.len();
             serde_json::to_writer(&mut body, &stored).ok()?;
             // What JSON does not give back as it was is not kept.
-            let again: StoredEffectiveRule = serde_json::from_slice(body.get(start..)?).ok()?;
+            let again: StoredEffectiveRule = json::from_slice(body.get(start..)?).ok()?;
             (again == stored).then_some(())?;
         }
         offsets.push(u32::try_from(body.len()).ok()?);
@@ -133,7 +134,7 @@ impl<R: Read + Seek> Compiled<R> {
             return None;
         }
         let groups = bytes.split_off(LENGTHS + usize::try_from(head).ok()?);
-        let head: Head = serde_json::from_slice(bytes.get(LENGTHS..)?).ok()?;
+        let head: Head = json::from_slice(bytes.get(LENGTHS..)?).ok()?;
         if head.format != FORMAT {
             return None;
         }
@@ -190,7 +191,7 @@ impl<R: Read + Seek> Compiled<R> {
             if end.checked_sub(start)? > MAX_RULE {
                 return None;
             }
-            let rule = serde_json::from_slice(&read(start..end)?).ok()?;
+            let rule = json::from_slice(&read(start..end)?).ok()?;
             rules.push((usize::try_from(number).ok()?, rule));
         }
         let policy = head.policy.restore(bundles, rules)?;

@@ -8,6 +8,7 @@ use serde_json::Value;
 
 use super::record::{Line, RECORD_VERSION, next_line};
 use crate::digest::Sha256Digest;
+use crate::json;
 use crate::name::{RuleRef, Scope};
 use crate::policy::Effect;
 
@@ -141,11 +142,11 @@ fn read(line: &[u8]) -> Logged {
         v: u64,
         kind: String,
     }
-    match serde_json::from_slice::<LoggedDecision>(line) {
+    match json::from_slice::<LoggedDecision>(line) {
         Ok(found) if found.v == RECORD_VERSION && found.kind == "decision" => {
             Logged::Decision(Box::new(found))
         }
-        _ => match serde_json::from_slice::<Head>(line) {
+        _ => match json::from_slice::<Head>(line) {
             Ok(head) if head.v == RECORD_VERSION && head.kind != "decision" => Logged::Other,
             _ => Logged::Unreadable,
         },

@@ -10,6 +10,8 @@ use std::io::{self, BufRead, Read as _};
 use base64::prelude::{BASE64_STANDARD, Engine as _};
 use serde::{Deserialize, Serialize};
 
+use crate::json;
+
 /// The version of the record format.
 pub const RECORD_VERSION: u64 = 1;
 /// The most bytes that a line may have, without its LF: what a 16-bit length prefix can say (C2SP tlog-tiles).
@@ -209,7 +211,7 @@ pub(super) fn read_line(line: &[u8], seq: u64) -> Result<(), LineDefect> {
         salt: Cow<'a, str>,
     }
     let envelope: Envelope<'_> =
-        serde_json::from_slice(line).map_err(|error| LineDefect::NotARecord(error.to_string()))?;
+        json::from_slice(line).map_err(|error| LineDefect::NotARecord(error.to_string()))?;
     if envelope.v != RECORD_VERSION {
         return Err(LineDefect::Version(envelope.v));
     }

@@ -9,6 +9,7 @@ use base64::prelude::{BASE64_STANDARD, Engine as _};
 use serde::{Deserialize, Serialize};
 
 use super::tree::{Frontier, Hash, TILE_WIDTH, Tile, join_hashes, split_hashes};
+use crate::json;
 
 /// The version of the file `frontier`.
 const VERSION: u64 = 1;
@@ -84,7 +85,7 @@ pub(super) struct Saved {
 impl Saved {
     /// Reads the file; none if it is not one.
     pub(super) fn parse(bytes: &[u8]) -> Option<Self> {
-        let file: FrontierFile = serde_json::from_slice(bytes).ok()?;
+        let file: FrontierFile = json::from_slice(bytes).ok()?;
         let hashes = |text: &str| split_hashes(&BASE64_STANDARD.decode(text).ok()?);
         let leaves = hashes(&file.leaves)?;
         let sound = file.v == VERSION

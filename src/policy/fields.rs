@@ -13,6 +13,7 @@ use super::lexicon::Lexicon;
 use super::matcher::Allowance;
 use super::path::Paths;
 use crate::diag::{Code, Diagnostic, Location, plain_words};
+use crate::json;
 use crate::yaml::{Path, Spans};
 
 /// What the files of one bundle share.
@@ -155,7 +156,7 @@ impl Fields {
         report: &mut Report<'_>,
     ) -> Option<T> {
         let value = self.take(field).filter(|value| !value.is_null())?;
-        match serde_json::from_value(value) {
+        match json::from_value(value) {
             Ok(value) => Some(value),
             Err(error) => {
                 let message = format!("`{field}`: {}", plain_words(&error.to_string()));

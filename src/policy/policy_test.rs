@@ -17,6 +17,7 @@ use super::validate::text::{check_text, text};
 use super::{Effect, MAX_CASES, MAX_LIST, Mode, Risk};
 use crate::bundle::{BundlePath, Limits};
 use crate::diag::{Code, Diagnostic, Location, plain_words};
+use crate::json;
 use crate::name::{ReasonCode, RuleRef, Scope};
 use crate::yaml::{self, Path};
 
@@ -387,7 +388,7 @@ fn read_fields(
 /// `value` as the decision's JSON writes it, lists in order.
 fn typed(kind: Kind, value: Value) -> Result<Value, String> {
     fn check<T: DeserializeOwned>(value: Value) -> Result<Value, String> {
-        serde_json::from_value::<T>(value.clone())
+        json::from_value::<T>(value.clone())
             .map(|_| value)
             .map_err(|error| plain_words(&error.to_string()))
     }

@@ -136,8 +136,8 @@ impl State {
             path: path.to_owned(),
             source,
         })?;
-        let state: StateV1 = serde_json::from_value(value)
-            .map_err(|error| shape(plain_words(&error.to_string())))?;
+        let state: StateV1 =
+            json::from_value(value).map_err(|error| shape(plain_words(&error.to_string())))?;
         if state.format != FORMAT {
             return Err(shape(format!("its format is not `{FORMAT}`")));
         }

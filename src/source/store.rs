@@ -293,7 +293,7 @@ pub(super) fn read_entry(
 ) -> Result<FetchedBundle, ReadError> {
     let (header, before) = read_header(reader, MAGIC)?;
     let value = crate::json::parse(&header, MAX_HEADER).map_err(damaged)?;
-    let header: HeaderV1 = serde_json::from_value(value).map_err(damaged)?;
+    let header: HeaderV1 = crate::json::from_value(value).map_err(damaged)?;
 
     // Sizes are checked as a whole before anything is allocated for them.
     let sizes = header.files.iter().map(|(_, size)| *size);
@@ -357,7 +357,7 @@ pub(super) fn read_envelope(
     limits: &Limits,
 ) -> Result<Vec<u8>, ReadError> {
     let (header, _) = read_header(reader, MAGIC)?;
-    let header: EnvelopeV1 = serde_json::from_slice(&header).map_err(damaged)?;
+    let header: EnvelopeV1 = crate::json::from_slice(&header).map_err(damaged)?;
     let size = header
         .envelope
         .and_then(|size| usize::try_from(size).ok())

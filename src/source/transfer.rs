@@ -319,7 +319,7 @@ fn header(reader: &mut impl BufRead) -> Result<(HeaderV1, u64), ReadError> {
         return Err(damaged("its header is not in canonical form"));
     }
     let header: HeaderV1 =
-        serde_json::from_value(value).map_err(|error| damaged(plain_words(&error.to_string())))?;
+        json::from_value(value).map_err(|error| damaged(plain_words(&error.to_string())))?;
     let mut names = header.bundles.iter().map(|entry| &entry.name);
     if !names.by_ref().is_sorted_by(|a, b| a < b) {
         return Err(damaged("its bundles are not sorted, or one stands twice"));

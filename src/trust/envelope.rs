@@ -15,7 +15,7 @@ use super::keys::{KeyId, PublicKey};
 use crate::bundle::Limits;
 use crate::diag::{Code, plain_words};
 use crate::digest::Sha256Digest;
-use crate::json::{self, JsonError};
+use crate::json::{self, JsonError, Objects};
 
 /// The payload type of a bundle's statement (in-toto).
 pub const STATEMENT_PAYLOAD_TYPE: &str = "application/vnd.in-toto+json";
@@ -175,13 +175,13 @@ impl Envelope {
             return Ok(envelope);
         }
         let strict;
-        let wire = match serde_json::from_slice(bytes) {
+        let wire = match json::from_slice(bytes) {
             // SECURITY: strings under known names, each once, leave nothing for two readers to see differently.
             Ok(wire) => wire,
             // Members that nobody knows, or a defect, which has the better description there.
             Err(_) => {
                 strict = without_unknown_members(json::parse(bytes, limit)?);
-                EnvelopeV1::deserialize(&strict).map_err(|error| EnvelopeError::Shape {
+                EnvelopeV1::deserialize(Objects(&strict)).map_err(|error| EnvelopeError::Shape {
                     message: plain_words(&error.to_string()),
                 })?
             }
@@ -200,7 +200,7 @@ impl Envelope {
         let (before, _) = bytes.split_at_checked(bytes.len() - rest.len())?;
         let (payload, after) = rest.split_at_checked(memchr::memchr(b'"', rest)?)?;
         let frame = [before, after].concat();
-        let wire: EnvelopeV1<'_> = serde_json::from_slice(&frame).ok()?;
+        let wire: EnvelopeV1<'_> = json::from_slice(&frame).ok()?;
         // The gap is where the payload was, and no other member's.
         let is_apart = wire.payload.is_empty();
         is_apart.then(|| Self::of_wire(&wire, payload, limits).ok())?
@@ -535,6 +535,16 @@ mod tests {
         };
         assert!(matches!(parse(""), Err(EnvelopeError::Json(_))));
         assert!(matches!(parse("{}"), Err(EnvelopeError::Shape { .. })));
+        for list in [
+            format!(r#"["","t",[{{"sig":"{sig}"}}]]"#),
+            envelope(&format!(r#"["","{sig}"]"#)),
+            envelope(&format!(r#"["","{sig}"]"#)).replace('{', r#"{"more":1,"#),
+            format!(r#"["{}","t",[{{"sig":"{sig}"}}]]"#, "A".repeat(LONG)),
+        ] {
+            let refused = parse(&list);
+            let is_shape = matches!(refused, Err(EnvelopeError::Shape { .. }));
+            assert!(is_shape, "{refused:?}");
+        }
         assert_eq!(parse(&envelope("")), Err(EnvelopeError::NoSignatures));
         assert!(matches!(
             parse(&envelope(r#"{"sig":""}"#)),

@@ -158,7 +158,7 @@ impl RootDocument {
     /// [`RootError::Json`], [`RootError::Shape`], or what [`Self::check`] finds.
     pub fn parse(payload: &[u8]) -> Result<Self, RootError> {
         let value = json::parse(payload, payload.len())?;
-        let document: Self = serde_json::from_value(value).map_err(|error| RootError::Shape {
+        let document: Self = json::from_value(value).map_err(|error| RootError::Shape {
             message: plain_words(&error.to_string()),
         })?;
         document.check()?;
@@ -355,6 +355,30 @@ mod tests {
                 required.parse::<GitRequirement>().unwrap().as_str(),
                 required
             );
+        }
+    }
+    #[test]
+    fn no_list_stands_for_an_object() {
+        for (object, list) in [
+            (
+                r#"{"epoch":1,"principals":["a"],"threshold":1}"#,
+                r#"[["a"],1,1]"#,
+            ),
+            (r#"{"keys":["#, r#"[["#),
+            (r#""revoked":{}"#, r#""revoked":[]"#),
+            (
+                r#""revoked":{}"#,
+                r#""revoked":{"revisions":[["a",1,1,1]]}"#,
+            ),
+        ] {
+            let mut text = ROOT.replacen(object, list, 1);
+            assert_ne!(text, ROOT);
+            if list == "[[" {
+                text = text.replacen("]}}", "]]}", 1);
+            }
+            let refused = RootDocument::parse(text.as_bytes());
+            let is_shape = matches!(refused, Err(RootError::Shape { .. }));
+            assert!(is_shape, "{text}: {refused:?}");
         }
     }
 }

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use crate::clock::Lifetime;
 use crate::diag::Code;
+use crate::json;
 use crate::name::Scope;
 use crate::policy::fields::{Fields, Report};
 use crate::policy::{WaiverField, WaiverTerms};
@@ -45,7 +46,7 @@ pub(super) fn read(
 fn require(fields: &mut Fields, report: &mut Report<'_>) -> BTreeSet<WaiverField> {
     let mut words = BTreeSet::new();
     for (path, item) in fields.list("require", MAX_WORDS, report) {
-        match serde_json::from_value(item) {
+        match json::from_value(item) {
             Ok(word) => {
                 words.insert(word);
             }

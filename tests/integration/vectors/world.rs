@@ -115,6 +115,11 @@ impl Document {
 
 /// Sets or removes what a JSON pointer names; `-` appends to an array.
 pub(super) fn set(value: &mut Value, at: &str, to: Option<Value>) {
+    let to = to.map(|to| listed(value.pointer(at), to));
+    if let (true, Some(to)) = (at.is_empty(), &to) {
+        value.clone_from(to);
+        return;
+    }
     let (parent, last) = at.rsplit_once('/').unwrap();
     let last = last.replace("~1", "/");
     let parent = value
@@ -127,6 +132,17 @@ pub(super) fn set(value: &mut Value, at: &str, to: Option<Value>) {
         (Value::Array(items), Some(to)) => items[last.parse::<usize>().unwrap()] = to,
         (Value::Array(items), None) => drop(items.remove(last.parse().unwrap())),
         (other, _) => panic!("{at} is in {other}"),
+    }
+}
+
+/// `{list of: [a, b]}` stands for the list of what the members `a` and `b` are now.
+fn listed(now: Option<&Value>, to: Value) -> Value {
+    match (to.get("list of").and_then(Value::as_array), now) {
+        (Some(names), Some(now)) => names
+            .iter()
+            .map(|name| now[name.as_str().unwrap()].clone())
+            .collect(),
+        _ => to,
     }
 }
 
