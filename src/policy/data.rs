@@ -25,7 +25,7 @@ const DIRECTORY: &str = "data";
 /// The data of one bundle.
 #[derive(Debug)]
 pub(super) struct Data {
-    top: BTreeMap<String, Node>,
+    top: Node,
     /// All of it, as conditions see it.
     view: Box<dyn Val>,
 }
@@ -35,6 +35,8 @@ pub(super) struct Data {
 pub(super) enum Node {
     Directory(BTreeMap<String, Node>),
     File(Value, Sha256Digest),
+    /// A file that has a problem of its own.
+    Unreadable,
 }
 
 /// What stands at a path of names.
@@ -42,17 +44,19 @@ pub(super) enum Found<'a> {
     Directory,
     /// A file; the path may have gone on into it.
     File(&'a Value),
+    /// What a file would say whose problem is told elsewhere.
+    Unreadable,
     Nothing,
 }
 
 impl Default for Data {
     fn default() -> Self {
-        Self::new(BTreeMap::new())
+        Self::new(Node::Directory(BTreeMap::new()))
     }
 }
 
 impl Data {
-    fn new(top: BTreeMap<String, Node>) -> Self {
+    fn new(top: Node) -> Self {
         let view = condition::view(&value_of(&top));
         Self { top, view }
     }
@@ -64,68 +68,75 @@ impl Data {
 
     /// What stands at `path`, where directories and files end.
     pub(super) fn find(&self, path: &[String]) -> Found<'_> {
-        let mut directory = &self.top;
+        let mut node = &self.top;
         for name in path {
-            match directory.get(name) {
-                Some(Node::Directory(inner)) => directory = inner,
-                Some(Node::File(value, _)) => return Found::File(value),
+            let Node::Directory(inner) = node else {
+                break;
+            };
+            match inner.get(name) {
+                Some(inner) => node = inner,
                 None => return Found::Nothing,
             }
         }
-        Found::Directory
+        match node {
+            Node::Directory(_) => Found::Directory,
+            Node::File(value, _) => Found::File(value),
+            Node::Unreadable => Found::Unreadable,
+        }
     }
 
     /// The digests of all files at and below `path`, by the names under which conditions see them.
     pub(super) fn digests(&self, path: &[String]) -> BTreeMap<String, Sha256Digest> {
         let mut digests = BTreeMap::new();
-        let mut directory = &self.top;
-        for (depth, name) in path.iter().enumerate() {
-            match directory.get(name) {
-                Some(Node::Directory(inner)) => directory = inner,
-                Some(Node::File(_, digest)) => {
-                    let names = path.get(..=depth).unwrap_or_default();
-                    return [(names.join("."), *digest)].into();
-                }
+        let mut node = &self.top;
+        let mut names = path.iter();
+        let mut above = Vec::new();
+        while let Node::Directory(inner) = node
+            && let Some(name) = names.next()
+        {
+            above.push(name.as_str());
+            match inner.get(name) {
+                Some(inner) => node = inner,
                 None => return digests,
             }
         }
-        collect(directory, &path.join("."), &mut digests);
+        collect(node, &above.join("."), &mut digests);
         digests
     }
 }
 
-fn collect(
-    directory: &BTreeMap<String, Node>,
-    above: &str,
-    digests: &mut BTreeMap<String, Sha256Digest>,
-) {
-    for (name, node) in directory {
-        let path = if above.is_empty() {
-            name.clone()
-        } else {
-            format!("{above}.{name}")
-        };
-        match node {
-            Node::Directory(inner) => collect(inner, &path, digests),
-            Node::File(_, digest) => {
-                digests.insert(path, *digest);
+fn collect(node: &Node, path: &str, digests: &mut BTreeMap<String, Sha256Digest>) {
+    match node {
+        Node::Directory(inner) => {
+            for (name, node) in inner {
+                let path = if path.is_empty() {
+                    name.clone()
+                } else {
+                    format!("{path}.{name}")
+                };
+                collect(node, &path, digests);
             }
         }
+        Node::File(_, digest) => {
+            digests.insert(path.to_owned(), *digest);
+        }
+        Node::Unreadable => {}
     }
 }
 
-fn value_of(directory: &BTreeMap<String, Node>) -> Value {
-    let members = directory.iter().map(|(name, node)| {
-        let value = match node {
-            Node::Directory(inner) => value_of(inner),
-            Node::File(value, _) => value.clone(),
-        };
-        (name.clone(), value)
-    });
-    Value::Object(members.collect())
+fn value_of(node: &Node) -> Value {
+    match node {
+        Node::Directory(inner) => {
+            let members = inner.iter();
+            let members = members.map(|(name, node)| (name.clone(), value_of(node)));
+            Value::Object(members.collect())
+        }
+        Node::File(value, _) => value.clone(),
+        Node::Unreadable => Value::Null,
+    }
 }
 
-/// Reads the data of a bundle. What has a problem is left out, and the problem noted.
+/// Reads the data of a bundle, and notes the problems of its files. What conditions read of those is no problem of theirs.
 pub(super) fn read(
     files: &BTreeMap<BundlePath, Arc<[u8]>>,
     limits: &Limits,
@@ -147,16 +158,32 @@ pub(super) fn read(
         );
         let problem = Diagnostic::error(Code::DATA_LIMIT, message).at(start(first));
         problems.push(problem.hint("keep data that no condition reads outside `data/`"));
-        return Data::default();
+        return Data::new(Node::Unreadable);
     }
     let mut top = BTreeMap::new();
+    let mut unreadable = Vec::new();
     for (name, bytes) in found {
-        match read_file(name, bytes, limits) {
-            Ok((path, node)) => problems.extend(insert(&mut top, name, &path, node)),
-            Err(problem) => problems.push(*problem),
+        let (stem, ending) = split(name);
+        let path: Vec<String> = stem.split('/').map(str::to_owned).collect();
+        match read_file(name, &path, ending, bytes, limits) {
+            Ok(node) => problems.extend(insert(&mut top, name, &path, node)),
+            Err(problem) => {
+                problems.push(*problem);
+                unreadable.push((name, path));
+            }
         }
     }
-    Data::new(top)
+    // What can be read keeps its place: two files that clash here have a problem already.
+    for (name, path) in unreadable {
+        let _ = insert(&mut top, name, &path, Node::Unreadable);
+    }
+    Data::new(Node::Directory(top))
+}
+
+/// The name below the directory without its ending, and that.
+fn split(name: &BundlePath) -> (&str, &str) {
+    let rest = name.as_str().strip_prefix("data/").unwrap_or_default();
+    rest.rsplit_once('.').unwrap_or((rest, ""))
 }
 
 fn start(name: &BundlePath) -> Location {
@@ -167,25 +194,22 @@ fn start(name: &BundlePath) -> Location {
 
 fn read_file(
     name: &BundlePath,
+    path: &[String],
+    ending: &str,
     bytes: &[u8],
     limits: &Limits,
-) -> Result<(Vec<String>, Node), Box<Diagnostic>> {
+) -> Result<Node, Box<Diagnostic>> {
     let refuse = |message: String, hint: &str| {
         let problem = Diagnostic::error(Code::DATA_NAME, message).at(start(name));
         Box::new(problem.hint(hint))
     };
-    let rest = name.as_str().strip_prefix("data/").unwrap_or_default();
-    let (stem, ending) = match rest.rsplit_once('.') {
-        Some((stem, ending @ ("yaml" | "json"))) => (stem, ending),
-        _ => {
-            let message = "data is read from files that end in `.yaml` or `.json`".to_owned();
-            return Err(refuse(
-                message,
-                "rename the file, or move it out of `data/`",
-            ));
-        }
-    };
-    let path: Vec<String> = stem.split('/').map(str::to_owned).collect();
+    if !matches!(ending, "yaml" | "json") {
+        let message = "data is read from files that end in `.yaml` or `.json`".to_owned();
+        return Err(refuse(
+            message,
+            "rename the file, or move it out of `data/`",
+        ));
+    }
     if let Some(word) = path.iter().find(|word| !condition::is_word(word)) {
         let message = format!("`{}` is no name of a condition", printable(word));
         let hint = "conditions name files: use letters of ASCII, digits and `_`, no digit in front, and no word of CEL such as `in`";
@@ -212,7 +236,7 @@ fn read_file(
         let problem = Diagnostic::error(Code::DATA_JSON, error.to_string()).at(start(name));
         problem.hint("write the number as text")
     })?;
-    Ok((path, Node::File(value, Sha256Digest::of(&canonical))))
+    Ok(Node::File(value, Sha256Digest::of(&canonical)))
 }
 
 /// The value with every text and key in form C.
@@ -244,7 +268,7 @@ fn insert(
             .or_insert_with(|| Node::Directory(BTreeMap::new()));
         match entry {
             Node::Directory(inner) => directory = inner,
-            Node::File(..) => return Some(clash(name, path)),
+            Node::File(..) | Node::Unreadable => return Some(clash(name, path)),
         }
     }
     if directory.contains_key(last) {

@@ -174,9 +174,31 @@ fn one_defect_each_of_the_data() {
     ] {
         assert_eq!(only("", &clash).code, Code::DATA_NAME, "{clash:?}");
     }
+    // What reads a file that has a problem has none of its own.
+    let when = |expression: &str| format!("  when: {expression}\n");
+    for (name, text, code) in [
+        ("a.json", "{", Code::DATA_JSON),
+        ("a.yaml", "b: 1\nb: 2", Code::YAML_DUPLICATE_KEY),
+        ("a.yml", "b: 1", Code::DATA_NAME),
+        ("a/b.json", "{", Code::DATA_JSON),
+        ("a/b.yml", "1", Code::DATA_NAME),
+    ] {
+        for expression in ["data.a.b > 1", "has(data.a.b)"] {
+            let problem = only(&when(expression), &[(name, text)]);
+            assert_eq!(problem.code, code, "{name}: {problem}");
+        }
+    }
+    let beside = [("a.json", "{"), ("b.yaml", "1")];
+    assert_eq!(only(&when("data.b > 1"), &beside).code, Code::DATA_JSON);
+    let codes: Vec<Code> = problems(&when("data.c > 1"), &beside)
+        .iter()
+        .map(|problem| problem.code)
+        .collect();
+    assert_eq!(codes, [Code::DATA_JSON, Code::DATA_MISSING]);
     let many: Vec<String> = (0..257).map(|n| format!("f{n}.json")).collect();
     let many: Vec<(&str, &str)> = many.iter().map(|name| (name.as_str(), "1")).collect();
     assert_eq!(only("", &many).code, Code::DATA_LIMIT);
+    assert_eq!(only(&when("data.f0 > 1"), &many).code, Code::DATA_LIMIT);
     assert_eq!(problems("", &many[1..]), []);
     let large = format!("\"{}\"", "a".repeat(600_000));
     let large = [("a.json", large.as_str()), ("b.json", &large)];

@@ -1,6 +1,6 @@
 //! Reads a catalogue's file.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use serde_json::Value;
@@ -31,11 +31,11 @@ pub(in crate::policy) fn read(mut fields: Fields, report: &mut Report<'_>) -> Op
     let table = Table::read(&mut fields, report);
     let items = fields.list("operations", MAX_OPERATIONS, report);
     fields.finish(report);
-    let entries: Vec<Entry> = items
+    let mut entries: Vec<Entry> = items
         .into_iter()
         .filter_map(|(path, item)| read_operation(item, path, patterns.as_ref(), report))
         .collect();
-    refuse_repeats(&entries, report);
+    refuse_repeats(&mut entries, report);
     // Names need a scope; where it is wrong, the operations are still checked under another.
     let named = scope.clone().or_else(|| "unnamed".parse().ok())?;
     let mut lowering = Lowering::new(&named, &table, report);
@@ -91,29 +91,43 @@ fn read_operation(
     })
 }
 
-/// Two entries of one action would leave it open which of them counts.
-fn refuse_repeats(entries: &[Entry], report: &mut Report<'_>) {
-    let mut seen = BTreeSet::new();
-    for entry in entries {
+/// Two entries of one action would leave it open which of them counts, and two of one id name their rules alike. The second is told
+/// and left out, so that its rules are no problems besides.
+fn refuse_repeats(entries: &mut Vec<Entry>, report: &mut Report<'_>) {
+    let (mut actions, mut ids) = (BTreeMap::new(), BTreeMap::new());
+    entries.retain(|entry| {
         let action = entry.operation.action();
-        if !seen.insert(action) {
-            let message = format!(
-                "the operation `{}` is described twice",
-                action.escape_debug()
-            );
-            let hint = "join the two entries; `variants` tell its forms apart";
-            report.problem(
-                Code::CATALOG_OPERATION,
-                &entry.path.key("action"),
-                message,
-                hint,
-            );
-        }
-    }
+        let (field, message, hint) = if let Some(first) = actions.get(action) {
+            (
+                "action",
+                format!(
+                    "the operation `{}` is described twice, first in line {first}",
+                    action.escape_debug()
+                ),
+                "join the two entries; `variants` tell its forms apart",
+            )
+        } else if let Some(first) = ids.get(&entry.id) {
+            (
+                "id",
+                format!(
+                    "two operations have the id `{}`, the first in line {first}",
+                    entry.id
+                ),
+                "give one of them another `id`",
+            )
+        } else {
+            actions.insert(action.to_owned(), entry.location.line);
+            ids.insert(entry.id.clone(), entry.location.line);
+            return true;
+        };
+        let path = entry.path.key(field);
+        report.problem(Code::CATALOG_OPERATION, &path, message, hint);
+        false
+    });
 }
 
 fn read_variants(fields: &mut Fields, own: Option<Risk>, report: &mut Report<'_>) -> Vec<Variant> {
-    let mut seen = BTreeSet::new();
+    let mut seen = BTreeMap::new();
     let mut variants = Vec::new();
     let items = fields.list("variants", MAX_LIST, report);
     for (index, (path, item)) in items.into_iter().enumerate() {
@@ -138,17 +152,22 @@ fn read_variants(fields: &mut Fields, own: Option<Risk>, report: &mut Report<'_>
         let (Some(id), Some(matcher), Some(risk)) = (id, matcher, risk.or(own)) else {
             continue;
         };
-        if !seen.insert(id.clone()) {
-            let message = format!("the variant id `{id}` stands twice in one operation");
+        let location = report.spans().nearest(&path);
+        if let Some(first) = seen.get(&id) {
+            let message = format!(
+                "the variant id `{id}` stands twice in one operation, first in line {first}"
+            );
             let hint = "give one of them another id";
             report.problem(Code::CATALOG_OPERATION, &path, message, hint);
+            continue;
         }
+        seen.insert(id.clone(), location.line);
         variants.push(Variant {
             id,
             matcher,
             risk,
             requires,
-            location: report.spans().nearest(&path),
+            location,
         });
     }
     variants

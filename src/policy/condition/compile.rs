@@ -311,6 +311,7 @@ impl Compiler<'_> {
                         self.reads.extend(self.data.digests(&path));
                         Some(Kind::of_value(value))
                     }
+                    Found::Unreadable => Some(Kind::Any),
                     Found::Nothing => {
                         let message =
                             format!("no file defines `data.{}`", printable(&path.join(".")));

@@ -38,6 +38,8 @@ fn one_defect_each() {
     let pattern = |rest: &str| format!("patterns:\n- {{id: p, {rest}}}\n");
     let long = "x".repeat(1_025);
     let twice = "operations:\n- {action: a, risk: low}\n- {action: a, risk: high, id: b}\n";
+    let alike = "operations:\n- {action: a, risk: high, requires: [x]}\n- {action: a, risk: high, requires: [x]}\n";
+    let same_id = "operations:\n- {action: a, risk: high, requires: [x]}\n- {action: b, risk: high, requires: [x], id: a}\n";
     let collide = "operations:\n- {action: a, risk: low, requires: [x], variants: [{id: low, match: {}, requires: [y]}]}\n- {action: a.missing, risk: low}\n";
     for (lines, code, line, path) in [
         (
@@ -134,6 +136,18 @@ fn one_defect_each() {
             "operations[1].action",
         ),
         (
+            alike.to_owned(),
+            Code::CATALOG_OPERATION,
+            6,
+            "operations[1].action",
+        ),
+        (
+            same_id.to_owned(),
+            Code::CATALOG_OPERATION,
+            6,
+            "operations[1].id",
+        ),
+        (
             collide.to_owned(),
             Code::CATALOG_OPERATION,
             6,
@@ -182,7 +196,9 @@ fn one_defect_each() {
             "operations[0].variants[0].match.x",
         ),
         (
-            operation("  variants:\n  - {id: v2, match: {}}\n  - match: {}\n"),
+            operation(
+                "  variants:\n  - {id: v2, match: {}, requires: [x]}\n  - {match: {}, requires: [x]}\n",
+            ),
             Code::CATALOG_OPERATION,
             9,
             "operations[0].variants[1]",
