@@ -15,7 +15,7 @@ use super::{Decision, Engine, Occasion};
 use crate::diag::{Code, Diagnostic, Location};
 use crate::name::{RuleRef, Scope};
 use crate::policy::{Mode, PolicyTest, TestCase};
-use crate::resolve::{LoadedBundle, resolve};
+use crate::resolve::{LoadedBundle, distinct, resolve};
 
 /// What the tests of a bundle found.
 #[derive(Debug)]
@@ -107,17 +107,16 @@ pub fn run(
         built: BTreeMap::new(),
     };
     let mut problems = Vec::new();
-    let mut seen = HashSet::new();
     let mut cases = Vec::new();
     for case in tests.iter().flat_map(|test| &test.cases) {
         match run_case(case, &mut engines) {
             Ok(result) => cases.push(result),
-            // A scope that does not resolve is one problem, not one for each case.
-            Err(found) => problems.extend(found.into_iter().filter(|one| seen.insert(one.clone()))),
+            Err(found) => problems.extend(found),
         }
     }
     if !problems.is_empty() {
-        return Err(problems);
+        // A scope that does not resolve is one problem, not one for each case.
+        return Err(distinct(problems));
     }
     let coverage = cover(own, &cases);
     Ok(TestReport { cases, coverage })

@@ -1,6 +1,6 @@
 //! The words of the language as types.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use jiff::Timestamp;
@@ -337,6 +337,8 @@ pub struct Layer {
     pub scope: Scope,
     /// The packs that it extends, sorted, without repeats.
     pub extends: Vec<Scope>,
+    /// Where it names each of them.
+    pub extends_at: BTreeMap<Scope, Location>,
     /// The mode of its rules and default.
     pub mode: Mode,
     /// A consumer's own rollout may not go below this.
@@ -359,6 +361,7 @@ impl Layer {
         Self {
             scope,
             extends: Vec::new(),
+            extends_at: BTreeMap::new(),
             mode: Mode::Enforce,
             min_mode: Mode::AuditOnly,
             default: None,

@@ -1,11 +1,11 @@
 //! Every problem of the scopes that one bundle defines.
 
-use std::collections::{BTreeSet, HashSet};
+use std::collections::BTreeSet;
 
 use jiff::Timestamp;
 
 use super::lint::Linter;
-use super::{LoadedBundle, graph, index, overrides};
+use super::{LoadedBundle, distinct, graph, index, overrides};
 use crate::diag::Diagnostic;
 use crate::name::{BundleName, Scope};
 
@@ -47,8 +47,8 @@ pub fn check(bundles: &[LoadedBundle], own: &BundleName, now: Timestamp) -> Chec
             problems.append(&mut linter.found);
         }
     }
-    let mut seen = HashSet::new();
-    problems.retain(|problem| seen.insert(problem.clone()));
-    let scopes = scopes.len();
-    Checked { scopes, problems }
+    Checked {
+        scopes: scopes.len(),
+        problems: distinct(problems),
+    }
 }

@@ -11,6 +11,10 @@ use super::{Definitions, MAX_SCOPES};
 use crate::diag::{Code, Diagnostic};
 use crate::name::Scope;
 
+/// How a bundle that is not there joins those that are.
+const ADD: &str =
+    "add the bundle that defines it (in `ordain.yaml`, or with `--with` beside a directory)";
+
 /// The scopes of one resolution.
 #[derive(Debug)]
 pub(super) struct Graph {
@@ -36,10 +40,7 @@ impl Graph {
 pub(super) fn build(defined: &Definitions<'_>, scope: &Scope) -> Result<Graph, Vec<Diagnostic>> {
     let chain = scope.chain();
     if let Some(root) = chain.first().filter(|root| !defined.contains_key(root)) {
-        let message = format!("no bundle defines the root scope `{root}`");
-        let hint = "add the bundle that defines it, or correct the scope";
-        let problem = Diagnostic::error(Code::RESOLVE_NO_ROOT, message).hint(hint);
-        return Err(vec![problem]);
+        return Err(vec![no_root(defined, &chain, root)]);
     }
     let members = collect(defined, &chain)?;
     let mut walk = Walk {
@@ -63,6 +64,18 @@ pub(super) fn build(defined: &Definitions<'_>, scope: &Scope) -> Result<Graph, V
     })
 }
 
+/// Its message and hint are the same for every scope below that root, so that it can be told once.
+fn no_root(defined: &Definitions<'_>, chain: &[Scope], root: &Scope) -> Diagnostic {
+    let message = format!("no bundle defines the root scope `{root}`");
+    let hint = format!("{ADD}, or correct the scope");
+    let problem = Diagnostic::error(Code::RESOLVE_NO_ROOT, message).hint(hint);
+    // The scope that was asked for may be of a command line; what is above it is of a file.
+    match chain.iter().rev().find_map(|scope| defined.get(scope)) {
+        Some(lowest) => problem.at(lowest.place()).under("scope"),
+        None => problem,
+    }
+}
+
 /// The chain and every pack, transitively.
 fn collect(defined: &Definitions<'_>, chain: &[Scope]) -> Result<BTreeSet<Scope>, Vec<Diagnostic>> {
     let mut members: BTreeSet<Scope> = chain.iter().cloned().collect();
@@ -78,9 +91,9 @@ fn collect(defined: &Definitions<'_>, chain: &[Scope]) -> Result<BTreeSet<Scope>
                     format!("the scope `{scope}` extends `{pack}`, which no bundle defines");
                 problems.push(
                     Diagnostic::error(Code::RESOLVE_NO_PACK, message)
-                        .at(found.place())
+                        .at(found.place_of(pack))
                         .under("extends")
-                        .hint("add the bundle that defines the pack, or correct its name"),
+                        .hint(format!("{ADD}, or correct its name")),
                 );
             } else if members.insert(pack.clone()) {
                 open.push(pack.clone());
@@ -154,8 +167,12 @@ impl Walk<'_> {
         let message = format!("`{}` is a cycle", names.join("` → `"));
         let hint = "a scope extends packs that are neither below it nor extend it";
         let found = Diagnostic::error(Code::RESOLVE_CYCLE, message).hint(hint);
-        match self.defined.get(scope) {
-            Some(defined) => found.at(defined.place()).under("extends"),
+        // A scope is below its path's ancestors without saying so, so one of them extends the next.
+        let links = self.open.iter().skip(start);
+        let links = links.zip(self.open.iter().skip(start + 1).chain([scope]));
+        let mut links = links.filter_map(|(lower, upper)| Some((self.defined.get(lower)?, upper)));
+        match links.find(|(lower, upper)| lower.layer.extends.contains(upper)) {
+            Some((lower, upper)) => found.at(lower.place_of(upper)).under("extends"),
             None => found,
         }
     }

@@ -24,7 +24,7 @@ mod tree;
 mod view;
 mod waivers;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 
 use jiff::Timestamp;
 
@@ -76,6 +76,25 @@ impl Defined<'_> {
     fn place(&self) -> Location {
         self.loaded.place(&self.layer.location)
     }
+
+    /// Where the scope extends `pack`.
+    fn place_of(&self, pack: &Scope) -> Location {
+        let named = self.layer.extends_at.get(pack);
+        self.loaded.place(named.unwrap_or(&self.layer.location))
+    }
+}
+
+/// What was found scope by scope, each thing once. That a root is missing is one thing, however many scopes are below it.
+pub(crate) fn distinct(mut problems: Vec<Diagnostic>) -> Vec<Diagnostic> {
+    let mut seen = HashSet::new();
+    problems.retain(|problem| {
+        let mut key = problem.clone();
+        if problem.code == Code::RESOLVE_NO_ROOT {
+            (key.location, key.path) = (None, None);
+        }
+        seen.insert(key)
+    });
+    problems
 }
 
 type Definitions<'a> = BTreeMap<&'a Scope, Defined<'a>>;

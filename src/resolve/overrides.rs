@@ -194,10 +194,14 @@ pub(super) fn apply(
         };
         let found = defined.get(scope);
         let mut rules = Vec::with_capacity(found.map_or(0, |found| found.layer.rules.len()));
-        for rule in found.iter().flat_map(|found| &found.layer.rules) {
+        let written = found.into_iter().flat_map(|found| {
+            let written = found.layer.rules.iter();
+            written.map(|rule| (*found, rule))
+        });
+        for (found, rule) in written {
             let changes = changes.get(&rule.name).map_or(&[][..], Vec::as_slice);
-            match settle(rule, changes, &sources, graph, &terms) {
-                Ok(state) => rules.extend(found.map(|found| finish(rule, state, *found, &sources))),
+            match settle((found, rule), changes, &sources, graph, &terms) {
+                Ok(state) => rules.push(finish(rule, state, found, &sources)),
                 Err(refused) => problems.extend(refused),
             }
         }
@@ -274,9 +278,9 @@ fn not_above(change: Change<'_>) -> Diagnostic {
         .hint("a scope may override rules of its ancestors and of the packs that it extends")
 }
 
-/// The final state of `rule`, and the overrides that led to it.
+/// The final state of `rule`, which stands in `found`, and the overrides that led to it.
 fn settle(
-    rule: &Rule,
+    (found, rule): (Defined<'_>, &Rule),
     changes: &[Change<'_>],
     sources: &Sources<'_>,
     graph: &Graph,
@@ -293,7 +297,7 @@ fn settle(
         let before = lowest(&above, graph).unwrap_or_else(|| State::of(rule));
         let after = before.after(change.written);
         let loosened = before.loosened_by(&after);
-        let refused = refuse_change(rule, change, loosened)
+        let refused = refuse_change((found, rule), change, loosened)
             .or_else(|| loosened.and_then(|_| terms.refuse(change.by, change.written)));
         if let Some(problem) = refused {
             problems.push(blame(problem, *change, sources.bundles));
@@ -320,12 +324,12 @@ fn lowest(states: &[&(&Scope, State)], graph: &Graph) -> Option<State> {
 
 /// Why the rule's author does not permit `change`, if so.
 fn refuse_change(
-    rule: &Rule,
+    (found, rule): (Defined<'_>, &Rule),
     change: &Change<'_>,
     loosened: Option<&'static str>,
 ) -> Option<Diagnostic> {
     let (by, name) = (change.by, &rule.name);
-    let at = &rule.location;
+    let at = found.loaded.place(&rule.location);
     match (rule.permission, loosened) {
         (OverridePermission::None, _) => {
             let message = format!("the scope `{by}` overrides `{name}`, which permits no override");

@@ -4,9 +4,9 @@ use std::collections::BTreeSet;
 
 use jiff::Timestamp;
 
-use super::{AppliedOverride, LoadedBundle, graph, index, overrides};
+use super::{AppliedOverride, LoadedBundle, OverrideView, distinct, graph, index, overrides};
 use crate::diag::Diagnostic;
-use crate::name::{BundleName, RuleRef, Scope};
+use crate::name::{BundleName, Scope};
 use crate::policy::{Effect, Mode};
 
 /// Scopes in the order of their names.
@@ -47,15 +47,20 @@ pub struct Said {
 /// One override.
 #[derive(Debug, Clone)]
 pub struct Change {
-    /// The rule that it changes.
-    pub rule: RuleRef,
-    /// What it does.
+    /// What it comes to.
     pub kind: ChangeKind,
-    /// When it lapses.
-    pub expires: Option<Timestamp>,
+    applied: AppliedOverride,
 }
 
-/// What an override does.
+impl Change {
+    /// What it says, for people.
+    #[must_use]
+    pub fn view(&self) -> OverrideView<'_> {
+        OverrideView::of(&self.applied)
+    }
+}
+
+/// What an override comes to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ChangeKind {
     /// It asks for as much as it found, or more.
@@ -110,11 +115,7 @@ impl ScopeTree {
             let (layers, lapsed) = match layers {
                 Ok(resolved) => resolved,
                 Err(found) => {
-                    for problem in found {
-                        if !problems.contains(&problem) {
-                            problems.push(problem);
-                        }
-                    }
+                    problems.extend(found);
                     continue;
                 }
             };
@@ -127,12 +128,11 @@ impl ScopeTree {
                 .filter(|(change, _)| change.by == *scope);
             let mut changes: Vec<Change> = own
                 .map(|(change, kind)| Change {
-                    rule: change.written.rule.clone(),
                     kind,
-                    expires: change.written.expires,
+                    applied: change.clone(),
                 })
                 .collect();
-            changes.sort_by(|left, right| left.rule.cmp(&right.rule));
+            changes.sort_by(|left, right| left.view().rule.cmp(right.view().rule));
             let Some(bundle) = sorted.get(found.bundle) else {
                 continue;
             };
@@ -149,7 +149,7 @@ impl ScopeTree {
         if problems.is_empty() {
             Ok(Self { nodes })
         } else {
-            Err(problems)
+            Err(distinct(problems))
         }
     }
 }

@@ -149,9 +149,9 @@ impl EffectivePolicy {
             waivers: self.waivers(),
             loosenings: self
                 .loosenings()
-                .map(|(_, change)| override_view(change))
+                .map(|(_, change)| OverrideView::of(change))
                 .collect(),
-            lapsed: self.lapsed().iter().map(override_view).collect(),
+            lapsed: self.lapsed().iter().map(OverrideView::of).collect(),
         }
     }
 
@@ -172,7 +172,7 @@ impl EffectiveRule {
     /// The overrides that touched the rule, in evaluation order.
     #[must_use]
     pub fn override_views(&self) -> Vec<OverrideView<'_>> {
-        self.overrides.iter().map(override_view).collect()
+        self.overrides.iter().map(OverrideView::of).collect()
     }
 }
 
@@ -198,20 +198,22 @@ fn rule_view(rule: &EffectiveRule) -> RuleView<'_> {
     }
 }
 
-fn override_view(change: &AppliedOverride) -> OverrideView<'_> {
-    let written = &change.written;
-    OverrideView {
-        rule: &written.rule,
-        by: &change.by,
-        loosens: change.loosens,
-        effect: written.effect,
-        disable: written.disable,
-        mode: written.mode,
-        precedence: written.precedence,
-        reason: written.reason.as_deref(),
-        owner: written.owner.as_deref(),
-        ticket: written.ticket.as_deref(),
-        expires: written.expires,
-        source: change.source.as_ref(),
+impl<'a> OverrideView<'a> {
+    pub(super) fn of(change: &'a AppliedOverride) -> Self {
+        let written = &change.written;
+        Self {
+            rule: &written.rule,
+            by: &change.by,
+            loosens: change.loosens,
+            effect: written.effect,
+            disable: written.disable,
+            mode: written.mode,
+            precedence: written.precedence,
+            reason: written.reason.as_deref(),
+            owner: written.owner.as_deref(),
+            ticket: written.ticket.as_deref(),
+            expires: written.expires,
+            source: change.source.as_ref(),
+        }
     }
 }

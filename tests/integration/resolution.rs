@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use ordain::diag::Code;
 use ordain::engine::{Cause, Decision, Engine, Freshness, Occasion};
 use ordain::policy::{Effect, Mode};
-use ordain::resolve::EffectivePolicy;
+use ordain::resolve::{EffectivePolicy, LoadedBundle};
 use serde_json::{Value, json};
 
 use super::generated::hold;
@@ -351,6 +351,22 @@ fn what_cannot_be_resolved_is_refused() {
         codes(&team("other", json!({})), "none/team"),
         [Code::RESOLVE_NO_ROOT]
     );
+    let rootless = many_bundles(&Policies::from([
+        policy("none/team", json!({})),
+        policy("none/team/below", json!({})),
+    ]));
+    for scope in ["none/team", "none/team/other"] {
+        let problems = resolve(&rootless, scope, None).unwrap_err();
+        assert_eq!(
+            problems[0].to_string(),
+            "policies/a.yaml:1:43: no bundle defines the root scope `none` (`scope`)"
+        );
+        assert!(problems[0].hint.as_ref().unwrap().contains("`--with`"));
+    }
+    assert_eq!(
+        resolve(&rootless, "no", None).unwrap_err()[0].location,
+        None
+    );
     assert_eq!(
         codes(&team("acme/t", json!({"extends": ["p"]})), "acme/t"),
         [Code::RESOLVE_NO_PACK]
@@ -373,6 +389,19 @@ fn what_cannot_be_resolved_is_refused() {
         problems[0].to_string(),
         "policies/a.yaml:1:56: bundle `acme-t`: the scope `acme/t` loosens the effect of `acme#r`, which permits tightening only (`overrides`)"
     );
+    // Of another bundle than the one that is written, the place is a whole path.
+    let fixed =
+        json!({"id": "r", "effect": "deny", "reason": "because", "match": {}, "override": "none"});
+    let [theirs, own]: [LoadedBundle; 2] = many_bundles(&Policies::from([
+        policy("acme", json!({"rules": [fixed]})),
+        policy("acme/t", over("acme#r")),
+    ]))
+    .try_into()
+    .unwrap();
+    let problems = resolve(&[theirs.told_from("/org".into()), own], "acme/t", None).unwrap_err();
+    assert_eq!(problems[0].code, Code::RESOLVE_NOT_PERMITTED);
+    let hint = problems[0].hint.as_ref().unwrap();
+    assert!(hint.contains("(/org/policies/a.yaml:1:"), "{hint}");
     let mut twice = many_bundles(&Policies::from([org()]));
     let policies = Policies::from([org(), policy("zulu", json!({}))]);
     twice.push(one_bundle(&policies));

@@ -9,7 +9,7 @@ use crate::cli::report::Failure;
 use crate::cli::ui::{Output, counted};
 use crate::name::Scope;
 use crate::policy::Effect;
-use crate::resolve::{ChangeKind, Said, ScopeNode, ScopeTree};
+use crate::resolve::{ChangeKind, OverrideView, Said, ScopeNode, ScopeTree};
 
 /// A format for the tree.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -79,13 +79,33 @@ fn details(node: &ScopeNode) -> Vec<String> {
     };
     let packs = said.extends.iter().map(|pack| format!("extends {pack}"));
     let changes = said.overrides.iter().map(|change| {
-        let until = change
-            .expires
-            .map(|expires| format!(" until {expires}"))
-            .unwrap_or_default();
-        format!("{} {}{until}", change.kind.as_str(), change.rule)
+        let view = change.view();
+        let until = view.expires.map(|expires| format!(" until {expires}"));
+        format!(
+            "{} {}{}{}",
+            change.kind.as_str(),
+            view.rule,
+            asks(&view),
+            until.unwrap_or_default()
+        )
     });
     packs.chain(changes).collect()
+}
+
+/// What an override asks for, in words that begin with a space: nothing where it gives another reason alone.
+pub(crate) fn asks(change: &OverrideView<'_>) -> String {
+    let effect = change
+        .effect
+        .map(|effect| format!(" to {}", effect.as_str()));
+    let disabled = change.disable.then(|| " disabled".to_owned());
+    let mode = change
+        .mode
+        .map(|mode| format!(" in mode {}", mode.as_str()));
+    let precedence = change
+        .precedence
+        .map(|precedence| format!(" at precedence {precedence}"));
+    let words = [effect, disabled, mode, precedence];
+    words.into_iter().flatten().collect()
 }
 
 fn text(rows: &[Row<'_>]) -> String {

@@ -7,7 +7,7 @@ mod waivers;
 
 pub(super) use text::HIDDEN;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use serde_json::Value;
@@ -18,6 +18,7 @@ use super::fields::{Fields, Report, Shared, kind_of};
 use super::{Effect, Layer, MAX_PACKS, MAX_RULES, Mode, Rule};
 use crate::bundle::{BundlePath, Limits};
 use crate::diag::{Code, Diagnostic, Location};
+use crate::json;
 use crate::name::{Namespace, Scope};
 use crate::yaml::{self, Path};
 
@@ -214,7 +215,8 @@ fn read_layer(mut fields: Fields, report: &mut Report<'_>) -> Option<Layer> {
     let overrides = overrides::read(overrides, &named, report);
     let location = report.spans().nearest(&Path::top().key("scope"));
     scope.map(|scope| Layer {
-        extends,
+        extends: extends.keys().cloned().collect(),
+        extends_at: extends,
         mode,
         min_mode,
         default,
@@ -225,16 +227,22 @@ fn read_layer(mut fields: Fields, report: &mut Report<'_>) -> Option<Layer> {
     })
 }
 
-fn read_extends(fields: &mut Fields, scope: Option<&Scope>, report: &mut Report<'_>) -> Vec<Scope> {
-    let mut packs = BTreeSet::new();
+/// The packs, each with its place.
+fn read_extends(
+    fields: &mut Fields,
+    scope: Option<&Scope>,
+    report: &mut Report<'_>,
+) -> BTreeMap<Scope, Location> {
+    let mut packs = BTreeMap::new();
     for (path, item) in fields.list("extends", MAX_PACKS, report) {
-        match serde_json::from_value::<Scope>(item) {
+        match json::from_value::<Scope>(item) {
             Ok(pack) if Some(&pack) == scope => {
                 let message = "a scope cannot extend itself".to_owned();
                 report.problem(Code::POLICY_EXTENDS, &path, message, "remove it");
             }
             Ok(pack) => {
-                packs.insert(pack);
+                let place = report.spans().nearest(&path);
+                packs.entry(pack).or_insert(place);
             }
             Err(error) => {
                 let hint = "name a scope, such as `pci/baseline`";
@@ -242,7 +250,7 @@ fn read_extends(fields: &mut Fields, scope: Option<&Scope>, report: &mut Report<
             }
         }
     }
-    packs.into_iter().collect()
+    packs
 }
 
 /// What is said where no rule matches, or no entry of a catalogue; none for `abstain`, and where it is refused.

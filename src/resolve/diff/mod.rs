@@ -24,7 +24,7 @@ use serde_json::Value;
 
 use super::effective::{AppliedOverride, EffectiveLayer};
 use super::origin::Source;
-use super::{Definitions, LoadedBundle, graph, index};
+use super::{Definitions, LoadedBundle, distinct, graph, index};
 use crate::diag::{Code, Diagnostic};
 use crate::name::{RuleRef, Scope};
 
@@ -236,9 +236,7 @@ pub fn diff(
         problems.push(Diagnostic::error(Code::RESOLVE_NO_ROOT, message).hint(hint));
     }
     if !problems.is_empty() {
-        let mut seen = std::collections::HashSet::new();
-        problems.retain(|problem| seen.insert(problem.clone()));
-        return Err(problems);
+        return Err(distinct(problems));
     }
     Ok(PolicyDiff {
         scopes: scopes.len(),

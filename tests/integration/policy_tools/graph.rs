@@ -1,6 +1,6 @@
 //! `policy graph`.
 
-use super::{bundle, two_bundles};
+use super::{TEAM, bundle, two_bundles};
 use crate::support::TestEnv;
 
 #[test]
@@ -44,6 +44,33 @@ fn a_lapsed_waiver_is_shown_as_one() {
         found.success().contains("lapsed acme#no-restore"),
         "{found}"
     );
+}
+
+#[test]
+fn what_an_override_changes_is_told() {
+    let env = bundle();
+    let drawn = |change: &str| {
+        let text = TEAM.split("overrides:").next().unwrap();
+        env.write(
+            "acme/policies/payments.yaml",
+            format!("{text}overrides:\n- {{rule: acme#no-restore, reason: x, {change}}}\n"),
+        );
+        let drawn = env.ordain(["policy", "graph", "acme", "--scope", "acme/payments"]);
+        let line = drawn.success().lines().last().unwrap();
+        line.trim_start().to_owned()
+    };
+    for (change, line) in [
+        ("effect: audit", "waiver acme#no-restore to audit"),
+        ("disable: true", "waiver acme#no-restore disabled"),
+        ("mode: warn", "waiver acme#no-restore in mode warn"),
+        (
+            "effect: allow, mode: warn, precedence: 7, expires: 2027-06-30T00:00:00Z",
+            "waiver acme#no-restore to allow in mode warn at precedence 7 until 2027-06-30T00:00:00Z",
+        ),
+        ("owner: dana", "override acme#no-restore"),
+    ] {
+        assert_eq!(drawn(change), line, "{change}");
+    }
 }
 
 #[test]

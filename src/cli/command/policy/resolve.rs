@@ -7,6 +7,7 @@ use clap::Args;
 use super::which::Which;
 use crate::cli::command::Context;
 use crate::cli::exit::Exit;
+use crate::cli::output::scopes::asks;
 use crate::cli::report::Failure;
 use crate::cli::ui::{Output, escape, note, pretty_json, printable_json};
 use crate::engine::Freshness;
@@ -196,16 +197,7 @@ pub(super) fn place(source: &Source) -> String {
 }
 
 pub(super) fn describe(change: &OverrideView<'_>) -> String {
-    let mut text = String::new();
-    if let Some(effect) = change.effect {
-        let _ = write!(text, " to {}", effect.as_str());
-    }
-    if change.disable {
-        text.push_str(" disabled");
-    }
-    if let Some(mode) = change.mode {
-        let _ = write!(text, " in mode {}", mode.as_str());
-    }
+    let mut text = asks(change);
     if let Some(reason) = change.reason {
         let _ = write!(text, ": {}", escape(reason));
     }
