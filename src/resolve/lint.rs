@@ -150,14 +150,16 @@ fn shadowed(
     };
     let overridden = rule.overrides.iter().chain(&first.overrides);
     let overridden: Vec<&AppliedOverride> = overridden.collect();
-    let mut by: Vec<&str> = overridden.iter().map(|change| change.by.as_str()).collect();
-    by.sort_unstable();
-    by.dedup();
+    let mut changes: Vec<String> = overridden
+        .iter()
+        .map(|change| format!("`{}` overrides `{}`", change.by, change.written.rule))
+        .collect();
+    changes.sort_unstable();
     // What holds of the rules as they are written is the matter of their own scope; what overrides bring about, of those below.
-    let whose = if by.is_empty() {
+    let whose = if changes.is_empty() {
         String::new()
     } else {
-        format!("as `{}` overrides it, ", by.join("` and `"))
+        format!("as {}, ", changes.join(" and "))
     };
     let message = format!(
         "{whose}the rule `{}` never decides: `{}` is looked at first and matches whatever it matches",

@@ -452,7 +452,10 @@ fn a_shadow_that_an_override_casts_names_who_wrote_it() {
         policy("acme/team/below", json!({})),
     ]));
     assert_eq!(&*file, "policies/acme-team.yaml");
-    assert_eq!(message, format!("as `acme/team` overrides it, {plain}"));
+    assert_eq!(
+        message,
+        format!("as `acme/team` overrides `acme#wide`, {plain}")
+    );
 }
 
 #[test]

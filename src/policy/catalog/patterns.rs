@@ -6,7 +6,7 @@
 //! SECURITY: whoever asks writes the arguments. What stands at such a place and can be read neither as shell text nor as words
 //! is dangerous, and so is whatever else stands where the way to such a place should go on.
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use regex::Regex;
@@ -256,7 +256,8 @@ struct Reader {
     /// Each with the position of its pattern.
     regexes: Vec<(usize, Regex)>,
     commands: Vec<(usize, CommandPattern)>,
-    seen: BTreeSet<RuleId>,
+    /// Each with its line.
+    seen: BTreeMap<RuleId, u32>,
 }
 
 impl Reader {
@@ -302,14 +303,17 @@ impl Reader {
             let message = format!("the pattern id `{UNREADABLE}` is taken");
             let hint = "decisions use it for arguments that cannot be read; choose another id";
             refuse(&path.key("id"), message, hint, report);
-        } else if !self.seen.insert(id.clone()) {
-            let message = format!("the pattern id `{id}` stands twice");
+        } else if let Some(first) = self.seen.get(&id) {
+            let message = format!("the pattern id `{id}` stands twice, first in line {first}");
             refuse(
                 &path.key("id"),
                 message,
                 "give one of them another id",
                 report,
             );
+        } else {
+            let line = report.spans().nearest(path).line;
+            self.seen.insert(id.clone(), line);
         }
         let id = id.to_string();
         self.patterns.push(FoundPattern { id, reason });

@@ -1,6 +1,6 @@
 //! Reads a scope's `overrides`.
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 
 use jiff::Timestamp;
 use serde_json::Value;
@@ -17,15 +17,15 @@ pub(super) fn read(
     scope: &Scope,
     report: &mut Report<'_>,
 ) -> Vec<Override> {
-    let mut seen = BTreeSet::new();
+    let mut seen = BTreeMap::new();
     let mut overrides = Vec::new();
     for (path, item) in items {
         let Some(change) = read_override(item, &path, scope, report) else {
             continue;
         };
-        if !seen.insert(change.rule.clone()) {
+        if let Some(first) = seen.get(&change.rule) {
             let message = format!(
-                "the rule `{}` is overridden twice in one scope",
+                "the rule `{}` is overridden twice in one scope, first in line {first}",
                 change.rule
             );
             report.problem(
@@ -35,6 +35,8 @@ pub(super) fn read(
                 "join the two overrides",
             );
         }
+        seen.entry(change.rule.clone())
+            .or_insert(change.location.line);
         overrides.push(change);
     }
     overrides
