@@ -465,7 +465,7 @@ mod tests {
         assert_eq!(apart(text.as_bytes()), Some(envelope));
         let is_alike = |bytes: &[u8]| {
             if let Some(read) = apart(bytes) {
-                let wire: EnvelopeV1<'_> = serde_json::from_slice(bytes).unwrap();
+                let wire: EnvelopeV1<'_> = json::from_slice(bytes).unwrap();
                 let whole = Envelope::of_wire(&wire, wire.payload.as_bytes(), &limits);
                 assert_eq!(Ok(read), whole, "{}", bytes.escape_ascii());
             }

@@ -40,6 +40,11 @@ const HOMES: &[(&str, &[&str])] = &[
     ("ed25519_dalek", &["trust", "log"]),
     ("serde_yaml", &["yaml"]),
     ("saphyr_parser", &["yaml"]),
+    // They take a list for an object.
+    ("serde_json::from_reader", &["json"]),
+    ("serde_json::from_slice", &["json"]),
+    ("serde_json::from_str", &["json"]),
+    ("serde_json::from_value", &["json"]),
     ("reqwest", &["source"]),
     ("clap", &["cli"]),
     (

@@ -344,7 +344,7 @@ pub(super) fn inspect(context: &Context, args: &Inspect) -> Result<Exit, Failure
     let statement = statement.map_err(crate::trust::VerifyError::from)?;
     if args.json {
         let payload = envelope.as_ref().map_or(&b"null"[..], Envelope::payload);
-        let value: serde_json::Value = serde_json::from_slice(payload).unwrap_or_default();
+        let value: serde_json::Value = crate::json::from_slice(payload).unwrap_or_default();
         out.line(&pretty_json(&value)?)?;
     } else {
         if let Some((_, bytes)) = manifest {
