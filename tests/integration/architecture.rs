@@ -344,6 +344,11 @@ fn violations_are_seen() {
             "only yaml may",
         ),
         (
+            "source/state.rs",
+            "fn f() { serde_json::from_value(v) }",
+            "only json may",
+        ),
+        (
             "engine/mod.rs",
             "use std::{fmt, fs};",
             "only atomic, source, log",
