@@ -25,7 +25,7 @@ use serde::{Deserialize, Serialize};
 use super::content::{Collector, admit};
 use super::{durable, plain};
 use crate::bundle::{BundlePath, ENVELOPE_FILE, FetchedBundle, Limits, Origin};
-use crate::diag::Code;
+use crate::diag::{Code, plain_words};
 use crate::digest::{CommitId, Sha256Digest};
 
 use evidence::{GitV1, evidence, objects};
@@ -113,7 +113,7 @@ impl Store {
             path: path.clone(),
             source,
         };
-        durable::replace(&path, |out| write_entry(out, bundle)).map_err(failed)
+        durable::replace(&path, |out| Self::write(out, bundle)).map_err(failed)
     }
 
     /// The bundle with this payload, if it is there. Its bytes are what is on the disk: verify them.
@@ -125,7 +125,36 @@ impl Store {
         payload: &Sha256Digest,
         limits: &Limits,
     ) -> Result<Option<FetchedBundle>, StoreError> {
-        self.read(payload, |file| read(file, limits))
+        self.open(payload, |path, file| {
+            let failed = |source| StoreError::Io {
+                path: path.to_owned(),
+                source,
+            };
+            let length = file.metadata().map_err(failed)?.len();
+            let mut reader = BufReader::with_capacity(256 << 10, file);
+            Self::read(&mut reader, length, path, limits)
+        })
+    }
+
+    /// Reads a bundle of exactly `length` bytes, as the store keeps it; `path` is for messages.
+    ///
+    /// # Errors
+    /// As for [`Store::load`].
+    pub fn read(
+        reader: &mut impl BufRead,
+        length: u64,
+        path: &Path,
+        limits: &Limits,
+    ) -> Result<FetchedBundle, StoreError> {
+        read_entry(reader, length, limits).map_err(|error| error.of(path))
+    }
+
+    /// Writes a bundle as the store keeps it.
+    ///
+    /// # Errors
+    /// The writer's.
+    pub fn write(out: &mut dyn Write, bundle: &FetchedBundle) -> io::Result<()> {
+        write_entry(out, bundle)
     }
 
     /// The envelope of the bundle with this payload, if that is there. No other file of it is read.
@@ -137,32 +166,34 @@ impl Store {
         payload: &Sha256Digest,
         limits: &Limits,
     ) -> Result<Option<Vec<u8>>, StoreError> {
-        self.read(payload, |file| {
-            read_envelope(&mut BufReader::new(file), limits)
+        self.open(payload, |path, file| {
+            Self::read_envelope(&mut BufReader::new(file), path, limits)
         })
     }
 
-    fn read<T>(
+    /// Reads the envelope of a bundle, as the store keeps it; `path` is for messages.
+    ///
+    /// # Errors
+    /// As for [`Store::envelope`].
+    pub fn read_envelope(
+        reader: &mut impl BufRead,
+        path: &Path,
+        limits: &Limits,
+    ) -> Result<Vec<u8>, StoreError> {
+        read_envelope(reader, limits).map_err(|error| error.of(path))
+    }
+
+    fn open<T>(
         &self,
         payload: &Sha256Digest,
-        read: impl FnOnce(File) -> Result<T, ReadError>,
+        read: impl FnOnce(&Path, File) -> Result<T, StoreError>,
     ) -> Result<Option<T>, StoreError> {
         let path = self.path(payload);
-        let file = match plain::open(&path) {
-            Ok(file) => file,
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
-            Err(source) => return Err(StoreError::Io { path, source }),
-        };
-        read(file).map(Some).map_err(|error| match error {
-            ReadError::Io(source) if source.kind() != io::ErrorKind::UnexpectedEof => {
-                StoreError::Io { path, source }
-            }
-            ReadError::Io(_) => StoreError::Damaged {
-                path,
-                reason: "it is cut short".to_owned(),
-            },
-            ReadError::Damaged(reason) => StoreError::Damaged { path, reason },
-        })
+        match plain::open(&path) {
+            Ok(file) => read(&path, file).map(Some),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+            Err(source) => Err(StoreError::Io { path, source }),
+        }
     }
 
     /// The payloads of all bundles, sorted.
@@ -275,14 +306,28 @@ impl From<io::Error> for ReadError {
     }
 }
 
+impl ReadError {
+    /// Of a file.
+    fn of(self, path: &Path) -> StoreError {
+        let path = path.to_owned();
+        let reason = match self {
+            Self::Io(source) if source.kind() != io::ErrorKind::UnexpectedEof => {
+                return StoreError::Io { path, source };
+            }
+            Self::Io(_) => "it is cut short".to_owned(),
+            Self::Damaged(reason) => reason,
+        };
+        StoreError::Damaged { path, reason }
+    }
+}
+
 pub(super) fn damaged(reason: impl ToString) -> ReadError {
     ReadError::Damaged(reason.to_string())
 }
 
-fn read(file: File, limits: &Limits) -> Result<FetchedBundle, ReadError> {
-    let on_disk = file.metadata()?.len();
-    let mut reader = BufReader::with_capacity(256 << 10, file);
-    read_entry(&mut reader, on_disk, limits)
+/// What serde says of a header names its members, whatever they hold.
+fn misshapen(error: serde_json::Error) -> ReadError {
+    damaged(plain_words(&error.to_string()))
 }
 
 /// Reads a bundle of exactly `length` bytes.
@@ -293,7 +338,7 @@ pub(super) fn read_entry(
 ) -> Result<FetchedBundle, ReadError> {
     let (header, before) = read_header(reader, MAGIC)?;
     let value = crate::json::parse(&header, MAX_HEADER).map_err(damaged)?;
-    let header: HeaderV1 = serde_json::from_value(value).map_err(damaged)?;
+    let header: HeaderV1 = serde_json::from_value(value).map_err(misshapen)?;
 
     // Sizes are checked as a whole before anything is allocated for them.
     let sizes = header.files.iter().map(|(_, size)| *size);
@@ -357,7 +402,7 @@ pub(super) fn read_envelope(
     limits: &Limits,
 ) -> Result<Vec<u8>, ReadError> {
     let (header, _) = read_header(reader, MAGIC)?;
-    let header: EnvelopeV1 = serde_json::from_slice(&header).map_err(damaged)?;
+    let header: EnvelopeV1 = serde_json::from_slice(&header).map_err(misshapen)?;
     let size = header
         .envelope
         .and_then(|size| usize::try_from(size).ok())
