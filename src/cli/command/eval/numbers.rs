@@ -6,11 +6,18 @@
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use crate::log::Log;
+
 /// The number of the record of the stream's first request, as far as is known. Threads share it.
 #[derive(Debug, Default)]
 pub(super) struct Numbers(AtomicU64);
 
 impl Numbers {
+    /// The numbers of a stream whose next record goes to `log`; none where that takes no lines that others wrote.
+    pub(super) fn of(log: &Log) -> Option<Self> {
+        log.takes_lines().then(|| Self(AtomicU64::new(log.size())))
+    }
+
     /// The number that the record of the request after `index` others is expected to have.
     pub(super) fn at(&self, index: u64) -> u64 {
         self.0.load(Ordering::Relaxed).wrapping_add(index)
