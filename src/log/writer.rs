@@ -460,8 +460,8 @@ impl Log {
             let note = self.sign(&self.tail)?;
             self.directory.checkpoint(note).replace(self.flush())?;
             let frontier = self.directory.frontier(self.tail.to_file());
-            frontier.prepare(Flush::Cache)?;
-            self.checkpoint_named(&frontier, now)?;
+            frontier.replace(Flush::Cache)?;
+            self.signed = size;
         }
         self.signed_at = now;
         self.overdue = false;
@@ -475,14 +475,6 @@ impl Log {
             root: tail.root(),
         };
         checkpoint.sign(&self.signer).map_err(LogError::Sign)
-    }
-
-    /// What follows a checkpoint over everything that is there by its name: the frontier, which is prepared, gets its own.
-    fn checkpoint_named(&mut self, frontier: &Draft, now: Timestamp) -> Result<(), LogError> {
-        frontier.name()?;
-        self.signed = self.tail.size();
-        self.signed_at = now;
-        Ok(())
     }
 
     fn flush(&self) -> Flush {

@@ -13,9 +13,9 @@ use crate::log::Log;
 pub(super) struct Numbers(AtomicU64);
 
 impl Numbers {
-    /// The numbers of a stream whose next record goes to `log`; none where that takes no lines that others wrote.
+    /// For a stream that goes to `log`, once it is learned where that begins; none where `log` takes no lines that others wrote.
     pub(super) fn of(log: &Log) -> Option<Self> {
-        log.takes_lines().then(|| Self(AtomicU64::new(log.size())))
+        log.takes_lines().then(Self::default)
     }
 
     /// The number that the record of the request after `index` others is expected to have.
