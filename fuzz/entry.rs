@@ -28,8 +28,8 @@ use ordain::yaml;
 
 #[path = "entry/compiled.rs"]
 pub(crate) mod compiled;
-#[path = "../tests/integration/support/signed.rs"]
-mod signed;
+#[path = "entry/signed.rs"]
+pub(crate) mod signed;
 #[path = "entry/stored.rs"]
 pub(crate) mod stored;
 

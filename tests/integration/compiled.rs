@@ -16,10 +16,10 @@ use proptest::test_runner::{RngAlgorithm, TestRng, TestRunner};
 use serde_json::{Value, json};
 
 use super::fuzz_smoke::entry::compiled as fuzzed;
+use super::fuzz_smoke::entry::signed::verified;
 use super::support::checkout;
 use super::support::policies::{NOW, bundle, request, resolve};
 use super::support::random::{ANY, entry, policies, requests};
-use super::support::signed::verified;
 
 fn now() -> Timestamp {
     NOW.parse().unwrap()
@@ -300,7 +300,7 @@ fn of_many_shapes() -> Value {
                 json!({"subject.properties.groups": {"contains": format!("g{}", number % 17)}, "context.zone": "eu-*"})
             }
             _ => {
-                json!({"subject.properties.team": ["payments", format!("t{number}")], "action": format!("re{}*", if number % 2 == 0 { "st" } else { "" })})
+                json!({"subject.properties.team": ["payments", format!("t{number}")], "action": (["rest*", "re*"][number as usize % 2])})
             }
         };
         json!({"id": format!("r{number}"), "effect": "deny", "reason": "x", "match": matches})

@@ -1,4 +1,4 @@
-//! Bundles that are verified, in memory. The fuzz targets use this file, too.
+//! Bundles that are verified, in memory. Other tests use this file, too.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::num::{NonZeroU32, NonZeroU64};
