@@ -24,7 +24,8 @@ const BATCH: usize = 4_096;
 /// The share of the bound that is aimed at.
 const GOAL: f64 = 0.7;
 
-pub(crate) fn eval(rounds: usize, is_measured: bool) {
+/// Measures all sizes. What is returned holds the files: see [`Site::put_aside`].
+pub(crate) fn eval(rounds: usize, is_measured: bool) -> Vec<Site> {
     let threads = thread::available_parallelism().unwrap().get();
     let sizes: [usize; 2] = if is_measured {
         [100_000, 1_000_000]
@@ -40,6 +41,7 @@ pub(crate) fn eval(rounds: usize, is_measured: bool) {
         "goal",
         "peak"
     );
+    let mut sites = Vec::new();
     for size in sizes {
         let site = Site::new(size);
         let mut runs: Vec<(Duration, u64)> = Vec::new();
@@ -64,11 +66,13 @@ pub(crate) fn eval(rounds: usize, is_measured: bool) {
             peak / 1024,
         );
         println!("    the last bound: {steps}");
+        sites.push(site);
     }
+    sites
 }
 
 /// A policy, requests, and where the log is.
-struct Site {
+pub(crate) struct Site {
     directory: tempfile::TempDir,
     requests: Vec<u8>,
 }
@@ -102,8 +106,9 @@ impl Site {
 
     /// Puts the last log aside.
     ///
-    /// A file system may look at all files that were deleted lately whenever one is made (ext4 without a journal does), which is not
-    /// what is measured. So no file is deleted, and the one that matters gives its space back.
+    /// A file system may look at all files that were deleted lately whenever one is made (ext4 without a journal does, for five
+    /// minutes), which is not what is measured. So no file is deleted before all is measured, and the one that matters gives its
+    /// space back.
     fn put_aside(&self) {
         let Ok(records) = File::options().write(true).open(self.log()) else {
             return;

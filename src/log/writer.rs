@@ -4,7 +4,8 @@
 //!
 //! 1. Lines that other processes appended since are read and hashed; an unfinished last line is cut and its bytes saved.
 //! 2. The batch is written and synced. If that fails, the file is cut back to its old length and nothing was appended.
-//! 3. Full tiles get their names; every 4096 entries or second, a checkpoint is signed, and `frontier` is saved.
+//! 3. Full tiles get their names; every 4096 entries or second, a checkpoint is signed, and `frontier` is saved where the one that
+//!    is there saves too little.
 //!
 //! Tiles, and the checkpoint over a batch, reach the disk beside the batch, and get their names after that. So no tile and no
 //! checkpoint speaks of what is not on the disk.
@@ -37,12 +38,15 @@ use super::tree::{TILE_WIDTH, leaf_hash};
 use super::verify::{Trust, verify_directory};
 use add::Batch;
 use crew::Crew;
-use settle::Signing;
+use settle::{Following, Signing};
 
 /// Bytes that are read of the file at once: more of them cost memory that is new to the process.
 const READ_AHEAD: usize = 32 << 10;
 /// Entries after which a checkpoint is due.
 const CHECKPOINT_ENTRIES: u64 = 16 * TILE_WIDTH;
+/// Entries after which the frontier is saved again: whoever opens the log of a process that was killed hashes so many more, which takes
+/// some hundredths of a second.
+const FRONTIER_ENTRIES: u64 = 8 * CHECKPOINT_ENTRIES;
 /// How old the newest checkpoint may grow while records arrive.
 const CHECKPOINT_AGE: SignedDuration = SignedDuration::from_secs(1);
 
@@ -87,6 +91,8 @@ pub struct Log {
     /// Entries that the newest checkpoint of this process covers, and when it was signed.
     signed: u64,
     signed_at: Timestamp,
+    /// Entries that the frontier saves which this process wrote last.
+    saved: Option<u64>,
     /// The last attempt to sign a checkpoint failed, after its records had been acknowledged.
     overdue: bool,
     /// Of the batch that comes next, if none came yet.
@@ -173,6 +179,7 @@ impl Log {
             buffer: Vec::new(),
             signed: 0,
             signed_at: now,
+            saved: None,
             overdue: false,
             first: options.first,
             recovery: Recovery::default(),
@@ -259,7 +266,12 @@ impl Log {
     /// # Errors
     /// As for [`Log::append_batch`].
     pub fn finish(mut self, now: Timestamp) -> Result<Recovery, LogError> {
-        self.checkpoint(now)?;
+        let _guard = Guard::take(&self.lock, &self.directory)?;
+        self.catch_up()?;
+        self.sign_checkpoint(now)?;
+        if self.saved.is_some_and(|saved| saved < self.signed) {
+            self.frontier(&self.tail).follow()?;
+        }
         Ok(self.recovery)
     }
 
@@ -459,9 +471,8 @@ impl Log {
             self.write_tiles()?;
             let note = self.sign(&self.tail)?;
             self.directory.checkpoint(note).replace(self.flush())?;
-            let frontier = self.directory.frontier(self.tail.to_file());
-            frontier.replace(Flush::Cache)?;
-            self.signed = size;
+            let following = self.due_frontier(&self.tail);
+            self.checkpoint_named(following, now)?;
         }
         self.signed_at = now;
         self.overdue = false;
@@ -475,6 +486,33 @@ impl Log {
             root: tail.root(),
         };
         checkpoint.sign(&self.signer).map_err(LogError::Sign)
+    }
+
+    /// The frontier that is to follow a checkpoint over `tail`; none while an older one saves enough. The first of a process always follows.
+    fn due_frontier(&self, tail: &Tail) -> Option<Following> {
+        let is_due = self
+            .saved
+            .is_none_or(|saved| tail.size().saturating_sub(saved) >= FRONTIER_ENTRIES);
+        is_due.then(|| self.frontier(tail))
+    }
+
+    fn frontier(&self, tail: &Tail) -> Following {
+        Following::prepare(self.directory.frontier(tail.to_file()))
+    }
+
+    /// What follows a checkpoint over everything that is there by its name.
+    fn checkpoint_named(
+        &mut self,
+        following: Option<Following>,
+        now: Timestamp,
+    ) -> Result<(), LogError> {
+        if let Some(following) = following {
+            following.follow()?;
+            self.saved = Some(self.tail.size());
+        }
+        self.signed = self.tail.size();
+        self.signed_at = now;
+        Ok(())
     }
 
     fn flush(&self) -> Flush {

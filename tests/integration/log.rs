@@ -189,6 +189,51 @@ fn tiles_and_checkpoint_reach_the_disk_beside_a_batch() {
     assert_eq!(names(&tiles).len(), full);
 }
 
+/// Saving it with every checkpoint would make a file more for each: an older one costs whoever opens the log some hashing.
+#[test]
+fn the_frontier_is_saved_now_and_then_and_at_the_end() {
+    const BATCH: u64 = 4_096;
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("log");
+    let open = || {
+        let sync = SyncMode::None;
+        let options = Options {
+            sync,
+            ..Options::default()
+        };
+        Log::open(&path, signer(), options, now()).unwrap()
+    };
+    let batch = || (0..BATCH).map(|n| json!({"kind": "test", "n": n}));
+    let saved = || -> Value {
+        let bytes = std::fs::read(path.join("frontier")).unwrap();
+        serde_json::from_slice::<Value>(&bytes).unwrap()["size"].clone()
+    };
+    let is_sound = |signed: u64| {
+        let keys = [signer().verifier().clone()];
+        let report = verify_directory(&path, Trust::Keys(&keys)).unwrap();
+        assert_eq!((report.problem, report.damaged), (None, Vec::new()));
+        assert_eq!(report.checkpoint.map(|c| c.size), Some(signed));
+    };
+    let mut log = open();
+    for full in 1..=10 {
+        log.append_batch(batch(), now()).unwrap();
+        assert_eq!(saved(), if full < 8 { 0 } else { 8 * BATCH }, "{full}");
+        is_sound(full * BATCH + 1);
+    }
+    // Of a process that is killed the next one goes on from there.
+    drop(log);
+    let mut log = open();
+    assert!(!log.recovery().rebuilt);
+    assert_eq!(log.size(), 10 * BATCH + 1);
+    log.append_batch(batch(), now()).unwrap();
+    assert_eq!(saved(), 11 * BATCH, "the first of a process");
+    log.append_batch(batch(), now()).unwrap();
+    assert_eq!(saved(), 11 * BATCH);
+    log.finish(now()).unwrap();
+    assert_eq!(saved(), 12 * BATCH);
+    is_sound(12 * BATCH + 1);
+}
+
 fn arguments() -> [&'static str; 4] {
     ["log::child_appends", "--exact", "--ignored", "--nocapture"]
 }

@@ -38,7 +38,6 @@ mod operators;
 mod policy;
 mod policy_diff;
 mod policy_tools;
-mod promises;
 mod pull;
 mod readme;
 mod resolution;

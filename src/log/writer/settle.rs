@@ -26,12 +26,39 @@ pub(super) struct Beside {
     signed: Option<Signed>,
 }
 
-/// The checkpoint over a batch, and the frontier that follows it: written, or why they could not be.
+/// The checkpoint over a batch, written, or why it could not be; and what follows it.
 struct Signed {
     checkpoint: Arc<Draft>,
     written: Result<(), LogError>,
+    following: Option<Following>,
+}
+
+/// A frontier that is to follow a checkpoint: written, or why it could not be.
+pub(super) struct Following {
     frontier: Draft,
-    followed: Result<(), LogError>,
+    written: Result<(), LogError>,
+}
+
+impl Following {
+    /// Writes the frontier, which needs no disk: it proves itself.
+    pub(super) fn prepare(frontier: Draft) -> Self {
+        let written = frontier.prepare(Flush::Cache);
+        Self { frontier, written }
+    }
+
+    /// Gives it its name, once the checkpoint has its own.
+    pub(super) fn follow(self) -> Result<(), LogError> {
+        let Self { frontier, written } = self;
+        let named = written.and_then(|()| frontier.name());
+        if named.is_err() {
+            frontier.give_up();
+        }
+        named
+    }
+
+    fn give_up(self) {
+        self.frontier.give_up();
+    }
 }
 
 /// Whether a batch is to be signed with what reaches the disk beside it.
@@ -74,6 +101,8 @@ impl Log {
             Signing::Beside if is_synced && self.tiles.is_empty() => self.sign(&batch.tail).ok(),
             _ => None,
         };
+        // Made while the disk has nothing else to do, it is not waited for.
+        let following = note.as_ref().and_then(|_| self.due_frontier(&batch.tail));
         let flush = self.flush();
         let mut prepare = |draft| self.crew.prepare(draft, flush);
         let tiles: Vec<Pending> = batch.tiles.drain(..).map(&mut prepare).collect();
@@ -81,37 +110,33 @@ impl Log {
             begin_writing(&self.records, self.tail.bytes()..batch.tail.bytes());
         }
         let signed = note.map(|note| {
-            let frontier = self.directory.frontier(batch.tail.to_file());
-            // Made while the disk has nothing else to do, it is not waited for.
-            let followed = frontier.prepare(Flush::Cache);
             let checkpoint = Arc::new(self.directory.checkpoint(note));
             let written = if tiles.is_empty() {
                 Written::Now(checkpoint.prepare(flush))
             } else {
                 Written::Beside(prepare(Arc::clone(&checkpoint)))
             };
-            (checkpoint, written, frontier, followed)
+            (checkpoint, written, following)
         });
         let synced = if is_synced {
             self.sync_records()
         } else {
             Ok(())
         };
-        let signed = signed.map(|(checkpoint, written, frontier, followed)| Signed {
+        let signed = signed.map(|(checkpoint, written, following)| Signed {
             checkpoint,
             written: match written {
                 Written::Now(written) => written,
                 Written::Beside(pending) => pending.wait().1,
             },
-            frontier,
-            followed,
+            following,
         });
         if let Err(error) = synced {
             for tile in tiles {
                 tile.wait().0.give_up();
             }
-            if let Some(signed) = signed {
-                signed.frontier.give_up();
+            if let Some(following) = signed.and_then(|signed| signed.following) {
+                following.give_up();
             }
             return Err(error);
         }
@@ -126,16 +151,14 @@ impl Log {
         };
         let named = tiles.and(signed.written);
         let named = named.and_then(|()| signed.checkpoint.name());
-        if named.is_err() {
-            signed.checkpoint.give_up();
-        }
-        let followed = named.and(signed.followed);
-        let followed = followed.and_then(|()| signed.frontier.name());
-        if followed.is_ok() {
-            (self.signed, self.signed_at) = (self.tail.size(), now);
-        } else {
-            signed.frontier.give_up();
-        }
+        let followed = match (named, signed.following) {
+            (Ok(()), following) => self.checkpoint_named(following, now),
+            (Err(error), following) => {
+                signed.checkpoint.give_up();
+                following.into_iter().for_each(Following::give_up);
+                Err(error)
+            }
+        };
         self.overdue = followed.is_err();
     }
 

@@ -157,6 +157,14 @@ fn targets(figures: &Figures) -> Vec<Target> {
             at_most(3.0),
             figures.one_shot.map(Pair::ratio),
         ),
+        target(
+            "the same, of a policy that was compiled before / loading rules that were keyed by action before (regorus, data)",
+            at_most(1.0),
+            compare(
+                figures.one_shot.map(|pair| pair.ours_ns as f64),
+                at("regorus-data", load),
+            ),
+        ),
     ]
 }
 

@@ -1,6 +1,6 @@
-use std::fs;
 use std::os::fd::OwnedFd;
 use std::path::Path;
+use std::{fs, io, thread};
 
 use jiff::SignedDuration;
 use serde_json::{Value, json};
@@ -21,10 +21,13 @@ fn later() -> Timestamp {
     now() + SignedDuration::from_secs(2)
 }
 
+/// A log whose next checkpoint is followed by the frontier, as that of a process that has signed nothing yet.
 fn open(directory: &Path) -> Log {
     let key = SecretKey::from_seed(&[1; 32]);
     let signer = Signer::new("acme.example/test".parse().unwrap(), key);
-    Log::open(directory, signer, Options::default(), now()).unwrap()
+    let mut log = Log::open(directory, signer, Options::default(), now()).unwrap();
+    log.saved = None;
+    log
 }
 
 fn records(count: u64) -> impl Iterator<Item = Value> {
@@ -61,7 +64,8 @@ fn nothing_is_left_of_what_was_prepared_beside_a_batch_that_is_not_kept() {
         let mut log = open(directory.path());
         let before = fs::read(directory.path().join("checkpoint")).unwrap();
         // A pipe takes the lines, and cannot be synced.
-        let (_reader, writer) = std::io::pipe().unwrap();
+        let (mut reader, writer) = io::pipe().unwrap();
+        let drained = thread::spawn(move || io::copy(&mut reader, &mut io::sink()));
         log.records = File::from(OwnedFd::from(writer));
         let write =
             |buffer: &mut Vec<u8>, seq, salt: &_, record| write_line(buffer, seq, salt, &record);
@@ -79,6 +83,8 @@ fn nothing_is_left_of_what_was_prepared_beside_a_batch_that_is_not_kept() {
             before
         );
         assert!(!directory.path().join("tile/0/000").exists());
+        drop(log);
+        assert!(drained.join().unwrap().unwrap() > 0);
     }
 }
 
