@@ -42,6 +42,8 @@ const GROUP: usize = 32;
 const LENGTHS: usize = 16;
 /// The most bytes of a head with its groups.
 const MAX_HEAD: u64 = 16 << 20;
+/// As many bytes of those are made room for at once: what is not there takes no more memory.
+const STEP: usize = 1 << 20;
 /// The most bytes of one rule.
 const MAX_RULE: u64 = 1 << 20;
 /// The most bytes of the body that one request reads: who needs more has compiled the policy as soon.
@@ -142,8 +144,12 @@ impl<R: Read + Seek> Compiled<R> {
             .checked_add(groups)
             .filter(|length| *length <= MAX_HEAD)?;
         let mut bytes = lengths.to_vec();
-        // What is not there takes no memory.
-        source.by_ref().take(length).read_to_end(&mut bytes).ok()?;
+        let end = LENGTHS + usize::try_from(length).ok()?;
+        while bytes.len() < end {
+            let start = bytes.len();
+            bytes.resize(end.min(start + STEP), 0);
+            source.read_exact(bytes.get_mut(start..)?).ok()?;
+        }
         // SECURITY: nothing is parsed that is not as it was written.
         if Sha256Digest::of(&bytes) != expected {
             return None;

@@ -395,3 +395,15 @@ fn a_kept_policy_that_has_much_read_again_and_again_decides_nothing() {
         assert_eq!(engine.is_some(), decides, "{items}");
     }
 }
+
+#[test]
+fn a_long_head_is_read_to_its_end_and_one_that_is_too_long_is_not() {
+    let path = checkout().join("fuzz/corpus/compiled/good-all-kinds");
+    let seed = std::fs::read(path).unwrap();
+    let end = seed.iter().position(|byte| *byte == b'\n').unwrap();
+    for (mebibytes, opens) in [(3, true), (17, false)] {
+        let head = [&seed[..end], &vec![b' '; mebibytes << 20]].concat();
+        let input = [&*head, &seed[end..]].concat();
+        assert_eq!(fuzzed::open(&input).is_some(), opens, "{mebibytes} MiB");
+    }
+}

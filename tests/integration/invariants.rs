@@ -316,7 +316,7 @@ fn a_crash_leaves_the_old_state_or_the_new_one() {
             output.code(1);
         }
         // Nothing that the killed one left stands in the way.
-        if round % 8 == 0 {
+        if round.is_multiple_of(8) {
             world.run(&["bundle", "pull"]).success();
             assert_eq!(world.env.read("service/ordain.lock"), new, "round {round}");
         }
