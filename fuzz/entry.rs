@@ -26,6 +26,13 @@ use ordain::trust::{
 };
 use ordain::yaml;
 
+#[path = "entry/compiled.rs"]
+pub(crate) mod compiled;
+#[path = "entry/signed.rs"]
+pub(crate) mod signed;
+#[path = "entry/stored.rs"]
+pub(crate) mod stored;
+
 /// A function that reads hostile bytes, and says whether it took them.
 pub(crate) type Entry = fn(&[u8]) -> bool;
 
@@ -35,6 +42,7 @@ pub(crate) const TARGETS: &[(&str, Entry)] = &[
     ("allowed_signers", allowed_signers),
     ("checkpoint", checkpoint),
     ("command", command),
+    ("compiled", compiled::compiled),
     ("condition", condition),
     ("envelope", envelope),
     ("format", format_yaml),
@@ -51,6 +59,7 @@ pub(crate) const TARGETS: &[(&str, Entry)] = &[
     ("root", root),
     ("ssh_signature", ssh_signature),
     ("statement", statement),
+    ("stored", stored::stored),
     ("transfer", transfer),
     ("verifier_key", verifier_key),
     ("yaml", yaml),

@@ -43,8 +43,12 @@ const GROUP: usize = 32;
 const LENGTHS: usize = 16;
 /// The most bytes of a head with its groups.
 const MAX_HEAD: u64 = 16 << 20;
+/// As many bytes of those are made room for at once: what is not there takes no more memory.
+const STEP: usize = 1 << 20;
 /// The most bytes of one rule.
 const MAX_RULE: u64 = 1 << 20;
+/// The most bytes of the body that one request reads: who needs more has compiled the policy as soon.
+const MAX_READ: u64 = 64 << 20;
 
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -55,6 +59,20 @@ struct Head {
     offsets: Section,
     tables: Tables,
     body: u64,
+}
+
+impl Head {
+    /// Whether `groups` are of a body of so many bytes, and it has room for all that is said to stand there, each in its own place.
+    fn fits(&self, groups: &[u8]) -> bool {
+        let parts = self.body.div_ceil(PART as u64);
+        let known = parts.div_ceil(GROUP as u64).checked_mul(DIGEST as u64);
+        let tables = self.tables.bytes();
+        let sections = tables.zip(self.offsets.bytes_of_numbers());
+        known == Some(groups.len() as u64)
+            && sections
+                .and_then(|(tables, offsets)| tables.checked_add(offsets))
+                .is_some_and(|bytes| bytes <= self.body)
+    }
 }
 
 /// A compiled policy in bytes that can be sought in.
@@ -127,15 +145,19 @@ impl<R: Read + Seek> Compiled<R> {
             .checked_add(groups)
             .filter(|length| *length <= MAX_HEAD)?;
         let mut bytes = lengths.to_vec();
-        bytes.resize(LENGTHS + usize::try_from(length).ok()?, 0);
-        source.read_exact(bytes.get_mut(LENGTHS..)?).ok()?;
+        let end = LENGTHS + usize::try_from(length).ok()?;
+        while bytes.len() < end {
+            let start = bytes.len();
+            bytes.resize(end.min(start + STEP), 0);
+            source.read_exact(bytes.get_mut(start..)?).ok()?;
+        }
         // SECURITY: nothing is parsed that is not as it was written.
         if Sha256Digest::of(&bytes) != expected {
             return None;
         }
         let groups = bytes.split_off(LENGTHS + usize::try_from(head).ok()?);
         let head: Head = json::from_slice(bytes.get(LENGTHS..)?).ok()?;
-        if head.format != FORMAT {
+        if head.format != FORMAT || !head.fits(&groups) {
             return None;
         }
         let digests = Stretch {
@@ -155,6 +177,7 @@ impl<R: Read + Seek> Compiled<R> {
             groups,
             digests,
             parts,
+            allowance: 0,
         };
         Some(Self { head, body })
     }
@@ -180,17 +203,20 @@ impl<R: Read + Seek> Compiled<R> {
         bundles: &[impl AsRef<VerifiedStatement>],
     ) -> Option<Engine> {
         let Self { head, body } = self;
+        body.allowance = MAX_READ;
         let facts = request.facts(now);
         let mut read = |range: Range<u64>| body.read(range);
         let candidates = head.tables.candidates(&facts, &mut read)?;
         let mut rules = Vec::with_capacity(candidates.len());
+        let mut last_end = 0;
         for number in candidates {
             let offsets = head.offsets.numbers(u64::from(number), 2, &mut read)?;
             let [start, end] = offsets.try_into().ok()?;
             let (start, end) = (u64::from(start), u64::from(end));
-            if end.checked_sub(start)? > MAX_RULE {
+            if start < last_end || end.checked_sub(start)? > MAX_RULE {
                 return None;
             }
+            last_end = end;
             let rule = json::from_slice(&read(start..end)?).ok()?;
             rules.push((usize::try_from(number).ok()?, rule));
         }
@@ -208,6 +234,8 @@ struct Body<R> {
     /// What each part must have, in groups.
     digests: Stretch,
     parts: Stretch,
+    /// The bytes that the request at hand may still read.
+    allowance: u64,
 }
 
 /// Some of the bytes, in pieces that have a digest each.
@@ -223,14 +251,17 @@ struct Stretch {
 
 impl<R: Read + Seek> Body<R> {
     fn read(&mut self, range: Range<u64>) -> Option<Vec<u8>> {
-        if range.start > range.end || range.end > self.parts.length {
+        if range.end > self.parts.length {
             return None;
         }
+        let wanted = range.end.checked_sub(range.start)?;
+        self.allowance = self.allowance.checked_sub(wanted)?;
         let (start, end) = (
             usize::try_from(range.start).ok()?,
             usize::try_from(range.end).ok()?,
         );
-        let mut bytes = Vec::with_capacity(end - start);
+        // What is longer grows as it is found to be there.
+        let mut bytes = Vec::with_capacity((end - start).min(GROUP * PART));
         let mut at = start;
         while at < end {
             let part = self.part(at / PART)?;
@@ -248,6 +279,7 @@ impl<R: Read + Seek> Body<R> {
             groups,
             digests,
             parts,
+            ..
         } = self;
         parts.piece(source, number, |source| {
             let group = number / GROUP;

@@ -221,10 +221,13 @@ impl Draft {
         let _ = fs::remove_file(temporary(&self.path));
     }
 
-    /// Writes the file, and gives it its name.
+    /// Writes the file, and gives it its name, or leaves nothing of it.
     pub(super) fn replace(&self, flush: Flush) -> Result<(), LogError> {
-        self.prepare(flush)?;
-        self.name()
+        let replaced = self.prepare(flush).and_then(|()| self.name());
+        if replaced.is_err() {
+            self.give_up();
+        }
+        replaced
     }
 
     fn try_prepare(&self, flush: Flush) -> io::Result<()> {

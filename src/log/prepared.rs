@@ -149,7 +149,7 @@ impl Prepared {
     }
 
     /// The lines, and the hash and the length of each, LF included; none unless they are written for the numbers from `first` on.
-    pub(super) fn lines_from(
+    pub(crate) fn lines_from(
         &self,
         first: u64,
     ) -> Option<(&[u8], impl Iterator<Item = (Hash, u64)>)> {

@@ -3,10 +3,12 @@
 //! It lacks rules that hang on more than themselves: those that a catalogue was lowered to, and those whose `when` reads the
 //! bundle's data.
 
+use std::sync::Arc;
+
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::fields::Report;
+use super::fields::{Report, Shared};
 use super::{Effect, Extras, Mode, OverridePermission, Rule, Window, condition, matcher_parse};
 use crate::diag::Location;
 use crate::name::{ReasonCode, RuleId, RuleRef, Scope};
@@ -30,6 +32,12 @@ pub struct StoredRule {
     tags: Vec<String>,
     location: Location,
 }
+
+/// What the rules of one bundle share that are made again.
+///
+/// SECURITY: whoever writes rules into a file of their own is held to what regular expressions of a bundle may take.
+#[derive(Debug, Default)]
+pub struct RestoredTogether(Shared);
 
 impl StoredRule {
     /// `rule` as data; none where it hangs on more than itself.
@@ -59,11 +67,11 @@ impl StoredRule {
         })
     }
 
-    /// The rule again, its conditions compiled; none where it is not one that could have been kept.
+    /// The rule again, its conditions compiled; none where it is not one that could have been kept beside those of its bundle that were.
     #[must_use]
-    pub fn restore(self, scope: &Scope) -> Option<Rule> {
+    pub fn restore(self, scope: &Scope, together: &RestoredTogether) -> Option<Rule> {
         let spans = Spans::nowhere();
-        let mut report = Report::new(&spans);
+        let mut report = Report::new(&spans).with_source("", Arc::default(), together.0.clone());
         let matcher = matcher_parse::parse(self.r#match, &Path::top(), &mut report)?;
         let when = match &self.when {
             Some(text) => Some(condition::compile(text, report.data(), report.allowance()).ok()?),
@@ -91,5 +99,30 @@ impl StoredRule {
             .boxed(),
             location: self.location,
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn rules_of_one_bundle_share_what_regular_expressions_may_take() {
+        let scope: Scope = "acme".parse().unwrap();
+        let restored = |together: &RestoredTogether| {
+            let rule = json!({
+                "id": "r", "effect": "deny", "reason": "x", "reason_code": "R", "precedence": 0, "permission": "tighten",
+                "mode": "enforce", "match": {"resource": {"regex": r"\w{3}"}}, "when": null, "valid": {},
+                "remediation": null, "tags": [], "location": {"file": "policies/a.yaml", "line": 1, "column": 1},
+            });
+            let rule: StoredRule = serde_json::from_value(rule).unwrap();
+            rule.restore(&scope, together).is_some()
+        };
+        let together = RestoredTogether::default();
+        let taken = (0..200).take_while(|_| restored(&together)).count();
+        assert_eq!(taken, 128);
+        assert!(restored(&RestoredTogether::default()));
     }
 }

@@ -14,7 +14,7 @@ use super::origin::{Source, SourceFile};
 use crate::bundle::BundleIdentity;
 use crate::digest::Sha256Digest;
 use crate::name::{BundleName, Scope};
-use crate::policy::{Effect, Mode, StoredRule, WaiverTerms};
+use crate::policy::{Effect, Mode, RestoredTogether, StoredRule, WaiverTerms};
 use crate::trust::{Validity, VerifiedStatement};
 
 /// An effective policy but for its rules.
@@ -77,8 +77,9 @@ impl StoredEffectiveRule {
         self,
         layer: &StoredLayer,
         bundle: Option<&BundleIdentity>,
+        together: &RestoredTogether,
     ) -> Option<EffectiveRule> {
-        let written = self.written.restore(&layer.scope)?;
+        let written = self.written.restore(&layer.scope, together)?;
         let source = bundle.map(|bundle| {
             let location = &written.location;
             Source {
@@ -147,17 +148,23 @@ impl StoredPolicy {
             .iter()
             .map(|name| known.get(name).copied())
             .collect();
-        let used = used?;
+        // SECURITY: a policy of no bundle would be nobody's.
+        let used = used.filter(|used| !used.is_empty())?;
         let identities: Arc<[BundleIdentity]> = used.iter().map(|b| b.identity()).collect();
         let mut rules = rules.into_iter().peekable();
         let mut layers = Vec::with_capacity(self.layers.len());
-        let mut end = 0;
+        let mut together: BTreeMap<Option<usize>, RestoredTogether> = BTreeMap::new();
+        let mut end = 0_usize;
         for layer in &self.layers {
-            end += layer.rules;
-            let bundle = layer.bundle.and_then(|position| identities.get(position));
+            end = end.checked_add(layer.rules)?;
+            let bundle = match layer.bundle {
+                Some(position) => Some(identities.get(position)?),
+                None => None,
+            };
+            let together = together.entry(layer.bundle).or_default();
             let mut restored = Vec::new();
             while let Some((_, rule)) = rules.next_if(|(number, _)| *number < end) {
-                restored.push(rule.restore(layer, bundle)?);
+                restored.push(rule.restore(layer, bundle, together)?);
             }
             layers.push(EffectiveLayer {
                 scope: layer.scope.clone(),

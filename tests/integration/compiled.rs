@@ -15,9 +15,11 @@ use proptest::sample::select;
 use proptest::test_runner::{RngAlgorithm, TestRng, TestRunner};
 use serde_json::{Value, json};
 
+use super::fuzz_smoke::entry::compiled as fuzzed;
+use super::fuzz_smoke::entry::signed::verified;
+use super::support::checkout;
 use super::support::policies::{NOW, bundle, request, resolve};
 use super::support::random::{ANY, entry, policies, requests};
-use super::support::signed::verified;
 
 fn now() -> Timestamp {
     NOW.parse().unwrap()
@@ -260,4 +262,148 @@ operations:
     ];
     let policy = resolve(&[bundle("acme", &texts).unwrap()], "acme", None).unwrap();
     assert!(Engine::new(policy).to_bytes(now()).is_none());
+}
+
+/// Rules that ask for everything that is kept in a way of its own.
+fn of_all_kinds() -> Value {
+    let matches = [
+        json!({"action": "deploy", "resource": "web-*"}),
+        json!({"action": ["restart", "stop"], "subject.properties.team": "payments"}),
+        json!({"subject.properties.groups": {"contains": "a"}, "context.zone": "eu-*"}),
+        json!({"context.replicas": {"gt": 2}, "resource": "*-2"}),
+        json!({"context.environment": {"not": "production"}, "context.ip": {"cidr": "10.0.0.0/8"}}),
+        json!({"resource": {"regex": "^web-[a-z]+$"}}),
+        json!({"any": [{"context.list": {"exists": true}}, {"action": "deploy"}]}),
+    ];
+    let mut rules: Vec<Value> = (matches.iter().zip(["audit", "deny", "require_approval"].iter().cycle()).enumerate())
+        .map(|(number, (matches, effect))| {
+            json!({"id": format!("r{number}"), "effect": effect, "reason": "because", "match": matches})
+        })
+        .collect();
+    rules[3]["when"] = "context.replicas > 2 && subject.id.startsWith('b')".into();
+    rules[4]["valid"] = json!({"from": "2026-01-01T00:00:00Z", "until": "2027-01-01T00:00:00Z"});
+    rules[5]["tags"] = json!(["front"]);
+    json!({
+        "apiVersion": "ordain/v1", "kind": "Policy", "scope": "acme", "mode": "enforce", "default": "allow",
+        "rules": rules,
+    })
+}
+
+/// So many rules that they are looked up by what two of their keys ask for.
+fn of_many_shapes() -> Value {
+    let rule = |number: u32| {
+        let matches = match number % 3 {
+            0 => {
+                json!({"action": (["deploy", "stop"][number as usize % 2]), "resource": format!("web-{number}")})
+            }
+            1 => {
+                json!({"subject.properties.groups": {"contains": format!("g{}", number % 17)}, "context.zone": "eu-*"})
+            }
+            _ => {
+                json!({"subject.properties.team": ["payments", format!("t{number}")], "action": (["rest*", "re*"][number as usize % 2])})
+            }
+        };
+        json!({"id": format!("r{number}"), "effect": "deny", "reason": "x", "match": matches})
+    };
+    json!({
+        "apiVersion": "ordain/v1", "kind": "Policy", "scope": "acme", "mode": "enforce", "default": "audit",
+        "rules": (0..99).map(rule).collect::<Vec<_>>(),
+    })
+}
+
+/// What the fuzz target begins with is what is written today, so it finds what is wrong with that.
+#[test]
+fn the_seeds_of_the_fuzz_target_are_what_is_kept() {
+    let shapes = |input: &[u8]| {
+        let head = input.split(|byte| *byte == b'\n').next().unwrap();
+        let head: Value = serde_json::from_slice(head).unwrap();
+        head["tables"]["shapes"].as_array().unwrap().len()
+    };
+    for (name, policy, many) in [
+        ("good-all-kinds", of_all_kinds(), false),
+        ("good-many-shapes", of_many_shapes(), true),
+    ] {
+        let bundle = bundle("acme", &[("acme.yaml", &policy.to_string())]).unwrap();
+        let now = fuzzed::NOW.parse().unwrap();
+        let policy = ordain::resolve::resolve(&[bundle], &"acme".parse().unwrap(), now, None);
+        let engine = Engine::new(policy.unwrap());
+        let (file, _) = engine.to_bytes(now).unwrap();
+        let input = fuzzed::input(&file);
+        assert_eq!(shapes(&input) > 1, many, "{name}");
+        let path = checkout().join("fuzz/corpus/compiled").join(name);
+        if std::env::var_os("ORDAIN_WRITE_DOCS").is_some() {
+            std::fs::write(&path, &input).unwrap();
+        }
+        assert!(
+            std::fs::read(&path).is_ok_and(|seed| seed == input),
+            "{name} is not what is kept: run `ORDAIN_WRITE_DOCS=1 cargo test seeds_of_the_fuzz_target`, and commit it"
+        );
+        let mut kept = fuzzed::open(&input).unwrap();
+        let mut matched = 0;
+        for request in fuzzed::requests() {
+            let one = kept.engine(&request, now, &[fuzzed::bundle()]).unwrap();
+            let [one, whole] = [&one, &engine].map(|engine| {
+                let mut decision = fuzzed::decided(engine, &request);
+                for own in ["bundles", "unsigned"] {
+                    decision.as_object_mut().unwrap().remove(own);
+                }
+                decision
+            });
+            matched += whole["matched"].as_array().unwrap().len();
+            assert_eq!(one, whole, "{name}");
+        }
+        assert!(matched > 3, "{name}: {matched}");
+    }
+}
+
+/// SECURITY: who may write both the cache and the state makes a request cost no more than compiling does.
+#[test]
+fn a_kept_policy_that_has_much_read_again_and_again_decides_nothing() {
+    let leads = 1_u32 << 17;
+    let (rules, buckets) = (leads * 16, leads * 20);
+    let body = [vec![0; buckets as usize + 4], leads.to_le_bytes().to_vec()].concat();
+    let section = |at: u32, items: u32| json!({"at": at, "items": items});
+    let path = ["subject", "properties", "groups"];
+    let head = json!({
+        "format": "ordain-compiled/v5",
+        "policy": {
+            "scope": "acme", "digest": Sha256Digest::of(b""), "root_mode": "enforce", "bundles": ["acme"],
+            "layers": [], "from": fuzzed::NOW, "until": null,
+        },
+        "offsets": section(0, 0),
+        "tables": {
+            "slots": [{"path": path, "kind": "item", "lane": null, "lengths": []}],
+            "shapes": [{
+                "slots": [0, null], "leads": section(0, leads), "buckets": section(buckets, 2),
+                "rules": section(rules, leads),
+            }],
+            "always": section(0, 0),
+        },
+        "body": body.len(),
+    });
+    let input = [head.to_string().as_bytes(), b"\n", &body].concat();
+    let mut kept = fuzzed::open(&input).unwrap();
+    let now = fuzzed::NOW.parse().unwrap();
+    // Each item is looked up, and has the only bucket read.
+    for (items, decides) in [(20, true), (40, false), (20, true)] {
+        let groups: Vec<String> = (0..items).map(|number| format!("g{number}")).collect();
+        let request = request(&json!({
+            "subject": {"type": "user", "id": "alice", "properties": {"groups": groups}},
+            "action": {"name": "deploy"}, "resource": {"type": "server", "id": "web-1"},
+        }));
+        let engine = kept.engine(&request, now, &[fuzzed::bundle()]);
+        assert_eq!(engine.is_some(), decides, "{items}");
+    }
+}
+
+#[test]
+fn a_long_head_is_read_to_its_end_and_one_that_is_too_long_is_not() {
+    let path = checkout().join("fuzz/corpus/compiled/good-all-kinds");
+    let seed = std::fs::read(path).unwrap();
+    let end = seed.iter().position(|byte| *byte == b'\n').unwrap();
+    for (mebibytes, opens) in [(3, true), (17, false)] {
+        let head = [&seed[..end], &vec![b' '; mebibytes << 20]].concat();
+        let input = [&*head, &seed[end..]].concat();
+        assert_eq!(fuzzed::open(&input).is_some(), opens, "{mebibytes} MiB");
+    }
 }

@@ -9,7 +9,7 @@ use std::path::Path;
 use sha2::{Digest as _, Sha256};
 
 #[path = "../../fuzz/entry.rs"]
-mod entry;
+pub(crate) mod entry;
 
 use entry::{Entry, TARGETS};
 
@@ -183,5 +183,5 @@ macro_rules! targets {
 }
 
 targets! {
-    agent allowed_signers checkpoint command condition envelope format git_commit git_tag input logged manifest path policy policy_test public_key request root ssh_signature statement transfer verifier_key yaml
+    agent allowed_signers checkpoint command compiled condition envelope format git_commit git_tag input logged manifest path policy policy_test public_key request root ssh_signature statement stored transfer verifier_key yaml
 }

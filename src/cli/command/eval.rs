@@ -108,7 +108,7 @@ pub(crate) fn run(context: &Context, args: &Arguments) -> Result<Exit, Failure> 
         current: context.env.current.clone(),
         format: args.format,
         past: OnceLock::new(),
-        numbers: Numbers::default(),
+        numbers: log.as_ref().ok().and_then(Numbers::of),
     });
     let mut recorder = Recorder {
         decider,

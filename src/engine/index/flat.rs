@@ -94,6 +94,15 @@ impl Section {
         }
     }
 
+    /// The bytes that it takes as one of numbers; none where there are none so many.
+    pub(in crate::engine) fn bytes_of_numbers(self) -> Option<u64> {
+        self.items.checked_mul(NUMBER)
+    }
+
+    fn bytes_of_leads(self) -> Option<u64> {
+        self.items.checked_mul(LEAD as u64)
+    }
+
     /// The numbers from `first` on, `count` of them.
     pub(in crate::engine) fn numbers(
         self,
@@ -212,6 +221,20 @@ impl Index {
 }
 
 impl Tables {
+    /// The bytes that all of it takes; none where there are none so many.
+    pub(in crate::engine) fn bytes(&self) -> Option<u64> {
+        let shapes = self.shapes.iter().flat_map(|shape| {
+            [
+                shape.leads.bytes_of_leads(),
+                shape.buckets.bytes_of_numbers(),
+                shape.rules.bytes_of_numbers(),
+            ]
+        });
+        shapes
+            .chain([self.always.bytes_of_leads()])
+            .try_fold(0_u64, |all, bytes| all.checked_add(bytes?))
+    }
+
     /// The rules that might match, in evaluation order; none where the body cannot be read.
     pub(in crate::engine) fn candidates(
         &self,

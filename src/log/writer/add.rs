@@ -44,12 +44,17 @@ impl Log {
         self.append(add, now)
     }
 
+    /// Whether lines are taken that were written before their turn. Where each record reaches the disk by itself, they are not.
+    pub(crate) fn takes_lines(&self) -> bool {
+        match self.sync {
+            SyncMode::Always => false,
+            SyncMode::Group | SyncMode::None => true,
+        }
+    }
+
     fn add_prepared(&self, batch: &mut Batch, prepared: &Prepared) -> Result<(), LogError> {
-        let lines = match self.sync {
-            SyncMode::Always => None,
-            SyncMode::Group | SyncMode::None => prepared.lines_from(batch.tail.size()),
-        };
-        let Some((bytes, leaves)) = lines else {
+        let lines = prepared.lines_from(batch.tail.size());
+        let Some((bytes, leaves)) = lines.filter(|_| self.takes_lines()) else {
             return self.add(batch, prepared.bodies(), write_prepared);
         };
         for (leaf, length) in leaves {

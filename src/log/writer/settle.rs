@@ -184,3 +184,6 @@ impl Log {
         result
     }
 }
+
+#[cfg(test)]
+mod tests;

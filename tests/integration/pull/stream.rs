@@ -144,3 +144,23 @@ fn who_writes_in_between_takes_nothing_from_the_order() {
     assert_eq!(recorded, given);
     world.env.ordain_in("app", ["log", "verify"]).success();
 }
+
+/// Whoever syncs each record by itself takes no lines that were written beforehand; the log is as it is otherwise.
+#[test]
+fn a_stream_is_on_record_however_it_reaches_the_disk() {
+    for sync in ["always", "group", "none"] {
+        let world = ready();
+        let app = world.env.work().join("app");
+        let configuration = app.join("ordain.yaml");
+        let text = std::fs::read_to_string(&configuration).unwrap();
+        std::fs::write(configuration, format!("{text}log: {{sync: {sync}}}\n")).unwrap();
+        let requests = (request("read_x") + "\n").repeat(600);
+        std::fs::write(app.join("requests.jsonl"), requests).unwrap();
+        let arguments = ["eval", "--format=jsonl", "requests.jsonl"];
+        let given = world.env.ordain_in("app", arguments);
+        let given = given.success().lines().count();
+        let log = std::fs::read_to_string(app.join(".ordain/log/decisions.jsonl")).unwrap();
+        assert_eq!((given, log.lines().count()), (600, 601), "{sync}");
+        world.env.ordain_in("app", ["log", "verify"]).success();
+    }
+}

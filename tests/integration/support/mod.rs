@@ -12,7 +12,6 @@ pub(crate) mod random;
 pub(crate) mod repo;
 pub(crate) mod roots;
 pub(crate) mod servers;
-pub(crate) mod signed;
 pub(crate) mod wire;
 
 pub(crate) use env::TestEnv;

@@ -49,8 +49,8 @@ pub(super) struct Decider {
     pub(super) format: Format,
     /// Set once the policy's time has ended. A run that lasts does not outlive its policy, and no clock brings it back.
     pub(super) past: OnceLock<Failure>,
-    /// Which numbers the records of a stream are expected to have.
-    pub(super) numbers: Numbers,
+    /// Which numbers the records of a stream are expected to have; none where nobody takes the lines that are written for them.
+    pub(super) numbers: Option<Numbers>,
 }
 
 /// What people are told of a request beside its decision.
@@ -164,8 +164,8 @@ impl Decider {
     ) -> Result<(), Failure> {
         answers.clear();
         answers.index = chunk.index;
-        if let Some(index) = chunk.index {
-            answers.records.expect(self.numbers.at(index));
+        if let (Some(index), Some(numbers)) = (chunk.index, &self.numbers) {
+            answers.records.expect(numbers.at(index));
         }
         chunk.drain(|place| self.decide(place, desk, answers))
     }

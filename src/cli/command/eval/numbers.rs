@@ -6,11 +6,20 @@
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use crate::log::Log;
+
 /// The number of the record of the stream's first request, as far as is known. Threads share it.
-#[derive(Debug, Default)]
+///
+/// INVARIANT: there are none unless a log takes lines that are written for them.
+#[derive(Debug)]
 pub(super) struct Numbers(AtomicU64);
 
 impl Numbers {
+    /// Of a stream that goes to `log`; none where that takes no lines that others wrote.
+    pub(super) fn of(log: &Log) -> Option<Self> {
+        log.takes_lines().then(|| Self(AtomicU64::new(log.size())))
+    }
+
     /// The number that the record of the request after `index` others is expected to have.
     pub(super) fn at(&self, index: u64) -> u64 {
         self.0.load(Ordering::Relaxed).wrapping_add(index)
@@ -30,7 +39,7 @@ mod tests {
 
     #[test]
     fn another_writer_moves_all_numbers_that_come() {
-        let numbers = Numbers::default();
+        let numbers = Numbers(AtomicU64::default());
         numbers.learn(0, 7);
         assert_eq!((numbers.at(0), numbers.at(256)), (7, 263));
         numbers.learn(256, 264);

@@ -115,6 +115,19 @@ mod tests {
     }
 
     #[test]
+    fn what_most_write_is_read_without_clap() {
+        for words in [
+            &[][..],
+            &["-"],
+            &["a", "b"],
+            &["--exit-zero", "-", "--format", "jsonl", "a"],
+        ] {
+            let read = Arguments::plain(words.iter().map(OsString::from));
+            assert!(read.is_some(), "{words:?}");
+        }
+    }
+
+    #[test]
     fn what_is_not_plain_is_left_to_clap() {
         for words in [
             &["--offline"][..],

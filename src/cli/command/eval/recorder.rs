@@ -67,8 +67,8 @@ impl Recorder {
 
     /// A stream begins: its first record will be the next.
     pub(super) fn begin_stream(&self) {
-        if let Ok(log) = &self.log {
-            self.decider.numbers.learn(0, log.size());
+        if let (Ok(log), Some(numbers)) = (&self.log, &self.decider.numbers) {
+            numbers.learn(0, log.size());
         }
     }
 
@@ -90,8 +90,9 @@ impl Recorder {
         };
         let records = batch.iter().map(|answers| &answers.records);
         let appended = log.append_prepared(records, now)?;
-        if let Some(index) = batch.first().and_then(|answers| answers.index) {
-            self.decider.numbers.learn(index, appended.start);
+        let index = batch.first().and_then(|answers| answers.index);
+        if let (Some(index), Some(numbers)) = (index, &self.decider.numbers) {
+            numbers.learn(index, appended.start);
         }
         Ok(())
     }
@@ -111,5 +112,155 @@ impl Recorder {
             })?;
         }
         Ok(is_binding)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+    use std::slice;
+    use std::sync::OnceLock;
+
+    use jiff::Timestamp;
+    use serde_json::json;
+
+    use super::super::chunk::Chunk;
+    use super::super::decide::Judge;
+    use super::super::desk::Desk;
+    use super::super::numbers::Numbers;
+    use super::*;
+    use crate::cli::output::Format;
+    use crate::clock::Clock;
+    use crate::diag::Code;
+    use crate::engine::input::Found;
+    use crate::log::{Options, Signer, SyncMode};
+    use crate::trust::SecretKey;
+
+    const REQUEST: &[u8] = br#"{"subject":{"type":"user","id":"alice"},"action":{"name":"read"},"resource":{"type":"file","id":"x"}}"#;
+
+    fn now() -> Timestamp {
+        "2026-11-22T12:00:00Z".parse().unwrap()
+    }
+
+    fn log(directory: &Path, sync: SyncMode) -> Log {
+        let key = SecretKey::from_seed(&[1; 32]);
+        let signer = Signer::new("acme.example/test".parse().unwrap(), key);
+        let options = Options {
+            sync,
+            ..Options::default()
+        };
+        Log::open(directory, signer, options, now()).unwrap()
+    }
+
+    fn recorder(log: Result<Log, Failure>) -> Recorder {
+        let decider = Decider {
+            judge: Judge::Closed {
+                cause: Cause::PolicyInvalid,
+                reason: "for a test".to_owned(),
+                mode: Mode::Enforce,
+            },
+            scope: "acme".parse().unwrap(),
+            mode: Mode::Enforce,
+            clock: Clock::Fixed(now()),
+            current: "/".into(),
+            format: Format::Jsonl,
+            past: OnceLock::new(),
+            numbers: log.as_ref().ok().and_then(Numbers::of),
+        };
+        let mut out = Output::stdout();
+        Recorder {
+            decider: Arc::new(decider),
+            log,
+            writer: Writer::begin(Format::Jsonl, &mut out).unwrap(),
+            out,
+            tally: Tally::default(),
+            failed: None,
+            ids: Ids::default(),
+            is_past: false,
+        }
+    }
+
+    impl Recorder {
+        /// The answers to so many requests, after `index` others of a stream or of none.
+        fn answers(&self, count: usize, index: Option<u64>) -> Answers {
+            let (mut chunk, mut answers) = (Chunk::default(), Answers::default());
+            for position in 0..count {
+                chunk.push(Ok(Found {
+                    bytes: REQUEST,
+                    line: position + 1,
+                    index: position,
+                }));
+            }
+            chunk.index = index;
+            let (decider, mut desk) = (&self.decider, Desk::default());
+            decider.answer(&mut chunk, &mut desk, &mut answers).unwrap();
+            assert_eq!(answers.records.len(), count);
+            // Nobody reads them.
+            answers.rendered.clear();
+            answers
+        }
+
+        /// Whether the lines of the answers are those that come next.
+        fn is_next(&self, answers: &Answers) -> bool {
+            let size = self.log.as_ref().unwrap().size();
+            answers.records.lines_from(size).is_some()
+        }
+    }
+
+    #[test]
+    fn who_decides_writes_no_lines_that_nobody_takes() {
+        for (sync, takes) in [
+            (SyncMode::Group, true),
+            (SyncMode::None, true),
+            (SyncMode::Always, false),
+        ] {
+            let directory = tempfile::tempdir().unwrap();
+            let mut recorder = recorder(Ok(log(directory.path(), sync)));
+            recorder.begin_stream();
+            for index in [0, 3] {
+                let mut answers = recorder.answers(3, Some(index));
+                assert_eq!(answers.records.is_expected(), takes, "{sync:?}");
+                assert_eq!(recorder.is_next(&answers), takes, "{sync:?}");
+                recorder.take(slice::from_mut(&mut answers)).unwrap();
+            }
+            assert_eq!(recorder.log.unwrap().size(), 7);
+        }
+        let failure = Failure::new(Code::OUTPUT, "there is no log");
+        let recorder = recorder(Err(failure));
+        recorder.begin_stream();
+        assert!(!recorder.answers(3, Some(0)).records.is_expected());
+    }
+
+    #[test]
+    fn the_numbers_of_a_stream_follow_the_log() {
+        let directory = tempfile::tempdir().unwrap();
+        let mut recorder = recorder(Ok(log(directory.path(), SyncMode::Group)));
+        // What comes before a stream is no part of it.
+        let mut few = recorder.answers(2, None);
+        assert!(!few.records.is_expected());
+        recorder.take(slice::from_mut(&mut few)).unwrap();
+        recorder.begin_stream();
+        let mut batch = [(3, 0), (4, 3)].map(|(count, index)| recorder.answers(count, Some(index)));
+        assert!(recorder.is_next(&batch[0]));
+        recorder.take(&mut batch).unwrap();
+        let mut answers = recorder.answers(2, Some(7));
+        assert!(recorder.is_next(&answers));
+        recorder.take(slice::from_mut(&mut answers)).unwrap();
+
+        // Whoever else writes has the numbers of what is decided already.
+        let late = recorder.answers(1, Some(11));
+        let mut other = log(directory.path(), SyncMode::Group);
+        let records = (0..5).map(|n| json!({"kind": "test", "n": n}));
+        other.append_batch(records, now()).unwrap();
+        let mut batch = [recorder.answers(2, Some(9)), late];
+        recorder.take(&mut batch).unwrap();
+        assert_eq!(recorder.log.as_ref().unwrap().size(), 20);
+        let mut answers = recorder.answers(3, Some(12));
+        assert!(recorder.is_next(&answers), "it is learned");
+        recorder.take(slice::from_mut(&mut answers)).unwrap();
+
+        // Another stream begins where this one ended.
+        recorder.begin_stream();
+        assert!(recorder.is_next(&recorder.answers(1, Some(0))));
     }
 }

@@ -1,9 +1,10 @@
-use std::fs;
-use std::io;
+use std::fs::{self, File};
+use std::io::{self, Read as _};
+use std::os::fd::OwnedFd;
 
 use uuid::Uuid;
 
-use super::super::super::options::Options;
+use super::super::super::options::{FirstCheckpoint, Options};
 use super::super::super::verify::{Trust, verify_directory};
 use super::*;
 use crate::digest::Sha256Digest;
@@ -37,6 +38,11 @@ fn open(directory: &std::path::Path, sync: SyncMode) -> Log {
 /// `count` decisions of different lengths, for the numbers from `expected` on.
 fn decisions(count: usize, expected: Option<u64>) -> Prepared {
     let mut prepared = Prepared::default();
+    fill(&mut prepared, count, expected);
+    prepared
+}
+
+fn fill(prepared: &mut Prepared, count: usize, expected: Option<u64>) {
     if let Some(first) = expected {
         prepared.expect(first);
     }
@@ -56,7 +62,6 @@ fn decisions(count: usize, expected: Option<u64>) -> Prepared {
         let members = prepared.push_decision(&record, salt).unwrap();
         assert!(members.starts_with(b"\"decision_id\""));
     }
-    prepared
 }
 
 #[test]
@@ -107,4 +112,30 @@ fn a_guess_is_of_all_records_or_of_none() {
     assert_eq!((report.problem, report.lines), (None, 4));
     prepared.clear();
     assert!(!prepared.is_expected());
+    fill(&mut prepared, 3, Some(4));
+    assert!(prepared.lines_from(4).is_some(), "it is as if it were new");
+}
+
+/// Lines that were written beforehand would reach the file together.
+#[test]
+fn each_record_reaches_the_disk_by_itself_where_that_is_asked_for() {
+    for (sync, lines) in [(SyncMode::Always, 1), (SyncMode::Group, 3)] {
+        let directory = tempfile::tempdir().unwrap();
+        let mut log = open(directory.path(), sync);
+        let prepared = decisions(3, Some(log.size()));
+        // A pipe takes the lines, and cannot be synced.
+        let (mut reader, writer) = io::pipe().unwrap();
+        log.records = File::from(OwnedFd::from(writer));
+        let add = |log: &Log, batch: &mut Batch| log.add_prepared(batch, &prepared);
+        let refused = log.write_batch(add, (FirstCheckpoint::Due, now()));
+        let refused = refused.unwrap_err();
+        assert!(
+            matches!(refused, LogError::Io { action: "sync", .. }),
+            "{refused}"
+        );
+        drop(log);
+        let mut written = String::new();
+        reader.read_to_string(&mut written).unwrap();
+        assert_eq!(written.lines().count(), lines, "{sync:?}");
+    }
 }

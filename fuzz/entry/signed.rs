@@ -1,4 +1,4 @@
-//! Bundles that are verified, in memory.
+//! Bundles that are verified, in memory. Other tests use this file, too.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::num::{NonZeroU32, NonZeroU64};
@@ -10,7 +10,8 @@ use ordain::trust::{
     SecretKey, Unchanged, VerifiedBundle, sign_bundle, sign_root, verify,
 };
 
-use super::env::NOW;
+/// When all is signed and verified.
+const NOW: &str = "2026-11-22T12:00:00Z";
 
 /// A verified bundle `acme` of these files besides its manifest.
 pub(crate) fn verified(files: &[(&str, &str)]) -> VerifiedBundle {
