@@ -4,11 +4,14 @@
 //! (`gt` on text, `cidr` on a network that lies half in the other) fails, and the engine counts a failure as matched for `deny` and `require_approval` only. Groups combine the
 //! three as Kleene's logic does. A path that is absent, or null, does not match, save under `exists: false` and `missing_any`.
 
+mod explain;
 mod hours;
 mod key;
+mod names;
 mod network;
 mod operand;
 mod operator;
+pub(super) mod parse;
 mod plain;
 mod reference;
 mod test;
@@ -23,6 +26,7 @@ use super::leaves::Stands;
 use super::path::RequestPath;
 use super::written::Written;
 
+pub use explain::{KeyOutcome, Part, ReadValue};
 pub use key::{Key, Wants};
 pub use plain::{Ask, Exactly, Form, KeptForm, Order, Plain, Rest};
 

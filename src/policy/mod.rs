@@ -16,9 +16,6 @@ mod glob;
 mod leaves;
 mod lexicon;
 mod matcher;
-mod matcher_explain;
-mod matcher_names;
-mod matcher_parse;
 mod model;
 mod operators;
 mod path;
@@ -39,8 +36,10 @@ pub use facts::{Blocked, Facts};
 pub use glob::Around;
 pub(crate) use leaves::Notes;
 pub use leaves::{Items, Leaves, Stands, Text};
-pub use matcher::{Ask, Exactly, Form, KeptForm, Key, Match, Matcher, Order, Plain, Rest, Wants};
-pub use matcher_explain::{KeyOutcome, Part, ReadValue};
+pub use matcher::{
+    Ask, Exactly, Form, KeptForm, Key, KeyOutcome, Match, Matcher, Order, Part, Plain, ReadValue,
+    Rest, Wants,
+};
 pub use model::{
     Effect, Extras, Layer, Mode, Override, OverridePermission, Risk, Rule, WaiverField,
     WaiverTerms, Window,

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::fields::{Report, Shared};
-use super::{Effect, Extras, Mode, OverridePermission, Rule, Window, condition, matcher_parse};
+use super::{Effect, Extras, Mode, OverridePermission, Rule, Window, condition, matcher};
 use crate::diag::Location;
 use crate::name::{ReasonCode, RuleId, RuleRef, Scope};
 use crate::yaml::{Path, Spans};
@@ -72,7 +72,7 @@ impl StoredRule {
     pub fn restore(self, scope: &Scope, together: &RestoredTogether) -> Option<Rule> {
         let spans = Spans::nowhere();
         let mut report = Report::new(&spans).with_source("", Arc::default(), together.0.clone());
-        let matcher = matcher_parse::parse(self.r#match, &Path::top(), &mut report)?;
+        let matcher = matcher::parse::parse(self.r#match, &Path::top(), &mut report)?;
         let when = match &self.when {
             Some(text) => Some(condition::compile(text, report.data(), report.allowance()).ok()?),
             None => None,

@@ -22,7 +22,7 @@ use crate::policy::command::{CommandPattern, Script};
 use crate::policy::fields::{Fields, Report, kind_of};
 use crate::policy::matcher::{Compiled, OperandError};
 use crate::policy::validate::text::text;
-use crate::policy::{Facts, MAX_LIST, MAX_PATTERN_BYTES, RequestPath, matcher_parse};
+use crate::policy::{Facts, MAX_LIST, MAX_PATTERN_BYTES, RequestPath, matcher};
 use crate::yaml::Path;
 
 /// Where shell text stands unless a catalogue says otherwise.
@@ -240,7 +240,7 @@ fn read_places(fields: &mut Fields, report: &mut Report<'_>) -> (Vec<Place>, Map
             report.problem(Code::POLICY_TYPE, &at, message, hint);
             continue;
         };
-        if let Some(path) = matcher_parse::request_path(&written, &at, report) {
+        if let Some(path) = matcher::parse::request_path(&written, &at, report) {
             places.push(Place { written, path });
         }
     }

@@ -16,7 +16,7 @@ use crate::policy::fields::{Fields, Report};
 use crate::policy::validate::read_default;
 use crate::policy::validate::text::{check_text, text};
 use crate::policy::{
-    Effect, MAX_LIST, MAX_OPERATIONS, MAX_PATTERN_BYTES, OverridePermission, Risk, matcher_parse,
+    Effect, MAX_LIST, MAX_OPERATIONS, MAX_PATTERN_BYTES, OverridePermission, Risk, matcher,
 };
 use crate::yaml::Path;
 
@@ -138,7 +138,7 @@ fn read_variants(fields: &mut Fields, own: Option<Risk>, report: &mut Report<'_>
         let id = id.or_else(|| format!("v{}", index + 1).parse().ok());
         let at = fields.path("match");
         let matcher = match fields.take("match") {
-            Some(value) => matcher_parse::parse(value, &at, report),
+            Some(value) => matcher::parse::parse(value, &at, report),
             None => {
                 let message = "the field `match` is missing".to_owned();
                 let hint = "say which requests are of this form";

@@ -12,7 +12,7 @@ use crate::name::{ReasonCode, RuleId, RuleRef, Scope};
 use crate::policy::catalog::PREFIX;
 use crate::policy::fields::{Fields, Report, kind_of};
 use crate::policy::{
-    Condition, Effect, Extras, Mode, OverridePermission, Rule, Window, condition, matcher_parse,
+    Condition, Effect, Extras, Mode, OverridePermission, Rule, Window, condition, matcher,
 };
 use crate::yaml::Path;
 
@@ -79,7 +79,7 @@ fn read_rule(
     }
     let match_path = fields.path("match");
     let matcher = match fields.take("match") {
-        Some(value) => matcher_parse::parse(value, &match_path, report),
+        Some(value) => matcher::parse::parse(value, &match_path, report),
         None => {
             let message = "the field `match` is missing".to_owned();
             let hint = "say which requests the rule speaks of; `match: {}` is every request";

@@ -7,16 +7,20 @@ use std::sync::Arc;
 use serde_json::Value;
 use unicode_normalization::UnicodeNormalization as _;
 
-use super::fields::{Report, kind_of};
-use super::glob::Glob;
-use super::matcher::{Matcher, Pattern, Scalar, Term, Test};
-use super::written::Written;
-use super::{MAX_CONDITIONS, MAX_LIST, MAX_PATTERN_BYTES, RequestPath};
+use super::{Matcher, Pattern, Scalar, Term, Test};
 use crate::diag::Code;
+use crate::policy::fields::{Report, kind_of};
+use crate::policy::glob::Glob;
+use crate::policy::written::Written;
+use crate::policy::{MAX_CONDITIONS, MAX_LIST, MAX_PATTERN_BYTES, RequestPath};
 use crate::yaml::Path;
 
 /// Reads `value`, the `match` at `path`; none, and problems, where it is not one.
-pub(super) fn parse(value: Value, path: &Path, report: &mut Report<'_>) -> Option<Matcher> {
+pub(in crate::policy) fn parse(
+    value: Value,
+    path: &Path,
+    report: &mut Report<'_>,
+) -> Option<Matcher> {
     let mut parser = Parser {
         report,
         conditions: 0,
@@ -37,7 +41,11 @@ pub(super) fn parse(value: Value, path: &Path, report: &mut Report<'_>) -> Optio
 }
 
 /// The members to walk to the value at `key`, a path of a request; none, and a problem, where it is not one.
-pub(super) fn request_path(key: &str, path: &Path, report: &mut Report<'_>) -> Option<RequestPath> {
+pub(in crate::policy) fn request_path(
+    key: &str,
+    path: &Path,
+    report: &mut Report<'_>,
+) -> Option<RequestPath> {
     let mut parser = Parser {
         report,
         conditions: 0,

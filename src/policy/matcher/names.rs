@@ -3,10 +3,9 @@
 //! The facts of such a request have a value that nothing fits in the place of whatever is not known, so that every
 //! condition on it fails, and matching combines failures as it always does. What a failure would not show is asked here.
 
-use super::Rule;
-use super::catalog::Criterion;
-use super::facts::Facts;
-use super::matcher::{Match, Term};
+use super::{Match, Term};
+use crate::policy::catalog::Criterion;
+use crate::policy::{Facts, Rule};
 
 impl Rule {
     /// Whether it speaks of every request, or of none, that the names in `facts` are of; failed where that hangs on more

@@ -5,9 +5,8 @@ use std::collections::BTreeSet;
 use serde::Serialize;
 use serde_json::{Map, Value};
 
-use super::facts::Facts;
-use super::matcher::{Match, Matcher, Term};
-use super::{Condition, RequestPath, Rule};
+use super::{Match, Matcher, Term};
+use crate::policy::{Condition, Facts, RequestPath, Rule};
 
 /// What one key of a `match` found.
 #[derive(Debug, Clone, PartialEq, Serialize)]
