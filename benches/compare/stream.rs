@@ -107,8 +107,8 @@ impl Site {
     /// Puts the last log aside.
     ///
     /// A file system may look at all files that were deleted lately whenever one is made (ext4 without a journal does, for five
-    /// minutes), which is not what is measured. So no file is deleted before all is measured, and the one that matters gives its
-    /// space back.
+    /// minutes), which is not what is measured. So none is deleted before all is measured, but for the checkpoints that a run
+    /// replaces, and the one that matters gives its space back.
     fn put_aside(&self) {
         let Ok(records) = File::options().write(true).open(self.log()) else {
             return;

@@ -62,7 +62,7 @@ struct Head {
 }
 
 impl Head {
-    /// Whether `groups` are of a body of so many bytes, and it has room for all that is said to stand there, each in its own place.
+    /// Whether `groups` are of a body of so many bytes, and all that is said to stand there takes no more than that.
     fn fits(&self, groups: &[u8]) -> bool {
         let parts = self.body.div_ceil(PART as u64);
         let known = parts.div_ceil(GROUP as u64).checked_mul(DIGEST as u64);
@@ -98,9 +98,10 @@ impl Engine {
             let stored = StoredEffectiveRule::of(rule)?;
             let start = body.len();
             serde_json::to_writer(&mut body, &stored).ok()?;
-            // What JSON does not give back as it was is not kept.
-            let again: StoredEffectiveRule = json::from_slice(body.get(start..)?).ok()?;
-            (again == stored).then_some(())?;
+            let written = body.get(start..)?;
+            // What JSON does not give back as it was is not kept, and neither is what would not be read.
+            let again: StoredEffectiveRule = json::from_slice(written).ok()?;
+            (again == stored && written.len() as u64 <= MAX_RULE).then_some(())?;
         }
         offsets.push(u32::try_from(body.len()).ok()?);
         let offsets = Section::of_numbers(&offsets, &mut body);
@@ -115,6 +116,7 @@ impl Engine {
         let head = serde_json::to_vec(&head).ok()?;
         let digests = digests_of(&body, PART);
         let groups = digests_of(&digests, GROUP * DIGEST);
+        ((head.len() + groups.len()) as u64 <= MAX_HEAD).then_some(())?;
         let mut bytes = (head.len() as u64).to_be_bytes().to_vec();
         bytes.extend((groups.len() as u64).to_be_bytes());
         bytes.extend(head);

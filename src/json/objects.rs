@@ -3,6 +3,8 @@
 //! serde's derived readers take an array in the place of an object, item by item in the order of the fields, where the format
 //! has arrays. No other reader of the same bytes does, and what is signed must read alike everywhere. So whatever has fields is
 //! asked for as a map, here and in all that is inside of it; everything else is passed on as it is.
+//!
+//! It lacks what serde reads into a buffer first: flattened structs, and enums without names or with their name inside.
 
 use std::fmt;
 
@@ -37,8 +39,8 @@ impl<'de, D: Deserializer<'de>> Deserializer<'de> for Objects<D> {
     pass_on! {
         deserialize_any(); deserialize_ignored_any(); deserialize_identifier();
         deserialize_unit(); deserialize_bool(); deserialize_char();
-        deserialize_i8(); deserialize_i16(); deserialize_i32(); deserialize_i64();
-        deserialize_u8(); deserialize_u16(); deserialize_u32(); deserialize_u64();
+        deserialize_i8(); deserialize_i16(); deserialize_i32(); deserialize_i64(); deserialize_i128();
+        deserialize_u8(); deserialize_u16(); deserialize_u32(); deserialize_u64(); deserialize_u128();
         deserialize_f32(); deserialize_f64();
         deserialize_str(); deserialize_string(); deserialize_bytes(); deserialize_byte_buf();
         deserialize_option(); deserialize_seq(); deserialize_map();
@@ -72,7 +74,8 @@ impl<'de, V: Visitor<'de>> Visitor<'de> for Objects<V> {
     visit! {
         visit_bool(value: bool); visit_i64(value: i64); visit_u64(value: u64); visit_f64(value: f64);
         visit_str(value: &str); visit_borrowed_str(value: &'de str); visit_string(value: String);
-        visit_none(); visit_unit();
+        visit_bytes(value: &[u8]); visit_borrowed_bytes(value: &'de [u8]); visit_byte_buf(value: Vec<u8>);
+        visit_i128(value: i128); visit_u128(value: u128); visit_none(); visit_unit();
     }
 
     fn visit_some<D: Deserializer<'de>>(self, inner: D) -> Result<V::Value, D::Error> {

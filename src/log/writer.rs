@@ -12,7 +12,7 @@
 //!
 //! INVARIANT: memory changes only after the file did. Tiles precede the checkpoint that covers them and `frontier`
 //! follows it, so that a process killed anywhere leaves files from which the next one continues: an older frontier costs some
-//! hashing, and tiles since its boundary are written again.
+//! hashing, and tiles since the checkpoint are written again.
 
 mod add;
 mod crew;
@@ -44,8 +44,8 @@ use settle::{Following, Signing};
 const READ_AHEAD: usize = 32 << 10;
 /// Entries after which a checkpoint is due.
 const CHECKPOINT_ENTRIES: u64 = 16 * TILE_WIDTH;
-/// Entries after which the frontier is saved again: whoever opens the log of a process that was killed hashes so many more, which takes
-/// some hundredths of a second.
+/// Entries after which the next checkpoint has the frontier saved again: whoever opens the log of a process that was killed hashes about
+/// so many more, which takes some hundredths of a second.
 const FRONTIER_ENTRIES: u64 = 8 * CHECKPOINT_ENTRIES;
 /// How old the newest checkpoint may grow while records arrive.
 const CHECKPOINT_AGE: SignedDuration = SignedDuration::from_secs(1);

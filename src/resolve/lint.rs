@@ -99,7 +99,7 @@ impl<F: Fn(&Scope) -> bool> Linter<F> {
             if rule.written.lowered().is_some() {
                 continue;
             }
-            shadowed(rule, first, &self.is_own, &mut self.found);
+            shadowed(rule, first, &mut self.found);
             if rule.written.matcher.never_matches() {
                 let message = format!("the rule `{}` can never match", rule.written.name);
                 self.found.push(
@@ -135,52 +135,22 @@ fn floors(layer: &EffectiveLayer, found: &mut Vec<Diagnostic>) {
     }
 }
 
-fn shadowed(
-    rule: &EffectiveRule,
-    first: Option<&EffectiveRule>,
-    is_own: impl Fn(&Scope) -> bool,
-    found: &mut Vec<Diagnostic>,
-) {
+fn shadowed(rule: &EffectiveRule, first: Option<&EffectiveRule>, found: &mut Vec<Diagnostic>) {
     // An audit rule marks the decision even when another rule decides, and a raised rule adds its verdict.
     if rule.disabled || rule.effect == Effect::Audit || rule.is_raised() {
         return;
     }
-    let Some(first) = first else {
-        return;
-    };
-    let overridden = rule.overrides.iter().chain(&first.overrides);
-    let overridden: Vec<&AppliedOverride> = overridden.collect();
-    let mut changes: Vec<String> = overridden
-        .iter()
-        .map(|change| format!("`{}` overrides `{}`", change.by, change.written.rule))
-        .collect();
-    changes.sort_unstable();
-    // What holds of the rules as they are written is the matter of their own scope; what overrides bring about, of those below.
-    let whose = if changes.is_empty() {
-        String::new()
-    } else {
-        format!("as {}, ", changes.join(" and "))
-    };
-    let message = format!(
-        "{whose}the rule `{}` never decides: `{}` is looked at first and matches whatever it matches",
-        rule.written.name, first.written.name
-    );
-    let own = overridden.iter().find(|change| is_own(&change.by));
-    let (place, hint) = match own {
-        Some(change) => (
-            &change.written.location,
-            "correct the override, or disable the rule that never decides",
-        ),
-        None => (
-            &rule.written.location,
-            "give it a higher precedence, or remove it",
-        ),
-    };
-    found.push(
-        Diagnostic::warning(Code::LINT_SHADOWED, message)
-            .at(place.clone())
-            .hint(hint),
-    );
+    if let Some(first) = first {
+        let message = format!(
+            "the rule `{}` never decides: `{}` is looked at first and matches whatever it matches",
+            rule.written.name, first.written.name
+        );
+        found.push(
+            Diagnostic::warning(Code::LINT_SHADOWED, message)
+                .at(rule.written.location.clone())
+                .hint("give it a higher precedence, or remove it"),
+        );
+    }
 }
 
 fn when(rule: &EffectiveRule) -> Option<&str> {

@@ -148,8 +148,9 @@ impl StoredPolicy {
             .iter()
             .map(|name| known.get(name).copied())
             .collect();
-        // SECURITY: a policy of no bundle would be nobody's.
-        let used = used.filter(|used| !used.is_empty())?;
+        // SECURITY: a policy of no bundle would be nobody's, and one that stands twice would have twice what a bundle may take.
+        let is_once = self.bundles.is_sorted_by(|one, next| one < next);
+        let used = used.filter(|used| is_once && !used.is_empty())?;
         let identities: Arc<[BundleIdentity]> = used.iter().map(|b| b.identity()).collect();
         let mut rules = rules.into_iter().peekable();
         let mut layers = Vec::with_capacity(self.layers.len());
@@ -159,7 +160,9 @@ impl StoredPolicy {
             end = end.checked_add(layer.rules)?;
             let bundle = match layer.bundle {
                 Some(position) => Some(identities.get(position)?),
-                None => None,
+                // What no bundle defines has no rules.
+                None if layer.rules == 0 => None,
+                None => return None,
             };
             let together = together.entry(layer.bundle).or_default();
             let mut restored = Vec::new();

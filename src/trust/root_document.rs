@@ -357,6 +357,7 @@ mod tests {
             );
         }
     }
+
     #[test]
     fn no_list_stands_for_an_object() {
         for (object, list) in [

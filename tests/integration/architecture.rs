@@ -45,6 +45,7 @@ const HOMES: &[(&str, &[&str])] = &[
     ("serde_json::from_slice", &["json"]),
     ("serde_json::from_str", &["json"]),
     ("serde_json::from_value", &["json"]),
+    ("serde_json::Deserializer", &["json", "yaml"]),
     ("reqwest", &["source"]),
     ("clap", &["cli"]),
     (

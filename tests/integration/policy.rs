@@ -12,9 +12,7 @@ use serde_json::{Value, json};
 use super::support::checkout;
 use super::support::naive::Policies;
 use super::support::policies::resolve as resolve_at;
-use super::support::policies::{
-    NOW, bundle, files, many_bundles, one_bundle, plain_request, policy, request,
-};
+use super::support::policies::{NOW, bundle, files, many_bundles, plain_request, policy, request};
 
 const HEAD: &str = "apiVersion: ordain/v1\nkind: Policy\nscope: acme\n";
 
@@ -420,42 +418,6 @@ fn lints_speak_where_they_are_certain() {
     assert_eq!(waiver("2026-11-30T00:00:00Z"), [Code::LINT_LAPSES_SOON]);
     assert_eq!(waiver("2026-10-30T00:00:00Z"), [Code::LINT_LAPSED]);
     assert_eq!(waiver("2027-10-30T00:00:00Z"), []);
-}
-
-/// Whose doing it is that a rule never decides: its own scope's, or that of who overrides it.
-#[test]
-fn a_shadow_that_an_override_casts_names_who_wrote_it() {
-    let mut wide = rule("wide", "allow", json!({}));
-    wide["override"] = "any".into();
-    let org = |precedence: i32| {
-        let mut narrow = rule("narrow", "allow", json!({"action": "x"}));
-        narrow["precedence"] = precedence.into();
-        policy("acme", json!({"rules": [wide, narrow]}))
-    };
-    let found = |policies: Policies| {
-        let bundle = one_bundle(&policies);
-        let own = bundle.identity().name.clone();
-        let mut found = resolve::check(&[bundle], &own, NOW.parse().unwrap()).problems;
-        assert_eq!(found.len(), 1, "{found:#?}");
-        let found = found.remove(0);
-        assert_eq!(found.code, Code::LINT_SHADOWED);
-        (found.location.unwrap().file, found.message)
-    };
-    let plain = "the rule `acme#narrow` never decides: `acme#wide` is looked at first and matches whatever it matches";
-    let (file, message) = found(Policies::from([org(-1), policy("acme/team", json!({}))]));
-    assert_eq!((&*file, &*message), ("policies/acme.yaml", plain));
-
-    let change = json!({"rule": "acme#wide", "precedence": 9, "reason": "first of all"});
-    let (file, message) = found(Policies::from([
-        org(1),
-        policy("acme/team", json!({"overrides": [change]})),
-        policy("acme/team/below", json!({})),
-    ]));
-    assert_eq!(&*file, "policies/acme-team.yaml");
-    assert_eq!(
-        message,
-        format!("as `acme/team` overrides `acme#wide`, {plain}")
-    );
 }
 
 #[test]

@@ -117,5 +117,6 @@ impl Log {
     }
 }
 
+#[cfg(unix)]
 #[cfg(test)]
 mod tests;

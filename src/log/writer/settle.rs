@@ -185,5 +185,6 @@ impl Log {
     }
 }
 
+#[cfg(unix)]
 #[cfg(test)]
 mod tests;

@@ -97,27 +97,25 @@ fn refuse_repeats(entries: &mut Vec<Entry>, report: &mut Report<'_>) {
     let (mut actions, mut ids) = (BTreeMap::new(), BTreeMap::new());
     entries.retain(|entry| {
         let action = entry.operation.action();
-        let (field, message, hint) = if let Some(first) = actions.get(action) {
-            (
-                "action",
-                format!(
-                    "the operation `{}` is described twice, first in line {first}",
-                    action.escape_debug()
-                ),
-                "join the two entries; `variants` tell its forms apart",
-            )
-        } else if let Some(first) = ids.get(&entry.id) {
-            (
-                "id",
-                format!(
-                    "two operations have the id `{}`, the first in line {first}",
-                    entry.id
-                ),
-                "give one of them another `id`",
-            )
-        } else {
-            actions.insert(action.to_owned(), entry.location.line);
-            ids.insert(entry.id.clone(), entry.location.line);
+        let line = entry.location.line;
+        let of_action = actions.get(action).map(|first| {
+            let message = format!(
+                "the operation `{}` is described twice, first in line {first}",
+                action.escape_debug()
+            );
+            let hint = "join the two entries; `variants` tell its forms apart";
+            ("action", message, hint)
+        });
+        let of_id = ids.get(&entry.id).map(|first| {
+            let message = format!(
+                "two operations have the id `{}`, the first in line {first}",
+                entry.id
+            );
+            ("id", message, "give one of them another `id`")
+        });
+        actions.entry(action.to_owned()).or_insert(line);
+        ids.entry(entry.id.clone()).or_insert(line);
+        let Some((field, message, hint)) = of_action.or(of_id) else {
             return true;
         };
         let path = entry.path.key(field);

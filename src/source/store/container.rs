@@ -1,6 +1,6 @@
 //! One bundle as the store keeps it, and as an export carries it: written to and read from bytes.
 //!
-//! INVARIANT: memory is made for bytes that are there, but for one header and one envelope, whose limits are small.
+//! INVARIANT: memory is made for bytes that are there, but for one header of 16 MiB at most, and one envelope within its limit.
 
 use std::io::{self, BufRead, Read, Write};
 use std::sync::Arc;

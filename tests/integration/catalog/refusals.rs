@@ -27,6 +27,27 @@ fn only(lines: &str) -> (Code, u32, String) {
     )
 }
 
+/// What is left out for its action has an id all the same.
+#[test]
+fn a_repeat_of_a_repeat_is_told_at_once() {
+    let operations = "operations:\n- {action: a, risk: low}\n- {action: a, risk: low, id: b}\n- {action: c, risk: low, id: b}\n";
+    let text = format!("{HEAD}{operations}");
+    let files = files(&[("a.yaml", &text)]);
+    let problems = policy::validate(&files, None, &ordain::bundle::Limits::default()).unwrap_err();
+    let found = problems
+        .iter()
+        .map(|problem| (problem.code, problem.path.as_deref()));
+    let found: Vec<_> = found.collect();
+    let repeated = Code::CATALOG_OPERATION;
+    assert_eq!(
+        found,
+        [
+            (repeated, Some("operations[1].action")),
+            (repeated, Some("operations[2].id"))
+        ]
+    );
+}
+
 #[test]
 fn one_defect_each() {
     let operation = |lines: &str| format!("operations:\n- action: a\n  risk: low\n{lines}");
