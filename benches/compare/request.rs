@@ -31,9 +31,8 @@ pub(crate) fn to_decision(rounds: usize, is_measured: bool) {
                 let started = Instant::now();
                 for bytes in &requests {
                     let request = Request::from_json(black_box(bytes), &limits).unwrap();
-                    let verdict = engine.evaluate(&request, now);
                     let occasion = Occasion::rehearsal(&request, now);
-                    black_box(Decision::new(&engine, verdict, occasion));
+                    black_box(Decision::of(&engine, &request, occasion));
                 }
                 started.elapsed()
             },

@@ -3,6 +3,7 @@
 use jiff::Timestamp;
 
 use super::evaluate::Engine;
+use super::index::Candidates;
 use super::request::Request;
 
 impl Engine {
@@ -11,7 +12,8 @@ impl Engine {
     #[must_use]
     pub fn candidates(&self, request: &Request, now: Timestamp) -> Vec<usize> {
         let facts = self.facts(request, now);
-        let candidates = self.index().candidates(&facts);
+        let mut candidates = Candidates::new();
+        self.index().candidates(&facts, &mut candidates);
         candidates
             .iter()
             .map(|(number, _)| *number as usize)

@@ -32,7 +32,7 @@ use crate::json;
 use crate::resolve::{EffectivePolicy, StoredEffectiveRule, StoredPolicy};
 use crate::trust::VerifiedStatement;
 
-const FORMAT: &str = "ordain-compiled/v5";
+const FORMAT: &str = "ordain-compiled/v6";
 /// The bytes of a part of the body.
 const PART: usize = 1 << 10;
 /// The bytes of a digest.

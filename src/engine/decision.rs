@@ -98,6 +98,7 @@ pub struct Occasion {
 impl Occasion {
     /// Of a decision that nobody acts on and no log holds: its id is the nil UUID, so that two of the same request are the same.
     #[must_use]
+    #[inline]
     pub fn rehearsal(request: &Request, time: Timestamp) -> Self {
         Self {
             decision_id: Uuid::nil(),
@@ -187,13 +188,15 @@ impl Decision {
         Self::with(Arc::clone(engine.shared_policy()), verdict, occasion)
     }
 
+    #[inline]
     fn with(policy: Arc<EffectivePolicy>, verdict: Verdict, occasion: Occasion) -> Self {
+        let (effect, mode) = verdict.binds();
         Self {
             decision_id: occasion.decision_id,
             time: occasion.time,
-            effect: verdict.effect(),
-            outcome: verdict.effect().into(),
-            mode: verdict.binding().unwrap_or(verdict.would()).mode,
+            effect,
+            outcome: effect.into(),
+            mode,
             request_fingerprint: occasion.request_fingerprint,
             // SECURITY: the policy knows its own times; no caller can forget to say that it is past them.
             stale: occasion.freshness == Freshness::Stale
@@ -201,6 +204,20 @@ impl Decision {
             duration_ns: occasion.duration_ns,
             ground: Ground::Policy { policy, verdict },
         }
+    }
+
+    /// The decision of `engine` on `request`, on this occasion.
+    #[must_use]
+    pub fn of(engine: &Engine, request: &Request, occasion: Occasion) -> Self {
+        let facts = engine.facts(request, occasion.time);
+        let policy = Arc::clone(engine.shared_policy());
+        let mut decision = Self::with(policy, Verdict::unjudged(), occasion);
+        if let Ground::Policy { verdict, .. } = &mut decision.ground {
+            engine.judge(&facts, verdict);
+            (decision.effect, decision.mode) = verdict.binds();
+            decision.outcome = decision.effect.into();
+        }
+        decision
     }
 
     /// The decision where no policy can be evaluated: invalid, unverified, missing. Under `enforce` it denies; under a lower

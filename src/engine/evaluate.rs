@@ -13,7 +13,7 @@ use jiff::Timestamp;
 use smallvec::SmallVec;
 
 use super::findings::{Described, Findings};
-use super::index::{Index, Judged, RuleNumber};
+use super::index::{Candidates, Index, Judged, RuleNumber};
 use super::request::Request;
 use crate::policy::{Effect, Facts, Match, Mode, Operation, Risk};
 use crate::resolve::{EffectiveLayer, EffectivePolicy, EffectiveRule};
@@ -143,6 +143,13 @@ impl Verdict {
         self.binding
     }
 
+    /// The answer, and `enforce` where something enforced made it; else the mode of what would have.
+    #[inline]
+    pub(super) fn binds(&self) -> (Effect, Mode) {
+        let mode = self.binding.unwrap_or(self.would).mode;
+        (self.effect(), mode)
+    }
+
     /// What the answer would be if everything were enforced.
     #[must_use]
     pub fn would(&self) -> Pick {
@@ -200,20 +207,26 @@ impl Engine {
     /// Decides one request at `now`.
     #[must_use]
     pub fn evaluate(&self, request: &Request, now: Timestamp) -> Verdict {
-        self.judge(&self.facts(request, now))
+        let mut verdict = Verdict::unjudged();
+        self.judge(&self.facts(request, now), &mut verdict);
+        verdict
     }
 
     /// What the conditions of this policy are judged by: the request, the time, and the risk that its catalogues give.
+    #[inline(always)]
     pub(super) fn facts<'a>(&self, request: &'a Request, now: Timestamp) -> Facts<'a> {
-        let facts = request.facts(now);
-        if self.described.is_empty() {
-            return facts;
+        let mut facts = request.facts(now);
+        if !self.described.is_empty() {
+            self.find_risk(&mut facts);
         }
-        let risks = self
-            .operations(&facts)
-            .map(|operation| operation.risk(&facts));
+        facts
+    }
+
+    fn find_risk(&self, facts: &mut Facts<'_>) {
+        let operations = self.operations(facts);
+        let risks = operations.map(|operation| operation.risk(facts));
         let risk = risks.max();
-        facts.with_risk(risk)
+        facts.set_risk(risk);
     }
 
     /// What the catalogues say that the request is for.
@@ -222,13 +235,18 @@ impl Engine {
         described.filter_map(move |described| described.operation(action(facts)?))
     }
 
-    fn judge(&self, facts: &Facts<'_>) -> Verdict {
-        let mut findings = Findings::of_risk(facts.risk());
-        let mut all = Combined::default();
-        let mut enforced = Combined::default();
+    /// Makes the verdict what comes of the facts. It is written where it is wanted: to copy what was just written in small pieces waits
+    /// until it is there.
+    #[inline]
+    pub(super) fn judge(&self, facts: &Facts<'_>, verdict: &mut Verdict) {
+        verdict.hits.clear();
+        verdict.findings = Findings::of_risk(facts.risk());
+        let mut said = Said::default();
+        let mut all = Word::NONE;
+        let mut enforced = Word::NONE;
         let mut audited = false;
-        let mut hits = Hits::new();
-        let candidates = self.index.candidates(facts);
+        let mut candidates = Candidates::new();
+        self.index.candidates(facts, &mut candidates);
         let mut candidates = candidates.iter().copied().peekable();
         let mut first: RuleNumber = 0;
         for (position, layer) in (0..).zip(self.policy.layers()) {
@@ -247,61 +265,75 @@ impl Engine {
                     layer: position,
                     rule,
                 };
-                hits.push(Hit { at, failed });
+                verdict.hits.push(Hit { at, failed });
                 if head.is_lowered
                     && let Some(rule) = layer.rules.get(at.rule())
                 {
-                    findings.missing_of(rule, facts);
+                    verdict.findings.missing_of(rule, facts);
                 }
                 audited |= head.effect == Effect::Audit;
-                let pick = Pick {
+                let word = said.say(Pick {
                     effect: head.effect,
                     origin: Origin::Rule(at),
                     mode: head.mode,
-                };
-                would.hear(pick, failed);
+                });
+                would.hear(word, failed);
                 if head.mode == Mode::Enforce {
                     // A raised rule adds its verdict and silences no other, and so does one whose condition could not be judged:
                     // where a parent's `default: deny` stood in for it, a descendant that makes it `require_approval` must not
                     // lift that.
-                    binding.hear(pick, failed || head.is_raised);
+                    binding.hear(word, failed || head.is_raised);
                 }
             }
             first = end;
-            let default = layer.default.map(|effect| Pick {
-                effect,
-                origin: Origin::Default(position),
-                mode: layer.mode,
-            });
-            let enforced_default = default.filter(|default| default.mode == Mode::Enforce);
-            for (voice, default, combined) in [
-                (would, default, &mut all),
-                (binding, enforced_default, &mut enforced),
-            ] {
-                let spoken = voice.first.or(default);
-                audited |= spoken.is_some_and(|pick| pick.effect == Effect::Audit);
-                combined.add(spoken);
-                combined.add(voice.added.best);
+            if let Some(effect) = layer.default {
+                let word = said.say(Pick {
+                    effect,
+                    origin: Origin::Default(position),
+                    mode: layer.mode,
+                });
+                would.or_else(word);
+                if layer.mode == Mode::Enforce {
+                    binding.or_else(word);
+                }
             }
+            audited |= would.first.is(Effect::Audit) || binding.first.is(Effect::Audit);
+            all = all.or_greater(would.first).or_greater(would.added);
+            enforced = enforced.or_greater(binding.first).or_greater(binding.added);
         }
         for operation in self.operations(facts) {
-            findings.patterns_of(operation, facts);
+            verdict.findings.patterns_of(operation, facts);
         }
         let mode = self.policy.root_mode();
-        let no_match = || Pick {
+        let no_match = Pick::no_match(mode);
+        let binding = said.pick(enforced);
+        verdict.binding = binding.or_else(|| (mode == Mode::Enforce).then_some(no_match));
+        verdict.would = said.pick(all).unwrap_or(no_match);
+        verdict.audited = audited;
+    }
+}
+
+impl Pick {
+    /// What stands where all are silent.
+    fn no_match(mode: Mode) -> Self {
+        Self {
             effect: Effect::Deny,
             origin: Origin::NoMatch,
             mode,
-        };
-        if mode == Mode::Enforce {
-            enforced.best.get_or_insert_with(no_match);
         }
-        Verdict {
-            binding: enforced.best,
-            would: all.best.unwrap_or_else(no_match),
-            audited,
-            hits,
-            findings,
+    }
+}
+
+impl Verdict {
+    /// What is to be made a verdict, and denies until it is.
+    pub(super) fn unjudged() -> Self {
+        let denied = Pick::no_match(Mode::Enforce);
+        Self {
+            binding: Some(denied),
+            would: denied,
+            audited: false,
+            hits: Hits::new(),
+            findings: Findings::default(),
         }
     }
 }
@@ -333,36 +365,89 @@ fn counts(
     }
 }
 
-/// What the rules of a layer say.
+/// What rules and defaults say, one after the other.
 #[derive(Default)]
-struct Voice {
-    /// The first of those that speak for it, and silence those after them.
-    first: Option<Pick>,
-    /// Of those that only add their verdict.
-    added: Combined,
+struct Said(SmallVec<[Pick; 8]>);
+
+/// One of the things that are said: small, so that some are soon weighed against others.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Word {
+    /// Among verdicts, more than nothing's.
+    rank: u32,
+    /// Its position plus one.
+    position: u32,
 }
 
-impl Voice {
-    fn hear(&mut self, pick: Pick, only_adds: bool) {
-        if only_adds {
-            self.added.add(Some(pick));
-        } else {
-            self.first.get_or_insert(pick);
+impl Said {
+    #[inline]
+    fn say(&mut self, pick: Pick) -> Word {
+        self.0.push(pick);
+        Word {
+            rank: Word::rank(pick.effect),
+            position: u32::try_from(self.0.len()).unwrap_or(u32::MAX),
         }
+    }
+
+    fn pick(&self, word: Word) -> Option<Pick> {
+        self.0.get(word.position.checked_sub(1)? as usize).copied()
     }
 }
 
-/// The greatest verdict so far; the first of equals.
-#[derive(Default)]
-struct Combined {
-    best: Option<Pick>,
+impl Word {
+    const NONE: Self = Self {
+        rank: 0,
+        position: 0,
+    };
+
+    fn rank(effect: Effect) -> u32 {
+        u32::from(effect.rank()) + 1
+    }
+
+    #[inline]
+    fn is(self, effect: Effect) -> bool {
+        self.rank == Self::rank(effect)
+    }
+
+    /// The greater verdict; the first of equals.
+    #[inline]
+    fn or_greater(self, other: Self) -> Self {
+        if other.rank > self.rank { other } else { self }
+    }
+
+    #[inline]
+    fn or(self, other: Self) -> Self {
+        if self == Self::NONE { other } else { self }
+    }
 }
 
-impl Combined {
-    fn add(&mut self, pick: Option<Pick>) {
-        let rank = |pick: Option<Pick>| pick.map(|pick| pick.effect.rank());
-        if rank(pick) > rank(self.best) {
-            self.best = pick;
+/// What the rules of a layer say.
+struct Voice {
+    /// The first of those that speak for it, and silence those after them; else its default.
+    first: Word,
+    /// The greatest of those that only add their verdict.
+    added: Word,
+}
+
+impl Default for Voice {
+    fn default() -> Self {
+        let (first, added) = (Word::NONE, Word::NONE);
+        Self { first, added }
+    }
+}
+
+impl Voice {
+    #[inline]
+    fn hear(&mut self, word: Word, only_adds: bool) {
+        if only_adds {
+            self.added = self.added.or_greater(word);
+        } else {
+            self.first = self.first.or(word);
         }
+    }
+
+    /// Where no rule speaks for the layer, this does.
+    #[inline]
+    fn or_else(&mut self, default: Word) {
+        self.first = self.first.or(default);
     }
 }

@@ -1,18 +1,19 @@
 //! Which rules a request might match: an index over what rules ask of texts.
 //!
-//! The paths and kinds of the two keys of a rule (`Matcher::keys`) that tell most are its *shape*. Rules of one shape stand in one part
+//! A rule is listed by two of its keys (`Matcher::keys`), whose paths and kinds are its *shape*. Rules of one shape stand in one part
 //! of a table, by the texts that they ask for there, both together. A request is looked up once for each shape, by the texts that it has
 //! at the shape's paths, and what is found is held against all other keys by a word of bits. So the cost grows with the shapes, which are
-//! few however many rules there are, and with the rules whose every key holds. It is tuple space search, as packet classifiers do it
-//! (Srinivasan, Suri, Varghese 1999).
+//! as few as tell the rules apart ([`shapes`]), and with the rules whose every key holds. It is tuple space search, as packet classifiers
+//! do it (Srinivasan, Suri, Varghese 1999).
 //!
 //! In a large policy nearly all of the time is waiting for memory. So what a look-up needs lies together, as short as it can be, and is
 //! asked for all at once, a step at a time: where the rules of every sequence are, then those rules, then what is asked of them.
 //!
 //! - A value of another type than a key asks for might fail to be judged, so then every rule of the shape is a candidate.
 //! - A prefix is looked up by each length that the policy has for its path; a list by each of its items.
-//! - Some tens of rules are held against the request's word of bits one by one, which is less work than to look them up: all rules of a
-//!   small policy, and those of a large one's smallest shapes.
+//! - Some tens of rules are held against the request's word of bits one by one, which is less work than to look them up: those of a
+//!   small policy, and of a large one's smallest shapes, where they ask for a whole text. Of whole texts the request tells that word at a glance, before any of its
+//!   leaves is read; prefixes and lists are read where there is something to look up.
 //! - Where shapes are many, the rules of those that few share are listed by their most selective key alone.
 //!
 //! INVARIANT: it leaves out only rules that [`Rule::matches`] says no of. What it lets through, the rule itself or [`asks`] decides,
@@ -26,6 +27,7 @@ mod build;
 mod flat;
 mod known;
 mod lookup;
+mod shapes;
 mod table;
 #[cfg(test)]
 mod tests;
@@ -39,7 +41,7 @@ pub(super) use asks::Judged;
 use asks::{Asks, Place};
 pub(super) use flat::{Section, Tables};
 use known::Known;
-use table::{Buckets, Lane, Marks, Table};
+use table::{Always, Buckets, Lane, Lanes, Table};
 
 /// A rule by its position among all rules of the policy, layer after layer in evaluation order.
 pub(super) type RuleNumber = u32;
@@ -50,11 +52,13 @@ pub(super) type Candidates = SmallVec<[(RuleNumber, Judged); 16]>;
 /// The index of a policy's rules.
 #[derive(Debug, Default)]
 pub(super) struct Index {
+    lanes: Lanes,
+    /// The slots of the shapes, and those whose marks no cell tells.
     slots: Vec<Slot>,
     shapes: Vec<Shape>,
     table: Table,
     /// Rules that are looked at by their marks for each request: those that have no key, and those of the smallest shapes.
-    always: Vec<(Marks, Place)>,
+    always: Always,
     sought: Sought,
     asks: Asks,
 }
@@ -65,7 +69,7 @@ struct Slot {
     /// The number of its path.
     path: usize,
     kind: Kind,
-    /// Its place among the marks, where it has one.
+    /// Its place among the marks, where no cell tells what is there.
     lane: Option<Lane>,
     /// What rules ask for here, where that is at hand. Nothing else needs to be looked up.
     known: Option<Known>,

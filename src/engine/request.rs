@@ -252,10 +252,11 @@ impl Request {
     }
 
     /// What rules are judged by at `now`.
+    #[inline]
     pub(crate) fn facts(&self, now: Timestamp) -> Facts<'_> {
         // Fetched by the way, since a decision will want it.
         black_box(self.fingerprint.as_bytes().first());
-        Facts::lazily(&self.attributes, now).with_leaves(&self.leaves)
+        Facts::lazily(&self.attributes, &self.leaves, now)
     }
 
     /// The leaves of the canonical form, where rules find them fast.

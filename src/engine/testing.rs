@@ -150,9 +150,8 @@ impl Engines<'_> {
 fn run_case(case: &TestCase, engines: &mut Engines<'_>) -> Result<CaseResult, Vec<Diagnostic>> {
     let request = read_request(case).map_err(|problem| vec![problem])?;
     let engine = engines.of(case)?;
-    let verdict = engine.evaluate(&request, case.now);
     let occasion = Occasion::rehearsal(&request, case.now);
-    let decision = Decision::new(engine, verdict, occasion);
+    let decision = Decision::of(engine, &request, occasion);
     // A decision holds texts, booleans, numbers and lists of them.
     let written = serde_json::to_value(&decision).unwrap_or_default();
     let mut mismatches = Vec::new();

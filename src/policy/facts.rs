@@ -8,7 +8,7 @@ use serde_json::Value;
 
 use super::catalog::Memo;
 use super::condition::{self, Purse};
-use super::{Leaves, RequestPath, Risk, Seats, Sought, Stands};
+use super::{Cell, Leaves, RequestPath, Risk, Seats, Sought, Stands};
 use crate::json::Lazy;
 
 /// A request and the time at which it is judged. Both are inputs: the same facts give the same answer everywhere.
@@ -56,37 +56,38 @@ impl<'a> Facts<'a> {
     /// The facts of one evaluation; `request` is in its canonical form.
     #[must_use]
     pub fn new(request: &'a Value, now: Timestamp) -> Self {
-        Self::of(Asked::Tree(request), now)
+        Self::of(Asked::Tree(request), now, None)
     }
 
-    /// The same, of a request whose tree is built only when a rule asks for what its texts do not tell.
+    /// The same, of a request whose leaves are noted, and whose tree is built only when a rule asks for what they do not tell.
     #[must_use]
-    pub fn lazily(request: &'a Lazy, now: Timestamp) -> Self {
-        Self::of(Asked::Lazy(request), now)
+    #[inline]
+    pub fn lazily(request: &'a Lazy, leaves: &'a Leaves, now: Timestamp) -> Self {
+        Self::of(Asked::Lazy(request), now, Some(leaves))
     }
 
-    fn of(request: Asked<'a>, now: Timestamp) -> Self {
+    #[inline]
+    fn of(request: Asked<'a>, now: Timestamp, leaves: Option<&'a Leaves>) -> Self {
         Self {
             request,
             now,
             risk: None,
-            leaves: None,
+            leaves,
             purse: Purse::default(),
             rare: OnceLock::new(),
         }
     }
 
-    /// The same, of a request whose leaves are noted.
-    #[must_use]
-    pub fn with_leaves(self, leaves: &'a Leaves) -> Self {
-        let leaves = Some(leaves);
-        Self { leaves, ..self }
-    }
-
     /// The same, of an operation of this risk.
     #[must_use]
-    pub fn with_risk(self, risk: Option<Risk>) -> Self {
-        Self { risk, ..self }
+    pub fn with_risk(mut self, risk: Option<Risk>) -> Self {
+        self.set_risk(risk);
+        self
+    }
+
+    /// The risk of the operation that the request is for, where that is found out by these facts.
+    pub fn set_risk(&mut self, risk: Option<Risk>) {
+        self.risk = risk;
     }
 
     /// The risk of the operation, where a catalogue describes it.
@@ -148,8 +149,17 @@ impl<'a> Facts<'a> {
 
     /// The same for many paths at once.
     #[must_use]
-    pub fn seats(&self, sought: &Sought) -> Seats<'a> {
-        sought.find(self.leaves)
+    #[inline]
+    pub fn seats<'s>(&self, sought: &'s Sought) -> Seats<'a, 's> {
+        Seats::new(self.leaves, sought)
+    }
+
+    /// What stands in each of these cells, nearly.
+    #[must_use]
+    #[inline]
+    pub fn marks<const N: usize>(&self, cells: &[Cell; N]) -> [u8; N] {
+        self.leaves
+            .map_or([u8::MAX; N], |leaves| leaves.marks(cells))
     }
 
     fn walk(&self, path: &[String]) -> Result<Option<&'a Value>, Blocked> {

@@ -7,20 +7,26 @@
 //! INVARIANT: what is told of a path is what [`Facts::at`](super::Facts::at) finds there, or nothing is told. Paths are compared
 //! whole: hashes only tell which are worth it, since whoever asks chooses the names.
 
+mod near;
 mod notes;
 
-use std::ops::BitXor;
+use std::hint::black_box;
 
 use smallvec::SmallVec;
 
 use super::path::RequestPath;
 
+pub use near::Cell;
+use near::Near;
+pub(crate) use near::mark;
 pub(crate) use notes::Notes;
 
 /// What stands between the members of a joined path.
 pub(super) const SEPARATOR: &str = "\u{1f}";
 /// The bytes of a line of memory.
 const LINE: usize = 64;
+/// The most leaves that are noted: few enough to be looked through.
+pub(super) const MAX_LEAVES: usize = 64;
 /// The most bytes of a path that is noted, without its trunk.
 pub(super) const MAX_PATH: usize = 128;
 
@@ -44,6 +50,7 @@ pub struct Leaves {
     /// The leaves, each in [`LEAF`] bytes; then of each leaf the path and the text. To look a request up is first of all to wait for
     /// this memory: so it is one run, and where the request itself is, no pointer away.
     bytes: SmallVec<[u8; INLINE]>,
+    near: Near,
     count: u8,
     /// Whether there was too much to note.
     is_cut: bool,
@@ -51,12 +58,13 @@ pub struct Leaves {
 
 /// The bytes that most requests' leaves take, at most.
 const INLINE: usize = 512;
-/// The bytes of a leaf:
+/// The bytes of a leaf, in which all numbers are little-endian:
 ///
 /// ```text
-/// symbol of the path, 4; value, 8; where path and text begin, 2; how long the text is, 2, and the path, 1; trunk, 1; kind, 1
+/// symbol of the path, 4; value, 8; where path and text begin, 2; how long the text is, 2; how long the path is, 1; trunk, 1; kind, 1;
+/// the number of the leaf before it in the same cell plus one, 1
 /// ```
-const LEAF: usize = 19;
+const LEAF: usize = 20;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct Leaf {
@@ -64,14 +72,8 @@ struct Leaf {
     path: u32,
     /// A text's symbol; a number's bits; how many items follow.
     value: u64,
-    /// Where path and text begin, behind the leaves.
-    start: u16,
-    /// How long the text is.
-    text: u16,
-    /// How long the path is.
-    rest: u8,
-    trunk: u8,
-    kind: u8,
+    /// All else.
+    rest: u64,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -152,53 +154,113 @@ impl<'a> Items<'a> {
 
 /// Leaves, and behind them of each leaf the path and the text.
 #[derive(Debug, Clone, Copy, Default)]
-pub(super) struct Parts<'a> {
+struct Parts<'a> {
     leaves: &'a [[u8; LEAF]],
     texts: &'a [u8],
 }
 
-/// Where a path leads in a request.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Seat {
-    Leaf(u16),
-    Nothing,
-    Else,
+/// Whether two texts are the same. Most are short, and compared here faster than by who is ready for any length.
+#[inline(always)]
+#[must_use]
+pub(crate) fn same(one: &[u8], other: &[u8]) -> bool {
+    match (one.len(), one.len() == other.len()) {
+        (_, false) => false,
+        (8..=16, _) => have_same_ends::<8>(one, other),
+        (4..8, _) => have_same_ends::<4>(one, other),
+        _ => one == other,
+    }
+}
+
+/// Whether two texts begin and end with the same so many bytes.
+#[inline(always)]
+fn have_same_ends<const N: usize>(one: &[u8], other: &[u8]) -> bool {
+    let both = one.first_chunk::<N>().zip(other.first_chunk());
+    let ends = one.last_chunk::<N>().zip(other.last_chunk());
+    match (both, ends) {
+        (Some((one, other)), Some((end, other_end))) => one == other && end == other_end,
+        _ => false,
+    }
 }
 
 impl Leaf {
-    #[inline]
+    #[inline(always)]
     fn read(bytes: &[u8; LEAF]) -> Self {
         let [p0, p1, p2, p3, v0, v1, v2, v3, v4, v5, v6, v7, rest @ ..] = *bytes;
-        let [s0, s1, t0, t1, rest, trunk, kind] = rest;
         Self {
             path: u32::from_le_bytes([p0, p1, p2, p3]),
             value: u64::from_le_bytes([v0, v1, v2, v3, v4, v5, v6, v7]),
-            start: u16::from_le_bytes([s0, s1]),
-            text: u16::from_le_bytes([t0, t1]),
-            rest,
-            trunk,
-            kind,
+            rest: u64::from_le_bytes(rest),
         }
     }
 
+    /// Where path and text begin, behind the leaves.
     #[inline]
-    fn rest<'a>(&self, texts: &'a [u8]) -> &'a [u8] {
-        let start = usize::from(self.start);
-        let rest = texts.get(start..start + usize::from(self.rest));
-        rest.unwrap_or_default()
+    fn start(self) -> usize {
+        let [low, high, ..] = self.rest.to_le_bytes();
+        usize::from(u16::from_le_bytes([low, high]))
+    }
+
+    /// How long the text is.
+    #[inline]
+    fn text_length(self) -> usize {
+        let [_, _, low, high, ..] = self.rest.to_le_bytes();
+        usize::from(u16::from_le_bytes([low, high]))
+    }
+
+    /// How long the path is.
+    #[inline]
+    fn path_length(self) -> usize {
+        usize::from(self.last()[0])
+    }
+
+    /// Whether it is of this trunk.
+    #[inline]
+    fn is_of(self, trunk: Trunk) -> bool {
+        self.last()[1] == trunk as u8
     }
 
     #[inline]
-    fn text<'a>(&self, texts: &'a [u8]) -> Text<'a> {
-        let start = usize::from(self.start) + usize::from(self.rest);
-        let text = texts.get(start..start + usize::from(self.text));
+    fn kind(self) -> u8 {
+        self.last()[2]
+    }
+
+    /// The leaf before it in the same cell.
+    #[inline]
+    fn before(self) -> Option<usize> {
+        usize::from(self.last()[3]).checked_sub(1)
+    }
+
+    /// How long the path is; trunk; kind; the leaf before it.
+    #[inline]
+    fn last(self) -> [u8; 4] {
+        let [_, _, _, _, last @ ..] = self.rest.to_le_bytes();
+        last
+    }
+
+    /// Whether it is a text of this trunk, whose path is so long.
+    #[inline]
+    fn is_text_of(self, trunk: Trunk, path_length: usize) -> bool {
+        let [length, own, kind, _] = self.last();
+        usize::from(length) == path_length && own == trunk as u8 && kind == Kind::TEXT
+    }
+
+    #[inline]
+    fn path(self, texts: &[u8]) -> &[u8] {
+        let path = texts.get(self.start()..self.start() + self.path_length());
+        path.unwrap_or_default()
+    }
+
+    #[inline]
+    fn text<'a>(self, texts: &'a [u8]) -> Text<'a> {
+        let start = self.start() + self.path_length();
+        let text = texts.get(start..start + self.text_length());
         Text(text.unwrap_or_default())
     }
 }
 
 impl Leaves {
-    #[inline]
-    pub(super) fn parts(&self) -> Parts<'_> {
+    #[inline(always)]
+    fn parts(&self) -> Parts<'_> {
         let leaves = usize::from(self.count) * LEAF;
         let (leaves, texts) = self.bytes.split_at_checked(leaves).unwrap_or_default();
         let (leaves, _) = leaves.as_chunks();
@@ -208,64 +270,94 @@ impl Leaves {
     /// What stands at `path`.
     #[must_use]
     pub fn at(&self, path: &RequestPath) -> Stands<'_> {
-        let seat = path.place().and_then(|place| {
-            let symbol = place.own_symbol();
-            let mut leaves = self.parts().paths();
-            let found = leaves.find(|(_, path, is_at)| {
-                *path == symbol && is_at(place.trunk, place.rest.as_bytes())
-            });
-            found.map(|(number, ..)| Seat::Leaf(number))
-        });
-        let empty = || {
-            if self.is_cut {
-                Seat::Else
-            } else {
-                path.empty_seat()
-            }
-        };
-        self.parts().stands(seat.unwrap_or_else(empty))
+        let place = path.place();
+        let place = place.map(|place| (place.own_symbol(), place.trunk, place.rest.as_bytes()));
+        self.noted().at(place, path.is_sure())
     }
 
-    /// Fetches all of them, which will be wanted soon; the answer means nothing.
+    /// All that is noted, to look for many paths in it.
     #[inline]
-    pub(super) fn touch(&self) -> u8 {
-        let lines = self.bytes.iter().step_by(LINE);
-        lines.fold(0, BitXor::bitxor)
+    pub(super) fn noted(&self) -> Noted<'_> {
+        Noted {
+            parts: self.parts(),
+            near: &self.near,
+            is_cut: self.is_cut,
+        }
     }
 
-    /// Whether there was too much to note: then a path at which no leaf is says nothing.
-    pub(super) fn is_cut(&self) -> bool {
-        self.is_cut
+    /// What stands in each of these cells, nearly: for each text that may be there a bit of seven, and the eighth in any case.
+    #[must_use]
+    #[inline]
+    pub fn marks<const N: usize>(&self, cells: &[Cell; N]) -> [u8; N] {
+        cells.map(|cell| self.near.marks(cell))
+    }
+
+    /// Fetches all of them, which will be wanted soon.
+    #[inline]
+    pub(super) fn touch(&self) {
+        let mut at = 0;
+        while let Some(byte) = self.bytes.get(at) {
+            black_box(*byte);
+            at += LINE;
+        }
+    }
+}
+
+/// What is noted of a request.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Noted<'a> {
+    parts: Parts<'a>,
+    near: &'a Near,
+    is_cut: bool,
+}
+
+impl<'a> Noted<'a> {
+    /// The text that stands at the path with this symbol, of this trunk and rest, where that is told at once.
+    #[inline(always)]
+    pub(super) fn text(&self, symbol: u32, trunk: Trunk, rest: &[u8]) -> Option<&'a [u8]> {
+        let number = self.near.last(Cell::of(symbol))?;
+        let leaf = Leaf::read(self.parts.leaves.get(number)?);
+        if leaf.path != symbol || !leaf.is_text_of(trunk, rest.len()) {
+            return None;
+        }
+        let texts = self.parts.texts.get(leaf.start()..)?;
+        let (own, texts) = texts.split_at_checked(rest.len())?;
+        same(own, rest).then(|| texts.get(..leaf.text_length()))?
+    }
+
+    /// What stands at the path with this symbol, of this trunk and rest; where nothing is noted there, `is_sure` says whether
+    /// nothing stands there.
+    #[inline]
+    pub(super) fn at(&self, place: Option<(u32, Trunk, &[u8])>, is_sure: bool) -> Stands<'a> {
+        let found = place.and_then(|(symbol, trunk, rest)| {
+            let mut next = self.near.last(Cell::of(symbol));
+            // INVARIANT: each leaf names one before it, so that this comes to an end.
+            while let Some(number) = next {
+                let leaf = Leaf::read(self.parts.leaves.get(number)?);
+                if leaf.path == symbol
+                    && leaf.is_of(trunk)
+                    && same(leaf.path(self.parts.texts), rest)
+                {
+                    return Some(self.parts.stands(leaf, number));
+                }
+                next = leaf.before();
+            }
+            None
+        });
+        match found {
+            Some(found) => found,
+            None if is_sure && !self.is_cut => Stands::Nothing,
+            None => Stands::Else,
+        }
     }
 }
 
 impl<'a> Parts<'a> {
-    /// For each leaf its number and the symbol of its path, and whether that path is of a trunk and a rest. An item of a list has
-    /// the trunk [`Trunk::Item`], which no path has.
-    #[inline]
-    pub(super) fn paths(self) -> impl Iterator<Item = (u16, u32, impl Fn(Trunk, &[u8]) -> bool)> {
-        (0..).zip(self.leaves).map(move |(number, leaf)| {
-            let leaf = Leaf::read(leaf);
-            let is_at = move |trunk: Trunk, rest: &[u8]| {
-                leaf.trunk == trunk as u8 && leaf.rest(self.texts) == rest
-            };
-            (number, leaf.path, is_at)
-        })
-    }
-
-    /// What stands at a seat.
-    #[inline]
-    pub(super) fn stands(self, seat: Seat) -> Stands<'a> {
-        let number = match seat {
-            Seat::Leaf(number) => usize::from(number),
-            Seat::Nothing => return Stands::Nothing,
-            Seat::Else => return Stands::Else,
-        };
+    /// What stands at the path of the leaf with this number.
+    #[inline(always)]
+    fn stands(self, leaf: Leaf, number: usize) -> Stands<'a> {
         let Self { leaves, texts } = self;
-        let Some(leaf) = leaves.get(number).map(Leaf::read) else {
-            return Stands::Else;
-        };
-        match leaf.kind {
+        match leaf.kind() {
             Kind::TEXT => Stands::Text(leaf.text(texts), leaf.value),
             Kind::NUMBER => Stands::Number(f64::from_bits(leaf.value)),
             Kind::TEXTS => {

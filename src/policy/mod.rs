@@ -35,7 +35,8 @@ pub use condition::{Condition, MAX_CONDITION_BYTES, STACK};
 pub use facts::{Blocked, Facts};
 pub use glob::Around;
 pub(crate) use leaves::Notes;
-pub use leaves::{Items, Leaves, Stands, Text};
+pub use leaves::{Cell, Items, Leaves, Stands, Text};
+pub(crate) use leaves::{mark, same};
 pub use matcher::{
     Ask, Exactly, Form, KeptForm, Key, KeyOutcome, Match, Matcher, Order, Part, Plain, ReadValue,
     Rest, Wants,

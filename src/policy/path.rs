@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use std::ops::Deref;
 use std::sync::Arc;
 
-use super::leaves::{MAX_PATH, SEPARATOR, Seat, Trunk};
+use super::leaves::{Cell, MAX_PATH, SEPARATOR, Trunk};
 use super::symbol::symbol;
 
 /// The members to walk to a value of a request.
@@ -99,15 +99,17 @@ impl RequestPath {
         self.0.place.as_ref()
     }
 
-    /// Its seat in a request of which all is noted, and nothing is at this path.
-    pub(super) fn empty_seat(&self) -> Seat {
-        let is_noted = self
-            .place()
-            .is_some_and(|place| place.rest.len() <= MAX_PATH);
-        match self.0.reach {
-            Reach::Sure if is_noted => Seat::Nothing,
-            _ => Seat::Else,
-        }
+    /// Whether nothing stands there in a request of which all is noted, and nothing at this path.
+    pub(super) fn is_sure(&self) -> bool {
+        let is_noted = |place: &Place| place.rest.len() <= MAX_PATH;
+        self.0.reach == Reach::Sure && self.place().is_some_and(is_noted)
+    }
+
+    /// The cell in which leaves tell what stands there.
+    #[must_use]
+    pub fn cell(&self) -> Cell {
+        let place = self.place().filter(|_| self.is_sure());
+        place.map_or(Cell::NONE, |place| Cell::of(place.symbol))
     }
 }
 

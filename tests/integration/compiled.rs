@@ -365,13 +365,14 @@ fn a_kept_policy_that_has_much_read_again_and_again_decides_nothing() {
     let section = |at: u32, items: u32| json!({"at": at, "items": items});
     let path = ["subject", "properties", "groups"];
     let head = json!({
-        "format": "ordain-compiled/v5",
+        "format": "ordain-compiled/v6",
         "policy": {
             "scope": "acme", "digest": Sha256Digest::of(b""), "root_mode": "enforce", "bundles": ["acme"],
             "layers": [], "from": fuzzed::NOW, "until": null,
         },
         "offsets": section(0, 0),
         "tables": {
+            "lanes": [],
             "slots": [{"path": path, "kind": "item", "lane": null, "lengths": []}],
             "shapes": [{
                 "slots": [0, null], "leads": section(0, leads), "buckets": section(buckets, 2),

@@ -80,6 +80,8 @@ mod tests {
             let wanted = Decision::new(engine, engine.evaluate(&request, now), occasion());
             assert_eq!(serde_json::json!(decision), serde_json::json!(wanted));
             assert_eq!(decision.reason(), ["one", "two"][position]);
+            let at_once = Decision::of(engine, &request, occasion());
+            assert_eq!(serde_json::json!(at_once), serde_json::json!(wanted));
             if is_returned {
                 hold.take_back(decision);
             }

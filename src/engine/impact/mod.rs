@@ -87,8 +87,7 @@ impl Comparison {
     #[must_use]
     pub fn whole(&self, request: &Request, now: Timestamp) -> Impact {
         let answer = |engine: &Engine| {
-            let verdict = engine.evaluate(request, now);
-            let decision = Decision::new(engine, verdict, Occasion::rehearsal(request, now));
+            let decision = Decision::of(engine, request, Occasion::rehearsal(request, now));
             Answer {
                 effect: decision.effect,
                 rule: decision.rule().cloned(),

@@ -5,11 +5,11 @@
 //!
 //! ```text
 //! rule      number, 4 bytes; 1 if it asks for more than this, 1; how many asks follow, 1
-//! ask       number of a path, 2; kind, 1; what the kind asks for
-//! texts     how many, 1; each: length, 1; bytes
-//! around    1 if slashes may stand between, 1; what stands before and after, each: length, 1; bytes
+//! ask       number of a path, 2; kind, 1; more, 1; what the kind asks for
+//! texts     more: how many; each: length, 1; bytes
+//! around    more: 1 if slashes may stand between; what stands before and after, each: length, 1; bytes
 //! form      position in the list of forms, 4
-//! number    position in the list of orders, 1; number, 8
+//! number    more: position in the list of orders; number, 8
 //! ```
 //!
 //! INVARIANT: [`Judged::Yes`] and [`Judged::No`] are what [`Rule::matches`] says.
@@ -19,7 +19,7 @@ use std::collections::HashMap;
 use super::RuleNumber;
 use crate::policy::{
     Around, Ask, Exactly, Items, KeptForm, Order, RequestPath, Rest, Rule, Seats, Sought, Stands,
-    Text,
+    Text, same,
 };
 
 /// The bytes of a line of memory.
@@ -82,10 +82,21 @@ impl<'a> Reader<'a> {
         Some(text)
     }
 
-    /// Whether one of the texts is so; all of them are passed over.
-    fn any_text(&mut self, is_so: impl Fn(&[u8]) -> bool) -> Option<bool> {
+    /// What stands around, and whether slashes may stand between.
+    #[inline(always)]
+    fn around(&mut self, crosses: u8) -> Option<Around<'a>> {
+        Some(Around {
+            before: self.text()?,
+            after: self.text()?,
+            crosses: crosses != 0,
+        })
+    }
+
+    /// Whether one of so many texts is so; all of them are passed over.
+    #[inline(always)]
+    fn any_text(&mut self, count: u8, is_so: impl Fn(&[u8]) -> bool) -> Option<bool> {
         let mut any = false;
-        for _ in 0..self.byte()? {
+        for _ in 0..count {
             let text = self.text()?;
             any = any || is_so(text);
         }
@@ -110,39 +121,71 @@ impl Asks {
 
     /// The number of a rule, and what it makes of a request that has this.
     #[inline]
-    pub(super) fn judge(&self, place: Place, seats: &Seats<'_>) -> (RuleNumber, Judged) {
+    pub(super) fn judge(&self, place: Place, seats: &Seats<'_, '_>) -> (RuleNumber, Judged) {
         let bytes = self.bytes.get(place.0 as usize..).unwrap_or_default();
         let mut reader = Reader(bytes);
-        let number = reader.array().map_or(0, u32::from_le_bytes);
-        (number, self.read(reader, seats).unwrap_or(Judged::Unknown))
-    }
-
-    fn read(&self, mut reader: Reader<'_>, seats: &Seats<'_>) -> Option<Judged> {
-        let mut judged = match reader.byte()? {
+        let Some([a, b, c, d, more, asks]) = reader.array() else {
+            return (0, Judged::Unknown);
+        };
+        let judged = match more {
             0 => Judged::Yes,
             _ => Judged::Unknown,
         };
-        for _ in 0..reader.byte()? {
-            let path = u16::from_le_bytes(reader.array()?);
-            match self.holds(&mut reader, seats.at(usize::from(path)))? {
-                Judged::Yes => {}
-                Judged::No => return Some(Judged::No),
-                Judged::Unknown => judged = Judged::Unknown,
+        let judged = self.read(reader, asks, judged, seats);
+        let number = u32::from_le_bytes([a, b, c, d]);
+        (number, judged.unwrap_or(Judged::Unknown))
+    }
+
+    /// What comes of so many asks; none where the bytes end.
+    fn read(
+        &self,
+        mut reader: Reader<'_>,
+        asks: u8,
+        mut judged: Judged,
+        seats: &Seats<'_, '_>,
+    ) -> Option<Judged> {
+        for _ in 0..asks {
+            let [low, high, kind, more] = reader.array()?;
+            let path = usize::from(u16::from_le_bytes([low, high]));
+            // So it is nearly always: a text, of which one or two are asked for.
+            if matches!(kind, kind::ONE_OF | kind::AROUND)
+                && let Some(found) = seats.text(path)
+            {
+                let holds = match kind {
+                    kind::ONE_OF => reader.any_text(more, |text| same(found, text))?,
+                    _ => reader.around(more)?.admits(found),
+                };
+                if holds {
+                    continue;
+                }
+                return Some(Judged::No);
+            }
+            match self.holds((kind, more), &mut reader, seats.at(path))? {
+                Some(true) => {}
+                Some(false) => return Some(Judged::No),
+                None => judged = Judged::Unknown,
             }
         }
         Some(judged)
     }
 
-    /// Whether the next ask holds of what stands at its path; none where the bytes end.
-    fn holds(&self, reader: &mut Reader<'_>, stands: Stands<'_>) -> Option<Judged> {
-        let kind = reader.byte()?;
+    /// Whether the next ask, of this kind, holds of what stands at its path; none where that is of a type of which it says nothing.
+    /// Nothing at all where the bytes end.
+    #[inline(never)]
+    fn holds(
+        &self,
+        (kind, more): (u8, u8),
+        reader: &mut Reader<'_>,
+        stands: Stands<'_>,
+    ) -> Option<Option<bool>> {
         if let Stands::Nothing = stands {
-            return Some(Judged::No);
+            return Some(Some(false));
         }
-        let holds = match kind {
+        Some(match kind {
             kind::ONE_OF => {
                 let found = stands.text().map(Text::as_bytes);
-                let is_one = reader.any_text(|text| found == Some(text))?;
+                let is_one =
+                    reader.any_text(more, |text| found.is_some_and(|found| same(found, text)))?;
                 found.map(|_| is_one)
             }
             kind::HOLDING => {
@@ -151,19 +194,14 @@ impl Asks {
                     _ => None,
                 };
                 let holds = |items: Items<'_>, text: &[u8]| {
-                    items.iter().any(|(item, _)| item.as_bytes() == text)
+                    items.iter().any(|(item, _)| same(item.as_bytes(), text))
                 };
                 let is_held =
-                    reader.any_text(|text| items.is_some_and(|items| holds(items, text)))?;
+                    reader.any_text(more, |text| items.is_some_and(|items| holds(items, text)))?;
                 items.map(|_| is_held)
             }
             kind::AROUND => {
-                let crosses = reader.byte()? != 0;
-                let around = Around {
-                    before: reader.text()?,
-                    after: reader.text()?,
-                    crosses,
-                };
+                let around = reader.around(more)?;
                 let found = stands.text();
                 found.map(|text| around.admits(text.as_bytes()))
             }
@@ -174,7 +212,7 @@ impl Asks {
                 stands.text().map(|text| form.admits(text.as_str()))
             }
             kind::NUMBER => {
-                let order = self.orders.get(usize::from(reader.byte()?))?;
+                let order = self.orders.get(usize::from(more))?;
                 let wanted = f64::from_le_bytes(reader.array()?);
                 match stands {
                     Stands::Number(found) => Some(order.holds(found, wanted)),
@@ -182,11 +220,6 @@ impl Asks {
                 }
             }
             _ => return None,
-        };
-        Some(match holds {
-            Some(true) => Judged::Yes,
-            Some(false) => Judged::No,
-            None => Judged::Unknown,
         })
     }
 }
@@ -220,6 +253,10 @@ impl<'a> Building<'a> {
             is_more = true;
             plain.asks.clear();
         }
+        // Whole texts are mostly told by the marks: what else is asked for fails sooner.
+        plain
+            .asks
+            .sort_by_key(|ask| matches!(ask.wants, Exactly::OneOf(_)));
         let mut asks = Vec::new();
         let mut count = 0_u8;
         for ask in plain.asks {
@@ -243,12 +280,10 @@ impl<'a> Building<'a> {
         let mut bytes = self.path(ask.path)?.to_le_bytes().to_vec();
         match &ask.wants {
             Exactly::OneOf(texts) => {
-                bytes.push(kind::ONE_OF);
-                put_texts(texts, &mut bytes)?;
+                put_texts(kind::ONE_OF, texts, &mut bytes)?;
             }
             Exactly::Holding(texts) => {
-                bytes.push(kind::HOLDING);
-                put_texts(texts, &mut bytes)?;
+                put_texts(kind::HOLDING, texts, &mut bytes)?;
             }
             Exactly::Like(form) => match form.around() {
                 Some(around) => {
@@ -257,7 +292,7 @@ impl<'a> Building<'a> {
                     put_text(around.after, &mut bytes)?;
                 }
                 None => {
-                    bytes.push(kind::LIKE);
+                    bytes.extend([kind::LIKE, 0]);
                     bytes.extend(u32::try_from(self.built.forms.len()).ok()?.to_le_bytes());
                     self.built.forms.push(form.kept());
                 }
@@ -285,8 +320,8 @@ impl<'a> Building<'a> {
     }
 }
 
-fn put_texts(texts: &[&str], bytes: &mut Vec<u8>) -> Option<()> {
-    bytes.push(u8::try_from(texts.len()).ok()?);
+fn put_texts(kind: u8, texts: &[&str], bytes: &mut Vec<u8>) -> Option<()> {
+    bytes.extend([kind, u8::try_from(texts.len()).ok()?]);
     texts
         .iter()
         .try_for_each(|text| put_text(text.as_bytes(), bytes))

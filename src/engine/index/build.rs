@@ -1,47 +1,47 @@
 //! Building an index, in time linear in the rules.
 
 use std::cmp::Reverse;
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeSet, HashMap, HashSet};
 
 use super::asks::{Building, Place};
 use super::known::Known;
-use super::table::{Marks, Table};
-use super::{Index, Kind, Pair, Shape, Slot, Symbol, sequence};
-use crate::policy::{Key, Rule, Spread, Wants, symbol};
+use super::shapes::{self, Listed, Shapes};
+use super::table::{Always, LANES, Lane, Lanes, Marks, Table};
+use super::{Index, Kind, Pair, Shape, Slot, Symbol};
+use crate::policy::{Cell, Key, Rule, Sought, Spread, Wants, symbol};
 
-/// The most entries that a rule with several keys may take in its table.
-const MAX_ENTRIES: usize = 16;
-/// As many shapes as may well be looked up for each request.
-const FEW_SHAPES: usize = 12;
-/// A shape of fewer rules than this is worth no lookup of its own, where shapes are not few.
-const WORTHWHILE: usize = 16;
 /// As many rules with keys as are held against each request one by one.
 const FEW_RULES: usize = 64;
 
 /// A rule's key, with its slot.
-struct Placed {
-    slot: usize,
-    symbols: Vec<Symbol>,
+pub(super) struct Placed {
+    pub(super) slot: usize,
+    pub(super) symbols: Vec<Symbol>,
+}
+
+/// A slot, and what all rules ask for there.
+pub(super) struct Gathered {
+    path: usize,
+    kind: Kind,
+    /// The lengths of prefixes, ascending.
+    lengths: Vec<usize>,
+    values: HashSet<Symbol, Spread>,
+    /// How many keys are of it.
+    keys: usize,
+    /// Its place among the marks, which those have that most rules ask about.
+    pub(super) lane: Option<Lane>,
+    /// Whether a cell tells what a request has there.
+    is_told_by_cell: bool,
 }
 
 #[derive(Default)]
 struct Slots {
     positions: HashMap<(u16, Kind), usize>,
-    slots: Vec<Slot>,
-}
-
-/// A rule with the keys that it is listed by.
-struct Listed {
-    place: Place,
-    first: Placed,
-    second: Option<Placed>,
-    /// What it asks for, by all of its keys.
-    marks: Marks,
+    slots: Vec<Gathered>,
 }
 
 pub(super) fn index<'a>(rules: impl Iterator<Item = Option<&'a Rule>>) -> Index {
     let mut slots = Slots::default();
-    let mut always = Vec::new();
     let mut keyed: Vec<(Place, Vec<Placed>)> = Vec::new();
     let mut asks = Building::default();
     for (number, rule) in (0..).zip(rules) {
@@ -57,54 +57,68 @@ pub(super) fn index<'a>(rules: impl Iterator<Item = Option<&'a Rule>>) -> Index 
         keyed.push((place, placed.collect()));
     }
     let mut slots = slots.slots;
-    let values = Values::of(&mut slots, &keyed);
-    give_lanes(&mut slots, &keyed);
-    let mut shapes: BTreeMap<Pair, Vec<Listed>> = BTreeMap::new();
-    for (place, keys) in keyed {
-        let marks = marks(&slots, &keys);
-        let Some((first, second)) = values.chosen(keys) else {
-            always.push((marks, place));
-            continue;
-        };
-        let rule = Listed {
-            place,
-            first,
-            second,
-            marks,
-        };
-        shapes.entry(rule.shape()).or_default().push(rule);
-    }
-    take_smallest(&mut shapes, &slots, &mut always);
-    if shapes.len() > FEW_SHAPES {
-        shapes = values.merged(shapes);
-    }
     let (asks, sought) = asks.done();
+    let lanes = give_lanes(&mut slots, &sought);
+    let (mut shapes, mut always) = shapes::of(keyed, &slots);
+    take_smallest(&mut shapes, &slots, &mut always);
+    let used = shapes
+        .keys()
+        .flat_map(|(first, second)| [Some(*first), *second]);
+    let mut used: BTreeSet<usize> = used.flatten().collect();
+    if !used.is_empty() {
+        let marked = (0..).zip(&slots).filter(|(_, slot)| !slot.is_told_by_cell);
+        used.extend(marked.filter_map(|(number, slot)| slot.lane.map(|_| number)));
+    }
+    let new: HashMap<usize, usize> = used.into_iter().zip(0..).collect();
+    let slots = (0..).zip(slots);
+    let slots = slots.filter(|(old, _)| new.contains_key(old));
+    let slots = slots.map(|(_, slot)| slot.read_by_index()).collect();
     let mut table = Table::default();
-    let shapes = shapes.iter();
-    let shapes = shapes
-        .map(|(slots, rules)| shape(*slots, rules, &mut table))
-        .collect();
+    let shapes = shapes.iter().map(|((first, second), rules)| {
+        // INVARIANT: all of them are used.
+        let slot = |old: &usize| new.get(old).copied().unwrap_or(usize::MAX);
+        let pair = (slot(first), second.as_ref().map(slot));
+        shape(pair, rules, &mut table)
+    });
+    let shapes = shapes.collect();
     table.shrink();
     Index {
+        lanes,
         sought,
         asks,
         slots,
         shapes,
         table,
-        always,
+        always: Always::new(always),
     }
 }
 
+/// Gives marks to the slots that most rules ask about.
+fn give_lanes(slots: &mut [Gathered], sought: &Sought) -> Lanes {
+    let mut order: Vec<&mut Gathered> = slots.iter_mut().collect();
+    order.sort_by_key(|slot| Reverse(slot.keys));
+    let marked = (0..).zip(order.into_iter().take(LANES));
+    let paths = marked.map(|(lane, slot)| {
+        slot.lane = Some(lane);
+        let path = sought
+            .path(slot.path)
+            .filter(|path| path.cell() != Cell::NONE);
+        let path = path.filter(|_| slot.kind == Kind::Text);
+        slot.is_told_by_cell = path.is_some();
+        path.cloned()
+    });
+    Lanes::new(paths.collect())
+}
+
 /// Moves the rules of the smallest shapes, as long as their marks tell them apart and they are few.
-fn take_smallest(
-    shapes: &mut BTreeMap<Pair, Vec<Listed>>,
-    slots: &[Slot],
-    always: &mut Vec<(Marks, Place)>,
-) {
-    let has_lane = |slot: usize| slots.get(slot).is_some_and(|slot| slot.lane.is_some());
+fn take_smallest(shapes: &mut Shapes, slots: &[Gathered], always: &mut Vec<(Marks, Place)>) {
+    let is_told = |slot: usize| {
+        let slot = slots.get(slot);
+        slot.is_some_and(|slot| slot.is_told_by_cell)
+    };
     let marked = shapes.iter();
     let marked =
-        marked.filter(|((first, second), _)| has_lane(*first) && second.is_none_or(has_lane));
+        marked.filter(|((first, second), _)| is_told(*first) || second.is_some_and(is_told));
     let mut by_size: Vec<(usize, Pair)> =
         marked.map(|(pair, rules)| (rules.len(), *pair)).collect();
     by_size.sort_unstable();
@@ -119,39 +133,6 @@ fn take_smallest(
     }
 }
 
-/// Gives marks to the slots that most rules ask about.
-fn give_lanes(slots: &mut [Slot], keyed: &[(Place, Vec<Placed>)]) {
-    let mut asked = vec![0_usize; slots.len()];
-    for key in keyed.iter().flat_map(|(_, keys)| keys) {
-        if let Some(asked) = asked.get_mut(key.slot) {
-            *asked += 1;
-        }
-    }
-    let mut order: Vec<usize> = (0..slots.len()).collect();
-    order.sort_by_key(|slot| Reverse(asked.get(*slot).copied()));
-    for (lane, slot) in (0..Marks::LANES).zip(order) {
-        if let Some(slot) = slots.get_mut(slot) {
-            slot.lane = u8::try_from(lane).ok();
-        }
-    }
-}
-
-/// What the keys of a rule ask for.
-fn marks(slots: &[Slot], keys: &[Placed]) -> Marks {
-    let mut marks = Marks::SILENT;
-    let lane = |key: &Placed| slots.get(key.slot).and_then(|slot| slot.lane);
-    let keys = || keys.iter().filter_map(|key| Some((lane(key)?, key)));
-    for (lane, _) in keys() {
-        marks.ask(lane);
-    }
-    for (lane, key) in keys() {
-        for symbol in &key.symbols {
-            marks.add(lane, *symbol);
-        }
-    }
-    marks
-}
-
 impl Slots {
     fn place(&mut self, key: &Key<'_>, path: u16) -> Placed {
         let (kind, symbols): (Kind, Vec<Symbol>) = match &key.wants {
@@ -160,24 +141,33 @@ impl Slots {
             Wants::Items(items) => (Kind::Item, symbols(items)),
         };
         let next = self.slots.len();
-        let slot = *self.positions.entry((path, kind)).or_insert(next);
-        if slot == next {
-            self.slots.push(Slot {
+        let number = *self.positions.entry((path, kind)).or_insert(next);
+        if number == next {
+            self.slots.push(Gathered {
                 path: usize::from(path),
                 kind,
-                lane: None,
-                known: None,
                 lengths: Vec::new(),
+                values: HashSet::default(),
+                keys: 0,
+                lane: None,
+                is_told_by_cell: false,
             });
         }
-        if let (Wants::Prefixes(prefixes), Some(slot)) = (&key.wants, self.slots.get_mut(slot)) {
-            for prefix in prefixes {
-                if let Err(place) = slot.lengths.binary_search(&prefix.len()) {
-                    slot.lengths.insert(place, prefix.len());
+        if let Some(slot) = self.slots.get_mut(number) {
+            slot.keys += 1;
+            slot.values.extend(&symbols);
+            if let Wants::Prefixes(prefixes) = &key.wants {
+                for prefix in prefixes {
+                    if let Err(place) = slot.lengths.binary_search(&prefix.len()) {
+                        slot.lengths.insert(place, prefix.len());
+                    }
                 }
             }
         }
-        Placed { slot, symbols }
+        Placed {
+            slot: number,
+            symbols,
+        }
     }
 }
 
@@ -191,89 +181,42 @@ fn symbols(texts: &[impl AsRef<str>]) -> Vec<Symbol> {
     symbols
 }
 
-/// How much each slot tells apart: how many values rules ask for there, and how many a request has there at once.
-struct Values(Vec<usize>);
-
-impl Values {
-    /// Counts the values of each slot, and has it know them.
-    fn of(slots: &mut [Slot], keyed: &[(Place, Vec<Placed>)]) -> Self {
-        let mut values: Vec<HashSet<Symbol, Spread>> =
-            slots.iter().map(|_| HashSet::default()).collect();
-        for key in keyed.iter().flat_map(|(_, keys)| keys) {
-            if let Some(values) = values.get_mut(key.slot) {
-                values.extend(&key.symbols);
-            }
+impl Gathered {
+    /// How much of the policy it tells apart: by how many values rules ask for, and how many of them a request has at once.
+    pub(super) fn told_apart(&self) -> usize {
+        match self.kind {
+            Kind::Text => self.values.len(),
+            Kind::Prefix => self.values.len() / 2,
+            Kind::Item => self.values.len() / 4,
         }
-        let told_apart = slots.iter_mut().zip(values).map(|(slot, values)| {
-            slot.known = Some(Known::new(values.iter().copied()));
-            match slot.kind {
-                Kind::Text => values.len(),
-                Kind::Prefix => values.len() / 2,
-                Kind::Item => values.len() / 4,
-            }
-        });
-        Self(told_apart.collect())
     }
 
-    /// How much of the policy a key leaves out.
-    fn selects(&self, key: &Placed) -> usize {
-        let told_apart = self.0.get(key.slot).copied().unwrap_or_default();
-        told_apart.saturating_mul(MAX_ENTRIES) / key.symbols.len().max(1)
-    }
-
-    /// The keys that a rule is listed by: the most selective, and another one, as long as they give few entries. Two tell nearly all
-    /// rules apart, and each more would make more shapes to look up. None where there is no key.
-    fn chosen(&self, mut keys: Vec<Placed>) -> Option<(Placed, Option<Placed>)> {
-        keys.sort_by_key(|key| (Reverse(self.selects(key)), key.slot));
-        let mut keys = keys.into_iter();
-        let first = keys.next()?;
-        let second = keys.find(|key| {
-            let entries = first.symbols.len().saturating_mul(key.symbols.len());
-            key.slot != first.slot && entries <= MAX_ENTRIES
-        });
-        Some(match second {
-            Some(second) if second.slot < first.slot => (second, Some(first)),
-            second => (first, second),
-        })
-    }
-
-    /// The same rules in fewer shapes: those of which there are few are listed by one key alone.
-    fn merged(&self, shapes: BTreeMap<Pair, Vec<Listed>>) -> BTreeMap<Pair, Vec<Listed>> {
-        let mut merged: BTreeMap<Pair, Vec<Listed>> = BTreeMap::new();
-        for (shape, rules) in shapes {
-            if rules.len() >= WORTHWHILE {
-                merged.entry(shape).or_default().extend(rules);
-                continue;
-            }
-            for mut rule in rules {
-                if let Some(second) = rule.second.take()
-                    && self.selects(&second) > self.selects(&rule.first)
-                {
-                    rule.first = second;
-                }
-                merged.entry(rule.shape()).or_default().push(rule);
-            }
+    /// About how many things a request has there that are looked up.
+    pub(super) fn look_ups(&self) -> usize {
+        match self.kind {
+            Kind::Text => 1,
+            Kind::Prefix => self.lengths.len(),
+            Kind::Item => 4,
         }
-        merged
     }
-}
 
-impl Listed {
-    fn shape(&self) -> Pair {
-        let second = self.second.as_ref();
-        (self.first.slot, second.map(|second| second.slot))
+    fn read_by_index(self) -> Slot {
+        Slot {
+            lane: self.lane.filter(|_| !self.is_told_by_cell),
+            path: self.path,
+            kind: self.kind,
+            known: Some(Known::new(self.values.into_iter())),
+            lengths: self.lengths,
+        }
     }
 }
 
 fn shape(slots: Pair, rules: &[Listed], table: &mut Table) -> Shape {
     let mut entries = Vec::with_capacity(rules.len());
     for rule in rules {
-        let second = rule.second.as_ref();
-        let seconds = second.map_or([0].as_slice(), |second| second.symbols.as_slice());
-        for first in &rule.first.symbols {
-            let sequences = seconds.iter().map(|second| sequence(*first, *second));
-            entries.extend(sequences.map(|sequence| (sequence, rule.place, rule.marks)));
-        }
+        shapes::sequences(&rule.first, rule.second.as_ref(), |sequence| {
+            entries.push((sequence, rule.place, rule.marks));
+        });
     }
     let mut rules: Vec<Place> = rules.iter().map(|rule| rule.place).collect();
     rules.sort_unstable();

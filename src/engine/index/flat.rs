@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 use smallvec::SmallVec;
 
 use super::lookup::Asked;
-use super::table::{Lane, Lead, Marks, bucket};
+use super::table::{Lane, Lanes, Lead, Marks, bucket};
 use super::{Index, Kind, Pair, Place, RuleNumber, Slot, Symbol};
 use crate::policy::{Facts, RequestPath, Sought};
 
@@ -27,6 +27,8 @@ const NUMBER: u64 = 4;
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(in crate::engine) struct Tables {
+    /// For each lane of the marks the path whose cell tells it.
+    lanes: Vec<Option<Vec<String>>>,
     slots: Vec<StoredSlot>,
     shapes: Vec<StoredShape>,
     /// Rules by their marks alone.
@@ -203,16 +205,20 @@ impl Index {
             shape.buckets = Section::of_numbers(&starts, body);
         }
         let at = body.len() as u64;
-        for (marks, place) in &self.always {
+        let mut items = 0;
+        for (marks, place) in self.always.iter() {
             let lead = Lead {
                 half: 0,
-                rule: self.asks.number(*place),
-                marks: *marks,
+                rule: self.asks.number(place),
+                marks,
             };
             write(&lead, body);
+            items += 1;
         }
-        let items = self.always.len() as u64;
+        let lanes = self.lanes.paths.iter();
+        let lanes = lanes.map(|path| path.as_ref().map(|path| path.to_vec()));
         Tables {
+            lanes: lanes.collect(),
             slots: self.slots.iter().map(slot).collect(),
             shapes,
             always: Section { at, items },
@@ -248,7 +254,9 @@ impl Tables {
         let sought = Sought::new(paths);
         let slots = self.slots.iter().enumerate();
         let slots: Vec<Slot> = slots.map(|(path, slot)| slot.clone().at(path)).collect();
-        let mut asked = Asked::new(&slots, facts, &sought, &facts.seats(&sought));
+        let lanes = self.lanes.iter().cloned();
+        let lanes = Lanes::new(lanes.map(|path| path.map(RequestPath::new)).collect());
+        let mut asked = Asked::new(&slots, facts, &facts.seats(&sought), lanes.marks(facts));
         let always = leads(self.always, (0, self.always.items), read)?;
         let always = always.iter();
         let always = always.filter(|lead| lead.marks.may_hold(asked.marks));

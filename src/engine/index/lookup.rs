@@ -43,20 +43,20 @@ pub(super) struct Asked<'a> {
 pub(super) struct All;
 
 impl<'a> Asked<'a> {
-    /// Reads what the leaves tell of the slots.
+    /// Reads what the leaves tell of the slots, of a request that has these marks at a glance.
     pub(super) fn new(
         slots: &'a [Slot],
         facts: &'a Facts<'a>,
-        sought: &'a Sought,
-        seats: &Seats<'_>,
+        seats: &Seats<'_, 'a>,
+        marks: Marks,
     ) -> Self {
         let mut asked = Self {
             slots,
             facts,
-            sought,
+            sought: seats.sought(),
             has: SmallVec::new(),
             symbols: Symbols::new(),
-            marks: Marks::EMPTY,
+            marks,
         };
         for slot in slots {
             let first = asked.symbols.len();
@@ -65,13 +65,10 @@ impl<'a> Asked<'a> {
                 Told::Another => Has::Another,
                 Told::Unread => Has::Unread,
             };
-            let found = asked.symbols.get(first..).unwrap_or_default();
-            match (slot.lane, has) {
-                (Some(lane), Has::Symbols(..)) => {
-                    found.iter().for_each(|found| asked.marks.add(lane, *found));
-                }
-                (Some(lane), Has::Another | Has::Unread) => asked.marks.add_all(lane),
-                (None, _) => {}
+            if let (Some(lane), Has::Symbols(..)) = (slot.lane, has) {
+                asked.marks.empty(lane);
+                let found = asked.symbols.get(first..).unwrap_or_default();
+                found.iter().for_each(|found| asked.marks.add(lane, *found));
             }
             asked.has.push(has);
         }
@@ -179,17 +176,36 @@ impl Has {
 }
 
 impl Index {
-    /// The rules that might match, in evaluation order, and what is known of each.
-    pub(in crate::engine) fn candidates(&self, facts: &Facts<'_>) -> Candidates {
+    /// Adds the rules that might match, in evaluation order, and what is known of each.
+    pub(in crate::engine) fn candidates(&self, facts: &Facts<'_>, candidates: &mut Candidates) {
         let seats = facts.seats(&self.sought);
-        let mut asked = Asked::new(&self.slots, facts, &self.sought, &seats);
-        let mut places: SmallVec<[Place; 16]> = SmallVec::new();
-        let found = asked.marks;
-        for (marks, place) in &self.always {
-            if marks.may_hold(found) {
-                places.push(*place);
+        let found = self.lanes.marks(facts);
+        let mut judge = |place: Place| {
+            let (number, judged) = self.asks.judge(place, &seats);
+            if judged != Judged::No {
+                candidates.push((number, judged));
             }
+        };
+        if self.shapes.is_empty() {
+            self.always.may_hold(found, judge);
+            return;
         }
+        for place in self.look_up(facts, &seats, found) {
+            judge(place);
+        }
+    }
+
+    /// The rules that a request with these marks might match, in order.
+    fn look_up(
+        &self,
+        facts: &Facts<'_>,
+        seats: &Seats<'_, '_>,
+        found: Marks,
+    ) -> SmallVec<[Place; 16]> {
+        let mut asked = Asked::new(&self.slots, facts, seats, found);
+        let found = asked.marks;
+        let mut places = SmallVec::new();
+        self.always.may_hold(found, |place| places.push(place));
         // What is looked up lies anywhere in memory: all of it is fetched at once, and not when the last was judged.
         let mut lookups: SmallVec<[(Symbol, Bounds); 24]> = SmallVec::new();
         for shape in &self.shapes {
@@ -215,14 +231,7 @@ impl Index {
         black_box(touched.fold(0, BitXor::bitxor));
         places.sort_unstable();
         places.dedup();
-        let mut candidates = Candidates::new();
-        for place in &places {
-            let (number, judged) = self.asks.judge(*place, &seats);
-            if judged != Judged::No {
-                candidates.push((number, judged));
-            }
-        }
-        candidates
+        places
     }
 }
 

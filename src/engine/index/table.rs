@@ -7,6 +7,7 @@
 
 use super::Symbol;
 use super::asks::Place;
+use crate::policy::{Cell, Facts, RequestPath, mark};
 
 /// Buckets that are one where fewer are wanted, as in bytes that are read from a file.
 pub(super) const MERGED: usize = 32;
@@ -21,18 +22,47 @@ pub(super) struct Marks(pub(super) u64);
 /// A slot's place among the marks.
 pub(super) type Lane = u8;
 
+/// As many slots have marks.
+pub(super) const LANES: usize = 8;
+
+/// Where a request's marks are told at a glance.
+#[derive(Debug)]
+pub(super) struct Lanes {
+    /// For each lane the path of its slot, where the slot is of whole texts.
+    pub(super) paths: Vec<Option<RequestPath>>,
+    cells: [Cell; LANES],
+}
+
+impl Default for Lanes {
+    fn default() -> Self {
+        Self::new(Vec::new())
+    }
+}
+
+impl Lanes {
+    pub(super) fn new(paths: Vec<Option<RequestPath>>) -> Self {
+        let mut cells = [Cell::NONE; LANES];
+        for (cell, path) in cells.iter_mut().zip(&paths) {
+            *cell = path.as_ref().map_or(Cell::NONE, RequestPath::cell);
+        }
+        Self { paths, cells }
+    }
+
+    /// What the request has there; in all other lanes, whatever is asked for may be there.
+    #[inline]
+    pub(super) fn marks(&self, facts: &Facts<'_>) -> Marks {
+        Marks(u64::from_le_bytes(facts.marks(&self.cells)))
+    }
+}
+
 impl Marks {
-    /// The slots that have marks.
-    pub(super) const LANES: u64 = 8;
     /// A rule that does not ask.
     pub(super) const SILENT: Self = Self(u64::MAX);
-    /// A request that has nothing.
-    pub(super) const EMPTY: Self = Self(Self::HIGH);
     const LOW: u64 = 0x0101_0101_0101_0101;
     const HIGH: u64 = 0x8080_8080_8080_8080;
 
     fn place(lane: Lane) -> u64 {
-        u64::from(lane) % Self::LANES * 8
+        u64::from(lane) % LANES as u64 * 8
     }
 
     /// The rule asks for something in a slot.
@@ -40,17 +70,16 @@ impl Marks {
         self.0 &= !(0xFF << Self::place(lane));
     }
 
+    /// In this lane a request has nothing, so far.
+    pub(super) fn empty(&mut self, lane: Lane) {
+        self.ask(lane);
+        self.0 |= Self::HIGH & (0xFF << Self::place(lane));
+    }
+
     /// It would do if this were there, or it is.
     #[inline]
     pub(super) fn add(&mut self, lane: Lane, symbol: Symbol) {
-        // Bits that neither tables nor what is known go by.
-        let bit = (symbol >> 16) % 7;
-        self.0 |= 1 << (Self::place(lane) + bit);
-    }
-
-    /// Whatever is asked for may be there.
-    pub(super) fn add_all(&mut self, lane: Lane) {
-        self.0 |= 0xFF << Self::place(lane);
+        self.0 |= u64::from(mark(symbol)) << Self::place(lane);
     }
 
     /// Whether in each slot there may be something that is asked for.
@@ -59,6 +88,37 @@ impl Marks {
         let both = self.0 & found.0;
         // No byte is zero (Warren, Hacker's Delight, 6-1).
         both.wrapping_sub(Self::LOW) & !both & Self::HIGH == 0
+    }
+}
+
+/// Rules that are held against the marks of each request, one by one, in the order of the policy.
+#[derive(Debug, Default)]
+pub(super) struct Always {
+    marks: Vec<Marks>,
+    places: Vec<Place>,
+}
+
+impl Always {
+    /// These rules, in any order.
+    pub(super) fn new(mut rules: Vec<(Marks, Place)>) -> Self {
+        rules.sort_unstable_by_key(|(_, place)| *place);
+        let (marks, places) = rules.into_iter().unzip();
+        Self { marks, places }
+    }
+
+    /// The rules, and what they ask for.
+    pub(super) fn iter(&self) -> impl Iterator<Item = (Marks, Place)> {
+        self.marks.iter().copied().zip(self.places.iter().copied())
+    }
+
+    /// Those that may match a request that has this.
+    #[inline]
+    pub(super) fn may_hold(&self, found: Marks, mut visit: impl FnMut(Place)) {
+        for (marks, place) in self.marks.iter().zip(&self.places) {
+            if marks.may_hold(found) {
+                visit(*place);
+            }
+        }
     }
 }
 
@@ -220,6 +280,13 @@ mod tests {
     use super::super::asks::place;
     use super::*;
 
+    /// What a request has that has nothing.
+    fn nothing() -> Marks {
+        let mut marks = Marks::SILENT;
+        (0..8).for_each(|lane| marks.empty(lane));
+        marks
+    }
+
     #[test]
     fn marks_fail_by_any_slot() {
         let asks = |lanes: &[(Lane, Symbol)]| {
@@ -233,7 +300,7 @@ mod tests {
             marks
         };
         let symbol = |bit: u64| bit << 16;
-        let mut found = Marks::EMPTY;
+        let mut found = nothing();
         assert!(Marks::SILENT.may_hold(found));
         for lane in 0..7 {
             assert!(!asks(&[(lane, symbol(3))]).may_hold(found));
@@ -245,9 +312,11 @@ mod tests {
             assert!(!asks(&[(lane, symbol(4))]).may_hold(found));
             assert!(asks(&[(lane, symbol(4)), (lane, symbol(3))]).may_hold(found));
             assert!(!asks(&[(lane, symbol(3)), (7, symbol(1))]).may_hold(found));
-            let mut any = found;
-            any.add_all(lane);
+            let any = Marks(found.0 | 0xFF << (8 * lane));
             assert!(asks(&[(lane, symbol(4))]).may_hold(any));
+            let mut none = any;
+            none.empty(lane);
+            assert!(!asks(&[(lane, symbol(4))]).may_hold(none));
         }
         assert!(asks(&[(6, symbol(5))]).may_hold(found));
         assert!(Marks::SILENT.may_hold(found));
@@ -266,7 +335,7 @@ mod tests {
             let starts: Vec<u32> = table.merged_starts(buckets).collect();
             for number in 0..count {
                 let sequence = spread(number);
-                let is_it = |lead: &&Lead<Place>| lead.may_hold(sequence, Marks::EMPTY);
+                let is_it = |lead: &&Lead<Place>| lead.may_hold(sequence, nothing());
                 let bounds = table.bounds(buckets, sequence).unwrap_or_default();
                 let found = table.leads(bounds).iter();
                 let found = found

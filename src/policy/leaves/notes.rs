@@ -7,13 +7,11 @@ use smallvec::SmallVec;
 
 use super::super::path::Place;
 use super::super::symbol::symbol;
-use super::{INLINE, Kind, LEAF, Leaf, Leaves, MAX_PATH, SEPARATOR, Trunk};
+use super::{Cell, INLINE, Kind, LEAF, Leaves, MAX_LEAVES, MAX_PATH, Near, SEPARATOR, Trunk};
 use crate::json::{Node, Plain, Seen};
 
 /// The most members of a path that is noted.
 const MAX_MEMBERS: usize = 4;
-/// The most leaves that are noted: few enough to be looked through.
-pub(super) const MAX_LEAVES: usize = 64;
 /// The most bytes of texts and paths.
 pub(super) const MAX_BYTES: usize = 16 << 10;
 
@@ -24,6 +22,7 @@ pub(crate) struct Notes {
     leaves: Vec<u8>,
     /// Of each leaf the path and then the text.
     texts: Vec<u8>,
+    near: Near,
     count: u8,
     is_cut: bool,
 }
@@ -59,6 +58,7 @@ impl Notes {
         self.leaves.reserve(leaves);
         self.texts.clear();
         self.texts.reserve(texts);
+        self.near = Near::default();
         (self.count, self.is_cut) = (0, false);
         for (name, value) in attributes {
             let (own, properties) = match (name, value.see()) {
@@ -89,6 +89,11 @@ impl Notes {
         bytes.extend_from_slice(&self.texts);
         Leaves {
             bytes,
+            near: if self.is_cut {
+                self.near.unknown()
+            } else {
+                self.near
+            },
             count: self.count,
             is_cut: self.is_cut,
         }
@@ -179,36 +184,23 @@ impl Notes {
             self.texts.extend_from_slice(SEPARATOR.as_bytes());
         }
         self.texts.extend_from_slice(name.as_bytes());
-        let path = match trunk {
-            Trunk::Item => 0,
-            _ => Place::symbol(trunk, self.texts.get(rest.clone()).unwrap_or_default()),
+        let (path, before) = match trunk {
+            Trunk::Item => (0, 0),
+            _ => {
+                let symbol = Place::symbol(trunk, self.texts.get(rest.clone()).unwrap_or_default());
+                let text = (kind == Kind::Text).then_some(value);
+                (symbol, self.near.note(Cell::of(symbol), self.count, text))
+            }
         };
         self.texts.extend_from_slice(text.as_bytes());
-        let leaf = Leaf {
-            path,
-            value,
-            start,
-            text: text_length,
-            rest: length,
-            trunk: trunk as u8,
-            kind: kind as u8,
-        };
-        leaf.write(&mut self.leaves);
+        self.leaves.extend(path.to_le_bytes());
+        self.leaves.extend(value.to_le_bytes());
+        self.leaves.extend(start.to_le_bytes());
+        self.leaves.extend(text_length.to_le_bytes());
+        self.leaves
+            .extend([length, trunk as u8, kind as u8, before]);
         self.count += 1;
         rest
-    }
-}
-
-impl Leaf {
-    fn write(&self, bytes: &mut Vec<u8>) {
-        let [p0, p1, p2, p3] = self.path.to_le_bytes();
-        let [v0, v1, v2, v3, v4, v5, v6, v7] = self.value.to_le_bytes();
-        let ([s0, s1], [t0, t1]) = (self.start.to_le_bytes(), self.text.to_le_bytes());
-        let (rest, trunk, kind) = (self.rest, self.trunk, self.kind);
-        let leaf: [u8; LEAF] = [
-            p0, p1, p2, p3, v0, v1, v2, v3, v4, v5, v6, v7, s0, s1, t0, t1, rest, trunk, kind,
-        ];
-        bytes.extend_from_slice(&leaf);
     }
 }
 

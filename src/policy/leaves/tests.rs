@@ -5,9 +5,10 @@ use proptest::sample::select;
 use serde_json::{Map, Value, json};
 
 use super::super::path::Place;
-use super::super::{Facts, Sought, symbol};
-use super::notes::{MAX_BYTES, MAX_LEAVES};
+use super::super::{Facts, Seats, Sought, symbol};
+use super::notes::MAX_BYTES;
 use super::*;
+use crate::json::Lazy;
 
 fn value() -> impl Strategy<Value = Value> {
     let leaf = select(vec![
@@ -88,11 +89,20 @@ proptest! {
     #[test]
     fn what_is_told_is_what_the_tree_holds(request in request(), paths in prop::collection::vec(path(), 20)) {
         let leaves = Leaves::of(request.as_object().unwrap());
-        let facts = Facts::new(&request, "2026-11-01T00:00:00Z".parse().unwrap()).with_leaves(&leaves);
+        let lazy = Lazy::from(request.clone());
+        let facts = Facts::lazily(&lazy, &leaves, "2026-11-01T00:00:00Z".parse().unwrap());
         let sought = Sought::new(paths.iter().cloned());
         let seats = facts.seats(&sought);
         for (number, path) in paths.iter().enumerate() {
             prop_assert_eq!(format!("{:?}", seats.at(number)), format!("{:?}", facts.stands(path)));
+            let told = seats.text(number);
+            prop_assert!(told.is_none() || told == facts.stands(path).text().map(Text::as_bytes));
+            let [marks] = facts.marks(&[path.cell()]);
+            match facts.stands(path) {
+                Stands::Nothing => {}
+                Stands::Text(_, symbol) => prop_assert!(marks & mark(symbol) != 0),
+                Stands::Number(_) | Stands::Texts(_) | Stands::Else => prop_assert_eq!(marks, u8::MAX),
+            }
             match facts.stands(path) {
                 Stands::Nothing => prop_assert_eq!(facts.at(path), Ok(None)),
                 Stands::Text(text, own) => {
@@ -216,9 +226,101 @@ fn a_name_is_not_taken_for_another_with_its_symbol() {
             Stands::Nothing => "nothing".to_owned(),
             other => format!("{other:?}"),
         };
-        let seats = sought.find(Some(&leaves));
+        let seats = Seats::new(Some(&leaves), &sought);
         assert_eq!([0, 1].map(|number| told(seats.at(number))), expected);
         let alone = [&asked, &given].map(|name| told(leaves.at(&path(name))));
         assert_eq!(alone, expected);
     }
+}
+
+/// What is told at a glance leaves out nothing that stands there; what it tells apart is most of what could be.
+#[test]
+fn a_glance_misses_no_text() {
+    let path = |name: &str| RequestPath::new(vec!["context".to_owned(), name.to_owned()]);
+    let text = |number: usize| format!("text-{number}");
+    // More names than cells, so that some share theirs.
+    for count in [0, 1, 8, 40] {
+        let context: Map<String, Value> = (0..count)
+            .map(|number| match number % 5 {
+                4 => (format!("n{number}"), json!([text(number), 7])),
+                3 => (format!("n{number}"), json!([text(number)])),
+                _ => (format!("n{number}"), json!(text(number))),
+            })
+            .collect();
+        let leaves = Leaves::of(json!({"context": context}).as_object().unwrap());
+        assert!(!leaves.is_cut);
+        let mut passed = 0;
+        for number in 0..100 {
+            let [marks] = leaves.marks(&[path(&format!("n{number}")).cell()]);
+            let own = mark(symbol(text(number).as_bytes()));
+            if number < count {
+                assert!(marks & own != 0, "{number} of {count}");
+                // Of what is no text, nothing is known.
+                assert!(number % 5 < 3 || marks == u8::MAX);
+            } else if marks & own != 0 {
+                passed += 1;
+            }
+            assert!(marks & 0x80 != 0);
+        }
+        assert!(count > 8 || passed < 20 + 5 * count, "{passed} of {count}");
+    }
+}
+
+/// Where not everything is noted, or something else may stand for what is not there, whatever is asked for may stand there.
+#[test]
+fn a_glance_tells_nothing_of_what_is_not_noted() {
+    let path =
+        |names: &[&str]| RequestPath::new(names.iter().map(|name| (*name).to_owned()).collect());
+    let small = json!({"context": {"a": "x", "at": {"zone": "eu"}}});
+    let leaves = Leaves::of(small.as_object().unwrap());
+    for unsure in [
+        &["context", "time"][..],
+        &["context", "at", "zone"],
+        &["context"],
+    ] {
+        assert_eq!(
+            leaves.marks(&[path(unsure).cell()]),
+            [u8::MAX],
+            "{unsure:?}"
+        );
+    }
+    assert_ne!(leaves.marks(&[path(&["context", "a"]).cell()]), [u8::MAX]);
+    let many: Map<String, Value> = (0..500).map(|n| (format!("k{n}"), json!("x"))).collect();
+    let leaves = Leaves::of(json!({"context": many}).as_object().unwrap());
+    assert!(leaves.is_cut);
+    for name in ["k1", "absent"] {
+        assert_eq!(leaves.marks(&[path(&["context", name]).cell()]), [u8::MAX]);
+    }
+}
+
+#[test]
+fn texts_are_the_same_where_all_bytes_are() {
+    for length in 0..40 {
+        let text: Vec<u8> = (0..length).collect();
+        assert!(same(&text, &text.clone()));
+        for changed in 0..text.len() {
+            let mut other = text.clone();
+            other[changed] ^= 0x40;
+            assert!(!same(&text, &other), "{length}, {changed}");
+        }
+        let longer: Vec<u8> = (0..=length).collect();
+        assert!(!same(&text, &longer) && !same(&longer, &text));
+    }
+}
+
+/// A path that goes on for more bytes than a length has room for is not taken for the short one that it begins with.
+#[test]
+fn a_long_path_is_not_taken_for_a_short_one_with_a_text() {
+    let long = format!("team{}", "x".repeat(256));
+    let request = json!({"subject": {"properties": {"team": "x".repeat(256)}}});
+    let leaves = Leaves::of(request.as_object().unwrap());
+    let symbol = Place::symbol(Trunk::SubjectProperties, b"team");
+    let text = |path: &str| {
+        let noted = leaves.noted();
+        noted
+            .text(symbol, Trunk::SubjectProperties, path.as_bytes())
+            .map(<[u8]>::len)
+    };
+    assert_eq!(text("team"), Some(256));
+    assert_eq!(text(&long), None);
 }

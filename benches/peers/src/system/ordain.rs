@@ -104,6 +104,5 @@ impl System for Ordain {
 }
 
 pub(crate) fn decide(engine: &Engine, request: &Request, now: Timestamp) -> Decision {
-    let verdict = engine.evaluate(request, now);
-    Decision::new(engine, verdict, Occasion::rehearsal(request, now))
+    Decision::of(engine, request, Occasion::rehearsal(request, now))
 }

@@ -247,8 +247,7 @@ fn test(context: &Context, file: &Path, scope: &Scope) -> String {
     );
     let request = Request::from_json(request.as_bytes(), &RequestLimits::default());
     let decided = engine.zip(request.ok()).map(|(engine, request)| {
-        let verdict = engine.evaluate(&request, now);
-        let decision = Decision::new(&engine, verdict, Occasion::rehearsal(&request, now));
+        let decision = Decision::of(&engine, &request, Occasion::rehearsal(&request, now));
         (decision.effect.as_str(), decision.reason_code().to_owned())
     });
     let (effect, code) = decided.unwrap_or(("deny", "NO_MATCH".to_owned()));
