@@ -46,9 +46,9 @@ mod tests {
     use crate::engine::request::{Request, RequestLimits};
     use crate::resolve::{LoadedBundle, resolve};
 
-    fn engine(reason: &str) -> Engine {
+    fn engine(effect: &str, reason: &str) -> Engine {
         let text = format!(
-            "apiVersion: ordain/v1\nkind: Policy\nscope: acme\nmode: enforce\nrules:\n- {{id: r, effect: deny, reason: {reason}, match: {{}}}}\n"
+            "apiVersion: ordain/v1\nkind: Policy\nscope: acme\nmode: enforce\nrules:\n- {{id: r, effect: {effect}, reason: {reason}, match: {{}}}}\n"
         );
         let bytes: Arc<[u8]> = text.into_bytes().into();
         let files = BTreeMap::from([("policies/a.yaml".parse().unwrap(), bytes)]);
@@ -63,7 +63,7 @@ mod tests {
         let text = br#"{"subject":{"type":"user","id":"a"},"action":{"name":"a"},"resource":{"type":"t","id":"r"}}"#;
         let request = Request::from_json(text, &RequestLimits::default()).unwrap();
         let now = "2026-12-01T00:00:00Z".parse().unwrap();
-        let engines = [engine("one"), engine("two")];
+        let engines = [engine("deny", "one"), engine("allow", "two")];
         let mut hold = Hold::default();
         for (position, is_returned) in [
             (0, true),

@@ -312,7 +312,10 @@ fn texts_are_the_same_where_all_bytes_are() {
 #[test]
 fn a_long_path_is_not_taken_for_a_short_one_with_a_text() {
     let long = format!("team{}", "x".repeat(256));
-    let request = json!({"subject": {"properties": {"team": "x".repeat(256)}}});
+    let request = json!({
+        // What follows is long enough to be taken for the text.
+        "subject": {"properties": {"team": "x".repeat(256), "tone": "y".repeat(300)}},
+    });
     let leaves = Leaves::of(request.as_object().unwrap());
     let symbol = Place::symbol(Trunk::SubjectProperties, b"team");
     let text = |path: &str| {
