@@ -12,11 +12,12 @@ use std::sync::Arc;
 use jiff::Timestamp;
 use smallvec::SmallVec;
 
+use super::combine::{Head, Heads, Sums};
 use super::findings::{Described, Findings};
 use super::index::{Candidates, Index, Judged, RuleNumber};
 use super::request::Request;
 use crate::policy::{Effect, Facts, Match, Mode, Operation, Risk};
-use crate::resolve::{EffectiveLayer, EffectivePolicy, EffectiveRule};
+use crate::resolve::{EffectiveLayer, EffectivePolicy};
 
 /// An effective policy, ready to decide. Share it; replace it whole.
 #[derive(Debug, Clone)]
@@ -25,41 +26,17 @@ pub struct Engine {
     index: Arc<Index>,
     /// Of every rule, layer after layer, what combining needs.
     heads: Arc<[Head]>,
+    /// What comes of most requests.
+    sums: Arc<Sums>,
     /// What each catalogue describes.
     described: Arc<[Described]>,
-}
-
-/// What is needed of a rule that matches.
-///
-/// Side by side, since a rule lies elsewhere in memory and most that match decide nothing.
-#[derive(Debug, Clone, Copy)]
-struct Head {
-    effect: Effect,
-    mode: Mode,
-    is_raised: bool,
-    /// Whether it is in force at any time.
-    is_lasting: bool,
-    /// Whether a catalogue was lowered to it.
-    is_lowered: bool,
-}
-
-impl Head {
-    fn of(rule: &EffectiveRule) -> Self {
-        Self {
-            effect: rule.effect,
-            mode: rule.mode,
-            is_raised: rule.is_raised(),
-            is_lasting: !rule.disabled && rule.written.limits().is_none(),
-            is_lowered: rule.written.lowered().is_some(),
-        }
-    }
 }
 
 /// A rule by the positions of its layer and of itself in the layer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct RulePosition {
-    layer: u32,
-    rule: u32,
+    pub(super) layer: u32,
+    pub(super) rule: u32,
 }
 
 impl RulePosition {
@@ -176,7 +153,8 @@ impl Engine {
         let rules = || policy.layers().iter().flat_map(|layer| &layer.rules);
         let live = rules().map(|rule| (!rule.disabled).then_some(&*rule.written));
         let index = Arc::new(Index::new(live));
-        let heads = rules().map(Head::of).collect();
+        let heads: Arc<[Head]> = rules().map(Head::of).collect();
+        let sums = Arc::new(Sums::new(&policy, &heads));
         let described = policy.layers().iter().map(Described::of);
         let described = described
             .filter(|described| !described.is_empty())
@@ -186,6 +164,7 @@ impl Engine {
             policy,
             index,
             heads,
+            sums,
             described,
         }
     }
@@ -241,81 +220,55 @@ impl Engine {
     pub(super) fn judge(&self, facts: &Facts<'_>, verdict: &mut Verdict) {
         verdict.hits.clear();
         verdict.findings = Findings::of_risk(facts.risk());
-        let mut said = Said::default();
-        let mut all = Word::NONE;
-        let mut enforced = Word::NONE;
-        let mut audited = false;
         let mut candidates = Candidates::new();
         self.index.candidates(facts, &mut candidates);
-        let mut candidates = candidates.iter().copied().peekable();
+        let mut heads = Heads::new();
+        let mut layers = (0..).zip(self.policy.layers());
+        let mut at = layers.next();
         let mut first: RuleNumber = 0;
-        for (position, layer) in (0..).zip(self.policy.layers()) {
-            let end = first.saturating_add(u32::try_from(layer.rules.len()).unwrap_or(u32::MAX));
-            let mut would = Voice::default();
-            let mut binding = Voice::default();
-            while let Some((number, judged)) = candidates.next_if(|(number, _)| *number < end) {
-                let rule = number - first;
-                let Some(head) = self.heads.get(number as usize) else {
-                    continue;
-                };
-                let Some(failed) = counts(layer, rule, *head, judged, facts) else {
-                    continue;
-                };
-                let at = RulePosition {
-                    layer: position,
-                    rule,
-                };
-                verdict.hits.push(Hit { at, failed });
-                if head.is_lowered
-                    && let Some(rule) = layer.rules.get(at.rule())
-                {
-                    verdict.findings.missing_of(rule, facts);
-                }
-                audited |= head.effect == Effect::Audit;
-                let word = said.say(Pick {
-                    effect: head.effect,
-                    origin: Origin::Rule(at),
-                    mode: head.mode,
-                });
-                would.hear(word, failed);
-                if head.mode == Mode::Enforce {
-                    // A raised rule adds its verdict and silences no other, and so does one whose condition could not be judged:
-                    // where a parent's `default: deny` stood in for it, a descendant that makes it `require_approval` must not
-                    // lift that.
-                    binding.hear(word, failed || head.is_raised);
-                }
+        for (number, judged) in candidates.iter().copied() {
+            while let Some((_, layer)) = at
+                && let Ok(rules) = u32::try_from(layer.rules.len())
+                && number - first >= rules
+            {
+                first += rules;
+                at = layers.next();
             }
-            first = end;
-            if let Some(effect) = layer.default {
-                let word = said.say(Pick {
-                    effect,
-                    origin: Origin::Default(position),
-                    mode: layer.mode,
-                });
-                would.or_else(word);
-                if layer.mode == Mode::Enforce {
-                    binding.or_else(word);
-                }
+            let (Some((position, layer)), Some(head)) = (at, self.heads.get(number as usize))
+            else {
+                break;
+            };
+            let rule = number - first;
+            let Some(failed) = counts(layer, rule, *head, judged, facts) else {
+                continue;
+            };
+            let at = RulePosition {
+                layer: position,
+                rule,
+            };
+            verdict.hits.push(Hit { at, failed });
+            heads.push(*head);
+            if head.is_lowered
+                && let Some(rule) = layer.rules.get(at.rule())
+            {
+                verdict.findings.missing_of(rule, facts);
             }
-            audited |= would.first.is(Effect::Audit) || binding.first.is(Effect::Audit);
-            all = all.or_greater(would.first).or_greater(would.added);
-            enforced = enforced.or_greater(binding.first).or_greater(binding.added);
         }
-        for operation in self.operations(facts) {
-            verdict.findings.patterns_of(operation, facts);
+        if !self.described.is_empty() {
+            for operation in self.operations(facts) {
+                verdict.findings.patterns_of(operation, facts);
+            }
         }
-        let mode = self.policy.root_mode();
-        let no_match = Pick::no_match(mode);
-        let binding = said.pick(enforced);
-        verdict.binding = binding.or_else(|| (mode == Mode::Enforce).then_some(no_match));
-        verdict.would = said.pick(all).unwrap_or(no_match);
-        verdict.audited = audited;
+        let sum = self.sums.of(&self.policy, &verdict.hits, &heads);
+        verdict.binding = sum.binding;
+        verdict.would = sum.would;
+        verdict.audited = sum.audited;
     }
 }
 
 impl Pick {
     /// What stands where all are silent.
-    fn no_match(mode: Mode) -> Self {
+    pub(super) fn no_match(mode: Mode) -> Self {
         Self {
             effect: Effect::Deny,
             origin: Origin::NoMatch,
@@ -362,92 +315,5 @@ fn counts(
         // INVARIANT: an error never permits.
         Match::Failed if head.effect >= Effect::RequireApproval => Some(true),
         Match::Failed | Match::No => None,
-    }
-}
-
-/// What rules and defaults say, one after the other.
-#[derive(Default)]
-struct Said(SmallVec<[Pick; 8]>);
-
-/// One of the things that are said: small, so that some are soon weighed against others.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct Word {
-    /// Among verdicts, more than nothing's.
-    rank: u32,
-    /// Its position plus one.
-    position: u32,
-}
-
-impl Said {
-    #[inline]
-    fn say(&mut self, pick: Pick) -> Word {
-        self.0.push(pick);
-        Word {
-            rank: Word::rank(pick.effect),
-            position: u32::try_from(self.0.len()).unwrap_or(u32::MAX),
-        }
-    }
-
-    fn pick(&self, word: Word) -> Option<Pick> {
-        self.0.get(word.position.checked_sub(1)? as usize).copied()
-    }
-}
-
-impl Word {
-    const NONE: Self = Self {
-        rank: 0,
-        position: 0,
-    };
-
-    fn rank(effect: Effect) -> u32 {
-        u32::from(effect.rank()) + 1
-    }
-
-    #[inline]
-    fn is(self, effect: Effect) -> bool {
-        self.rank == Self::rank(effect)
-    }
-
-    /// The greater verdict; the first of equals.
-    #[inline]
-    fn or_greater(self, other: Self) -> Self {
-        if other.rank > self.rank { other } else { self }
-    }
-
-    #[inline]
-    fn or(self, other: Self) -> Self {
-        if self == Self::NONE { other } else { self }
-    }
-}
-
-/// What the rules of a layer say.
-struct Voice {
-    /// The first of those that speak for it, and silence those after them; else its default.
-    first: Word,
-    /// The greatest of those that only add their verdict.
-    added: Word,
-}
-
-impl Default for Voice {
-    fn default() -> Self {
-        let (first, added) = (Word::NONE, Word::NONE);
-        Self { first, added }
-    }
-}
-
-impl Voice {
-    #[inline]
-    fn hear(&mut self, word: Word, only_adds: bool) {
-        if only_adds {
-            self.added = self.added.or_greater(word);
-        } else {
-            self.first = self.first.or(word);
-        }
-    }
-
-    /// Where no rule speaks for the layer, this does.
-    #[inline]
-    fn or_else(&mut self, default: Word) {
-        self.first = self.first.or(default);
     }
 }

@@ -7,6 +7,7 @@
 
 mod batch;
 mod candidates;
+mod combine;
 mod compiled;
 mod decision;
 mod evaluate;

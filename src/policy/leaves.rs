@@ -66,6 +66,24 @@ const INLINE: usize = 512;
 /// ```
 const LEAF: usize = 20;
 
+/// What the leaf of a text has, beside the path's symbol, where it is of one trunk and its path of one length: as the last bytes of a
+/// leaf say it, so that they are compared at once.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct TextAt(u32);
+
+impl TextAt {
+    /// What no leaf has.
+    pub(super) const NONE: Self = Self(u32::MAX);
+
+    /// A path of this trunk, of whose rest there are so many bytes.
+    pub(super) fn new(trunk: Trunk, length: usize) -> Self {
+        let length = u8::try_from(length);
+        length.map_or(Self::NONE, |length| {
+            Self(u32::from_le_bytes([length, trunk as u8, Kind::TEXT, 0]))
+        })
+    }
+}
+
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct Leaf {
     /// The path's symbol.
@@ -167,6 +185,8 @@ pub(crate) fn same(one: &[u8], other: &[u8]) -> bool {
         (_, false) => false,
         (8..=16, _) => have_same_ends::<8>(one, other),
         (4..8, _) => have_same_ends::<4>(one, other),
+        (2..4, _) => have_same_ends::<2>(one, other),
+        (17..=32, _) => have_same_ends::<16>(one, other),
         _ => one == other,
     }
 }
@@ -237,11 +257,11 @@ impl Leaf {
         last
     }
 
-    /// Whether it is a text of this trunk, whose path is so long.
+    /// Whether it is a text there.
     #[inline]
-    fn is_text_of(self, trunk: Trunk, path_length: usize) -> bool {
-        let [length, own, kind, _] = self.last();
-        usize::from(length) == path_length && own == trunk as u8 && kind == Kind::TEXT
+    fn is_text(self, at: TextAt) -> bool {
+        let [length, trunk, kind, _] = self.last();
+        u32::from_le_bytes([length, trunk, kind, 0]) == at.0
     }
 
     #[inline]
@@ -289,17 +309,22 @@ impl Leaves {
     #[must_use]
     #[inline]
     pub fn marks<const N: usize>(&self, cells: &[Cell; N]) -> [u8; N] {
-        cells.map(|cell| self.near.marks(cell))
+        let mut marks = [0; N];
+        for (marks, cell) in marks.iter_mut().zip(cells) {
+            *marks = self.near.marks(*cell);
+        }
+        marks
     }
 
     /// Fetches all of them, which will be wanted soon.
     #[inline]
     pub(super) fn touch(&self) {
-        let mut at = 0;
+        let (mut at, mut all) = (0, 0);
         while let Some(byte) = self.bytes.get(at) {
-            black_box(*byte);
+            all ^= byte;
             at += LINE;
         }
+        black_box(all);
     }
 }
 
@@ -312,17 +337,20 @@ pub(super) struct Noted<'a> {
 }
 
 impl<'a> Noted<'a> {
-    /// The text that stands at the path with this symbol, of this trunk and rest, where that is told at once.
+    /// The text that stands at the path with this symbol, place and rest, and its own symbol, where that is told at once.
     #[inline(always)]
-    pub(super) fn text(&self, symbol: u32, trunk: Trunk, rest: &[u8]) -> Option<&'a [u8]> {
+    pub(super) fn text(&self, symbol: u32, at: TextAt, rest: &[u8]) -> Option<(Text<'a>, u64)> {
         let number = self.near.last(Cell::of(symbol))?;
         let leaf = Leaf::read(self.parts.leaves.get(number)?);
-        if leaf.path != symbol || !leaf.is_text_of(trunk, rest.len()) {
+        if leaf.path != symbol || !leaf.is_text(at) {
             return None;
         }
         let texts = self.parts.texts.get(leaf.start()..)?;
         let (own, texts) = texts.split_at_checked(rest.len())?;
-        same(own, rest).then(|| texts.get(..leaf.text_length()))?
+        let text = texts
+            .get(..leaf.text_length())
+            .filter(|_| same(own, rest))?;
+        Some((Text(text), leaf.value))
     }
 
     /// What stands at the path with this symbol, of this trunk and rest; where nothing is noted there, `is_sure` says whether

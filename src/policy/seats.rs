@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use super::leaves::{Leaves, Noted, Stands, Trunk};
+use super::leaves::{Leaves, Noted, Stands, Text, TextAt, Trunk};
 use super::path::RequestPath;
 
 /// Paths, by numbers from zero on.
@@ -19,6 +19,8 @@ pub struct Sought {
 #[derive(Debug)]
 struct Place {
     symbol: u32,
+    /// What the leaf of a text there has.
+    text: TextAt,
     /// None where leaves do not note it.
     trunk: Option<Trunk>,
     /// Whether nothing stands there where nothing is noted.
@@ -38,6 +40,9 @@ impl Sought {
             sought.rests += place.map_or("", |place| place.rest.as_str());
             sought.places.push(Place {
                 symbol: place.map_or(0, |place| place.own_symbol()),
+                text: place.map_or(TextAt::NONE, |place| {
+                    TextAt::new(place.trunk, place.rest.len())
+                }),
                 trunk: place.map(|place| place.trunk),
                 is_sure: path.is_sure(),
                 rest: start..at(&sought.rests),
@@ -91,12 +96,12 @@ impl<'a, 's> Seats<'a, 's> {
         self.sought
     }
 
-    /// The text that stands at the path with this number, where that is told at once.
+    /// The text that stands at the path with this number, and its symbol, where that is told at once.
     #[inline(always)]
-    pub fn text(&self, number: usize) -> Option<&'a [u8]> {
+    pub fn text(&self, number: usize) -> Option<(Text<'a>, u64)> {
         let place = self.sought.places.get(number)?;
         let rest = self.sought.rest(place)?;
-        self.noted.as_ref()?.text(place.symbol, place.trunk?, rest)
+        self.noted.as_ref()?.text(place.symbol, place.text, rest)
     }
 
     /// What stands at the path with this number, as far as that is known without walking there.

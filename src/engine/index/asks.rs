@@ -149,9 +149,11 @@ impl Asks {
             let path = usize::from(u16::from_le_bytes([low, high]));
             // So it is nearly always: a text, of which one or two are asked for.
             if matches!(kind, kind::ONE_OF | kind::AROUND)
-                && let Some(found) = seats.text(path)
+                && let Some((found, _)) = seats.text(path)
             {
+                let found = found.as_bytes();
                 let holds = match kind {
+                    kind::ONE_OF if more == 1 => same(found, reader.text()?),
                     kind::ONE_OF => reader.any_text(more, |text| same(found, text))?,
                     _ => reader.around(more)?.admits(found),
                 };

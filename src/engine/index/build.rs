@@ -31,7 +31,7 @@ pub(super) struct Gathered {
     /// Its place among the marks, which those have that most rules ask about.
     pub(super) lane: Option<Lane>,
     /// Whether a cell tells what a request has there.
-    is_told_by_cell: bool,
+    pub(super) is_told_by_cell: bool,
 }
 
 #[derive(Default)]
@@ -64,11 +64,7 @@ pub(super) fn index<'a>(rules: impl Iterator<Item = Option<&'a Rule>>) -> Index 
     let used = shapes
         .keys()
         .flat_map(|(first, second)| [Some(*first), *second]);
-    let mut used: BTreeSet<usize> = used.flatten().collect();
-    if !used.is_empty() {
-        let marked = (0..).zip(&slots).filter(|(_, slot)| !slot.is_told_by_cell);
-        used.extend(marked.filter_map(|(number, slot)| slot.lane.map(|_| number)));
-    }
+    let used: BTreeSet<usize> = used.flatten().collect();
     let new: HashMap<usize, usize> = used.into_iter().zip(0..).collect();
     let slots = (0..).zip(slots);
     let slots = slots.filter(|(old, _)| new.contains_key(old));

@@ -60,7 +60,12 @@ impl<'a> Asked<'a> {
         };
         for slot in slots {
             let first = asked.symbols.len();
-            let has = match slot.read(seats.at(slot.path), &mut asked.symbols) {
+            let stands = match seats.text(slot.path) {
+                Some((text, symbol)) => Stands::Text(text, symbol),
+                // A list, mostly.
+                None => seats.at(slot.path),
+            };
+            let has = match slot.read(stands, &mut asked.symbols) {
                 Told::Read => asked.read_from(first),
                 Told::Another => Has::Another,
                 Told::Unread => Has::Unread,
@@ -196,6 +201,7 @@ impl Index {
     }
 
     /// The rules that a request with these marks might match, in order.
+    #[inline(never)]
     fn look_up(
         &self,
         facts: &Facts<'_>,

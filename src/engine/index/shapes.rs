@@ -1,9 +1,9 @@
 //! By which of its keys each rule is listed.
 //!
 //! A request is looked up once for each shape, and that is what most of the time goes into. So rules are listed by as few pairs of
-//! slots as leave few rules to each sequence, and not each by the pair that tells most of it: whatever a look-up finds too much is
-//! told by a rule's marks, which stand beside one another (TupleMerge: Daly, Bruschi, Linguaglossa, Pontarelli, Rossi, Tollet, Torng,
-//! Yourtchenko 2019).
+//! slots as leave few rules to each sequence, and not each by the pair that tells most of it: whatever a look-up finds too much, rules'
+//! marks tell, which stand beside one another (TupleMerge: Daly, Bruschi, Linguaglossa, Pontarelli, Rossi, Tollet, Torng, Yourtchenko
+//! 2019). Marks that are told at a glance, that is: what else rules ask for is read where they are listed by it.
 //!
 //! 1. The pair, or the single slot, that lists most rules for each look-up, as long as it tells them apart, takes them; sequences that many
 //!    rules share it leaves.
@@ -27,8 +27,11 @@ const MAX_ENTRIES: usize = 16;
 const FEW_SHAPES: usize = 12;
 /// A shape of fewer rules than this is worth no lookup of its own, where shapes are not few.
 const WORTHWHILE: usize = 16;
-/// The most rules that a sequence may have in common, where other keys might tell them apart.
-const CROWD: u32 = 16;
+/// The most rules that a sequence may have in common, where other keys might tell them apart: side by side they are 4 KiB, and to hold
+/// a request's marks against theirs is soon done beside looking up one more shape.
+const CROWD: u32 = 256;
+/// The most of them whose marks are the same: such a rule must be judged to be told from the others.
+const ALIKE: u32 = 32;
 /// How finely it is told how much keys select.
 const FINE: usize = 16;
 
@@ -66,13 +69,14 @@ pub(super) fn of(
             left.push(Keyed { place, keys, marks });
         }
     }
+    let told = told(slots);
     let mut shapes = Shapes::new();
     let mut tried = BTreeSet::new();
     while tried.len() < FEW_SHAPES
         && let Some(pair) = best(&left, slots, &tried)
     {
         tried.insert(pair);
-        let (listed, rest) = divided(left, pair);
+        let (listed, rest) = divided(left, pair, told);
         if !listed.is_empty() {
             shapes.insert(pair, listed);
         }
@@ -170,22 +174,39 @@ fn in_order(first: &Placed, second: Option<&Placed>) -> Option<Pair> {
     }
 }
 
-/// The rules that have the pair and share their sequences with few, and all others.
-fn divided(left: Vec<Keyed>, pair: Pair) -> (Vec<Listed>, Vec<Keyed>) {
+/// The lanes that a request's cells tell, as bits of marks.
+fn told(slots: &[Gathered]) -> Marks {
+    let mut others = Marks::SILENT;
+    let told = slots.iter().filter(|slot| slot.is_told_by_cell);
+    told.filter_map(|slot| slot.lane)
+        .for_each(|lane| others.ask(lane));
+    Marks(!others.0)
+}
+
+/// The rules that have the pair and share their sequences with few, and all others. Of rules that share one, these lanes tell some apart.
+fn divided(left: Vec<Keyed>, pair: Pair, told: Marks) -> (Vec<Listed>, Vec<Keyed>) {
     let mut crowds: HashMap<Symbol, u32, Spread> = HashMap::default();
-    for (first, second) in left.iter().filter_map(|rule| rule.keys_of(pair)) {
+    let mut alike: HashMap<(Symbol, u64), u32> = HashMap::new();
+    let marks = |rule: &Keyed| rule.marks.0 & told.0;
+    for rule in &left {
+        let Some((first, second)) = rule.keys_of(pair) else {
+            continue;
+        };
         sequences(first, second, |sequence| {
             *crowds.entry(sequence).or_default() += 1;
+            *alike.entry((sequence, marks(rule))).or_default() += 1;
         });
     }
     let (mut listed, mut rest) = (Vec::new(), Vec::new());
     for rule in left {
         let is_told_apart = rule.keys_of(pair).is_some_and(|(first, second)| {
-            let mut most = 0;
+            let mut is_so = true;
             sequences(first, second, |sequence| {
-                most = most.max(crowds.get(&sequence).copied().unwrap_or_default());
+                let alike = alike.get(&(sequence, marks(&rule)));
+                is_so &= crowds.get(&sequence).is_none_or(|crowd| *crowd <= CROWD)
+                    && alike.is_none_or(|alike| *alike <= ALIKE);
             });
-            most <= CROWD
+            is_so
         });
         if is_told_apart {
             listed.extend(rule.listed_by(pair));

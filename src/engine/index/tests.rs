@@ -221,3 +221,42 @@ fn rules_are_listed_in_as_few_shapes_as_tell_them_apart() {
     assert_eq!(judged(&engine, &request), 1);
     assert!(judged_alone(&engine, &request) <= 2);
 }
+
+/// Of rules that have the text of both keys in common, marks tell some apart; those that they do not are listed by another key.
+#[test]
+fn a_crowd_that_marks_do_not_tell_apart_is_listed_by_another_key() {
+    let most = || {
+        (0..800).map(|number| {
+            json!({
+                "subject.properties.team": format!("team-{}", number % 40),
+                "action": format!("do-{}", (number / 40 + number) % 40),
+            })
+        })
+    };
+    let same = |more: Value| {
+        let mut matches = json!({"subject.properties.team": "team-1", "action": "do-1"});
+        let more = more.as_object().unwrap().clone();
+        matches.as_object_mut().unwrap().extend(more);
+        matches
+    };
+    let text = json!({
+        "subject": {"type": "user", "id": "a", "properties": {"team": "team-1"}},
+        "action": {"name": "do-1"}, "resource": {"type": "server", "id": "web-017-a"},
+        "context": {"client": "c17"},
+    });
+    let request =
+        Request::from_json(text.to_string().as_bytes(), &RequestLimits::default()).unwrap();
+    let shapes_of = |more: &dyn Fn(usize) -> Value, count: usize| {
+        let crowd = (0..count).map(|number| same(more(number)));
+        let engine = engine(&most().chain(crowd).collect::<Vec<Value>>());
+        judged(&engine, &request);
+        assert!(judged_alone(&engine, &request) <= 40);
+        engine.index().shapes.len()
+    };
+    let prefix = |number: usize| json!({"resource": format!("web-{number:03}-*")});
+    let client = |number: usize| json!({"context.client": format!("c{number}")});
+    assert_eq!(shapes_of(&prefix, 20), 1);
+    assert_eq!(shapes_of(&prefix, 200), 2);
+    assert_eq!(shapes_of(&client, 100), 1);
+    assert_eq!(shapes_of(&client, 300), 2);
+}

@@ -96,7 +96,11 @@ proptest! {
         for (number, path) in paths.iter().enumerate() {
             prop_assert_eq!(format!("{:?}", seats.at(number)), format!("{:?}", facts.stands(path)));
             let told = seats.text(number);
-            prop_assert!(told.is_none() || told == facts.stands(path).text().map(Text::as_bytes));
+            let stands = match facts.stands(path) {
+                Stands::Text(text, symbol) => Some((text, symbol)),
+                _ => None,
+            };
+            prop_assert!(told.is_none() || told == stands);
             let [marks] = facts.marks(&[path.cell()]);
             match facts.stands(path) {
                 Stands::Nothing => {}
@@ -320,10 +324,16 @@ fn a_long_path_is_not_taken_for_a_short_one_with_a_text() {
     let symbol = Place::symbol(Trunk::SubjectProperties, b"team");
     let text = |path: &str| {
         let noted = leaves.noted();
-        noted
-            .text(symbol, Trunk::SubjectProperties, path.as_bytes())
-            .map(<[u8]>::len)
+        let at = TextAt::new(Trunk::SubjectProperties, path.len());
+        let told = noted.text(symbol, at, path.as_bytes());
+        told.map(|(text, _)| text.as_bytes().len())
     };
     assert_eq!(text("team"), Some(256));
+    let lazy = Lazy::from(request.clone());
+    let facts = Facts::lazily(&lazy, &leaves, "2026-11-01T00:00:00Z".parse().unwrap());
+    let path = ["subject", "properties", "team"].map(ToOwned::to_owned);
+    let sought = Sought::new([RequestPath::new(path.into())]);
+    let told = facts.seats(&sought).text(0);
+    assert_eq!(told.map(|(text, _)| text.as_bytes().len()), Some(256));
     assert_eq!(text(&long), None);
 }
