@@ -12,8 +12,8 @@
 //! - A value of another type than a key asks for might fail to be judged, so then every rule of the shape is a candidate.
 //! - A prefix is looked up by each length that the policy has for its path; a list by each of its items.
 //! - Some tens of rules are held against the request's word of bits one by one, which is less work than to look them up: those of a
-//!   small policy, and of a large one's smallest shapes, where they ask for a whole text. Of whole texts the request tells that word at a glance, before any of its
-//!   leaves is read; of prefixes and lists only where rules are looked up by them.
+//!   small policy, and of a large one's smallest shapes, where they ask for a whole text. Of whole texts the request tells that word at
+//!   a glance, before any of its leaves is read; of prefixes and lists only where rules are looked up by them.
 //! - Where shapes are many, the rules of those that few share are listed by their most selective key alone.
 //!
 //! INVARIANT: it leaves out only rules that [`Rule::matches`] says no of. What it lets through, the rule itself or [`asks`] decides,

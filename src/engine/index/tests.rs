@@ -259,4 +259,7 @@ fn a_crowd_that_marks_do_not_tell_apart_is_listed_by_another_key() {
     assert_eq!(shapes_of(&prefix, 200), 2);
     assert_eq!(shapes_of(&client, 100), 1);
     assert_eq!(shapes_of(&client, 300), 2);
+    let both = |number: usize| json!({"context.client": format!("c{number}"), "context.zone": format!("z{}", number * 7)});
+    assert_eq!(shapes_of(&both, 200), 1);
+    assert_eq!(shapes_of(&both, 300), 2);
 }
