@@ -13,7 +13,8 @@
 //! - A prefix is looked up by each length that the policy has for its path; a list by each of its items.
 //! - Some tens of rules are held against the request's word of bits one by one, which is less work than to look them up: those of a
 //!   small policy, and of a large one's smallest shapes, where they ask for a whole text. Of whole texts the request tells that word at
-//!   a glance, before any of its leaves is read; of prefixes and lists only where rules are looked up by them.
+//!   a glance, before any of its leaves is read; of prefixes and lists only where rules are looked up by them,
+//!   or where each rule that is left has to be read from a file.
 //! - Where shapes are many, the rules of those that few share are listed by their most selective key alone.
 //!
 //! INVARIANT: it leaves out only rules that [`Rule::matches`] says no of. What it lets through, the rule itself or [`asks`] decides,
@@ -53,8 +54,10 @@ pub(super) type Candidates = SmallVec<[(RuleNumber, Judged); 16]>;
 #[derive(Debug, Default)]
 pub(super) struct Index {
     lanes: Lanes,
-    /// The slots of the shapes.
+    /// The slots of the shapes; then those whose marks no cell tells, for who would rather read them than one rule more.
     slots: Vec<Slot>,
+    /// How many of them are of the shapes.
+    looked_up: usize,
     shapes: Vec<Shape>,
     table: Table,
     /// Rules that are looked at by their marks for each request: those that have no key, and those of the smallest shapes.

@@ -65,10 +65,18 @@ pub(super) fn index<'a>(rules: impl Iterator<Item = Option<&'a Rule>>) -> Index 
         .keys()
         .flat_map(|(first, second)| [Some(*first), *second]);
     let used: BTreeSet<usize> = used.flatten().collect();
-    let new: HashMap<usize, usize> = used.into_iter().zip(0..).collect();
-    let slots = (0..).zip(slots);
-    let slots = slots.filter(|(old, _)| new.contains_key(old));
-    let slots = slots.map(|(_, slot)| slot.read_by_index()).collect();
+    let looked_up = used.len();
+    let mut order: Vec<usize> = used.iter().copied().collect();
+    if !used.is_empty() {
+        let marked = (0..).zip(&slots).filter(|(number, slot)| {
+            slot.lane.is_some() && !slot.is_told_by_cell && !used.contains(number)
+        });
+        order.extend(marked.map(|(number, _)| number));
+    }
+    let new: HashMap<usize, usize> = order.iter().copied().zip(0..).collect();
+    let mut slots: Vec<Option<Gathered>> = slots.into_iter().map(Some).collect();
+    let slots = order.iter().filter_map(|old| slots.get_mut(*old)?.take());
+    let slots = slots.map(Gathered::read_by_index).collect();
     let mut table = Table::default();
     let shapes = shapes.iter().map(|((first, second), rules)| {
         // INVARIANT: all of them are used.
@@ -83,6 +91,7 @@ pub(super) fn index<'a>(rules: impl Iterator<Item = Option<&'a Rule>>) -> Index 
         sought,
         asks,
         slots,
+        looked_up,
         shapes,
         table,
         always: Always::new(always),

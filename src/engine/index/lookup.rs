@@ -208,7 +208,8 @@ impl Index {
         seats: &Seats<'_, '_>,
         found: Marks,
     ) -> SmallVec<[Place; 16]> {
-        let mut asked = Asked::new(&self.slots, facts, seats, found);
+        let slots = self.slots.get(..self.looked_up).unwrap_or_default();
+        let mut asked = Asked::new(slots, facts, seats, found);
         let found = asked.marks;
         let mut places = SmallVec::new();
         self.always.may_hold(found, |place| places.push(place));
