@@ -2,9 +2,9 @@
 //!
 //! A rule is listed by two of its keys (`Matcher::keys`), whose paths and kinds are its *shape*. Rules of one shape stand in one part
 //! of a table, by the texts that they ask for there, both together. A request is looked up once for each shape, by the texts that it has
-//! at the shape's paths, and what is found is held against the other keys by a word of bits, as far as they were read. So the cost grows with the shapes, which are
-//! as few as tell the rules apart ([`shapes`]), and with the rules whose every key holds. It is tuple space search, as packet classifiers
-//! do it (Srinivasan, Suri, Varghese 1999).
+//! at the shape's paths, and what is found is held against the other keys by a word of bits, as far as they were read. So the cost grows
+//! with the shapes, which are as few as tell the rules apart ([`shapes`]), and with the rules whose every key holds. It is tuple space
+//! search, as packet classifiers do it (Srinivasan, Suri, Varghese 1999).
 //!
 //! In a large policy nearly all of the time is waiting for memory. So what a look-up needs lies together, as short as it can be, and is
 //! asked for all at once, a step at a time: where the rules of every sequence are, then those rules, then what is asked of them.
@@ -13,8 +13,8 @@
 //! - A prefix is looked up by each length that the policy has for its path; a list by each of its items.
 //! - Some tens of rules are held against the request's word of bits one by one, which is less work than to look them up: those of a
 //!   small policy, and of a large one's smallest shapes, where they ask for a whole text. Of whole texts the request tells that word at
-//!   a glance, before any of its leaves is read; of prefixes and lists only where rules are looked up by them,
-//!   or where each rule that is left has to be read from a file.
+//!   a glance, before any of its leaves is read; prefixes and lists are read only where rules are looked up by them, or where each rule
+//!   that is left has to be read from a file.
 //! - Where shapes are many, the rules of those that few share are listed by their most selective key alone.
 //!
 //! INVARIANT: it leaves out only rules that [`Rule::matches`] says no of. What it lets through, the rule itself or [`asks`] decides,
