@@ -102,9 +102,11 @@ fn best(left: &[Keyed], slots: &[Gathered], tried: &BTreeSet<Pair>) -> Option<Pa
         // However many keys it has, few are counted.
         let keys = rule.keys.iter().filter(|key| lane(key.slot).is_some());
         let keys: SmallVec<[&Placed; LANES]> = keys.take(LANES).collect();
+        // By a single key go those that have no other: two tell more of what is read in vain.
+        let alone = (keys.len() == 1).then_some(None);
         for (number, first) in keys.iter().enumerate() {
             let others = keys.iter().skip(number + 1);
-            for second in others.map(|key| Some(*key)).chain([None]) {
+            for second in others.map(|key| Some(*key)).chain(alone) {
                 let Some((slot, other)) = in_order(first, second) else {
                     continue;
                 };
