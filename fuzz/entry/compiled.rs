@@ -104,7 +104,7 @@ pub(crate) fn decided(engine: &Engine, request: &Request) -> Value {
 }
 
 /// A kept policy: it opens or it does not, and where it decides, it decides the same whatever it decided before. Accepted when it
-/// decides all requests.
+/// decides all requests, one by one and as a whole.
 pub(crate) fn compiled(bytes: &[u8]) -> bool {
     let now = NOW.parse().expect("a time");
     let Some(mut kept) = open(bytes) else {
@@ -126,5 +126,15 @@ pub(crate) fn compiled(bytes: &[u8]) -> bool {
         );
         good &= decision.is_some();
     }
-    good
+    let mut fresh = open(bytes).expect("what opened once opens again");
+    let none: [&VerifiedBundle; 0] = [];
+    assert!(fresh.whole(&none).is_none(), "nobody's policy decides");
+    let whole = fresh.whole(&[bundle()]);
+    for request in requests() {
+        if let Some(engine) = &whole {
+            let decision = decided(engine, &request);
+            assert_eq!(decided(engine, &request), decision);
+        }
+    }
+    good && whole.is_some()
 }

@@ -20,14 +20,19 @@ pub(super) struct Head {
     pub(super) is_lowered: bool,
 }
 
-/// The number of effects.
-const EFFECTS: usize = 4;
-/// The number of modes.
-const MODES: usize = 3;
+/// The effects, by their numbers.
+const EFFECTS: [Effect; 4] = [
+    Effect::Allow,
+    Effect::Audit,
+    Effect::RequireApproval,
+    Effect::Deny,
+];
+/// The modes, by their numbers.
+const MODES: [Mode; 3] = [Mode::AuditOnly, Mode::Warn, Mode::Enforce];
 
 impl Head {
     /// The number of things that a rule may say: effects, modes, raised or not.
-    const KINDS: usize = EFFECTS * MODES * 2;
+    const KINDS: usize = EFFECTS.len() * MODES.len() * 2;
 
     pub(super) fn of(rule: &EffectiveRule) -> Self {
         Self {
@@ -39,13 +44,37 @@ impl Head {
         }
     }
 
+    /// The same in a byte.
+    pub(super) fn to_byte(self) -> u8 {
+        let said = (self.effect as u8) << 2 | self.mode as u8;
+        let flags = [self.is_raised, self.is_lasting, self.is_lowered];
+        let bits = (4..).zip(flags).map(|(bit, flag)| u8::from(flag) << bit);
+        bits.fold(said, |byte, bit| byte | bit)
+    }
+
+    /// What is in a byte; none where nothing is.
+    pub(super) fn of_byte(byte: u8) -> Option<Self> {
+        let flag = |bit: u8| byte & (1 << bit) != 0;
+        let effect = usize::from(byte >> 2) % EFFECTS.len();
+        let mode = usize::from(byte) % 4;
+        (byte < 1 << 7).then_some(())?;
+        Some(Self {
+            effect: *EFFECTS.get(effect)?,
+            mode: *MODES.get(mode)?,
+            is_raised: flag(4),
+            is_lasting: flag(5),
+            is_lowered: flag(6),
+        })
+    }
+
     /// The number of what it says in its layer, among those of all layers.
     #[inline]
     fn kind_in(self, at: RulePosition) -> usize {
         const {
-            assert!(Effect::Deny as usize + 1 == EFFECTS && Mode::Enforce as usize + 1 == MODES);
+            assert!(Effect::Deny as usize + 1 == EFFECTS.len());
+            assert!(Mode::Enforce as usize + 1 == MODES.len());
         }
-        let said = (self.effect as usize * MODES + self.mode as usize) * 2;
+        let said = (self.effect as usize * MODES.len() + self.mode as usize) * 2;
         at.layer() * Self::KINDS + said + usize::from(self.is_raised)
     }
 }
@@ -80,7 +109,7 @@ impl Sums {
         let kept = if layers > FEW_LAYERS { 0 } else { layers };
         let mut alone = vec![None; kept * Head::KINDS];
         let layers = (0..).zip(policy.layers());
-        let layers = layers.flat_map(|(layer, of)| of.rules.iter().map(move |_| layer));
+        let layers = layers.flat_map(|(layer, of)| (0..of.rules.len()).map(move |_| layer));
         for (layer, head) in layers.zip(heads) {
             let at = RulePosition { layer, rule: 0 };
             if let Some(sum) = alone.get_mut(head.kind_in(at)) {
@@ -325,6 +354,22 @@ mod tests {
                 .unwrap();
         let now = "2026-12-01T00:00:00Z".parse().unwrap();
         resolve(&[bundle], &"acme/team".parse().unwrap(), now, None).unwrap()
+    }
+
+    #[test]
+    fn a_byte_says_all_of_a_head_or_nothing() {
+        let heads = (0..=u8::MAX).filter_map(|byte| Some((byte, Head::of_byte(byte)?)));
+        let heads: Vec<(u8, Head)> = heads.collect();
+        assert_eq!(heads.len(), Head::KINDS * 4);
+        for (byte, head) in heads {
+            assert_eq!(head.to_byte(), byte, "{head:?}");
+        }
+        for (at, effect) in EFFECTS.into_iter().enumerate() {
+            assert_eq!(effect as usize, at);
+        }
+        for (at, mode) in super::MODES.into_iter().enumerate() {
+            assert_eq!(mode as usize, at);
+        }
     }
 
     #[test]

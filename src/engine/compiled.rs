@@ -1,18 +1,19 @@
-//! A compiled policy as bytes: what a process that has few requests to decide needs not compile again.
+//! A compiled policy as bytes: what a process that finds them needs not compile again.
 //!
 //! ```text
 //! length of the head, 8 bytes, big-endian; length of the groups, 8 bytes
 //! head      JSON: the policy without rules, where the index stands
 //! groups    the SHA-256 of each group of digests, 32 bytes each
 //! digests   the SHA-256 of each part of the body, 32 bytes each
-//! body      rules, each JSON; their offsets; the tables of the index
+//! body      rules, each JSON; their offsets; the tables of the index; what the whole has besides
 //! ```
 //!
 //! Whoever opens it says which digest all before the digests must have, that says which each group of digests must have, and those which
 //! each part must have. So whatever is used was written by whoever that digest is from, and a request costs the groups and parts that
 //! it touches, both short. From the rules that the index lets through comes an engine for that one request: the others would not match.
+//! Who has many requests reads all of it, and has an engine of the whole policy, whose rules are made as they are asked for.
 //!
-//! INVARIANT: that engine's decision is the whole policy's. Where anything does not fit, there is none, and the policy is compiled.
+//! INVARIANT: either engine's decision is the policy's. Where anything does not fit, there is none, and the policy is compiled.
 //!
 //! It lacks policies with a catalogue, and those with conditions that read data: they hang on more than their rules.
 
@@ -25,14 +26,15 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::Engine;
-use super::index::{Section, Tables};
+use super::combine::Head as RuleHead;
+use super::index::{Section, Tables, Whole};
 use super::request::Request;
 use crate::digest::Sha256Digest;
 use crate::json;
-use crate::resolve::{EffectivePolicy, StoredEffectiveRule, StoredPolicy};
+use crate::resolve::{EffectivePolicy, StoredEffectiveRule, StoredPolicy, StoredRules};
 use crate::trust::VerifiedStatement;
 
-const FORMAT: &str = "ordain-compiled/v6";
+const FORMAT: &str = "ordain-compiled/v7";
 /// The bytes of a part of the body.
 const PART: usize = 1 << 10;
 /// The bytes of a digest.
@@ -41,7 +43,7 @@ const DIGEST: usize = 32;
 const GROUP: usize = 32;
 /// The bytes of the two lengths.
 const LENGTHS: usize = 16;
-/// The most bytes of a head with its groups.
+/// The most bytes of a head with its groups, and of what the whole has as JSON.
 const MAX_HEAD: u64 = 16 << 20;
 /// As many bytes of those are made room for at once: what is not there takes no more memory.
 const STEP: usize = 1 << 20;
@@ -49,6 +51,8 @@ const STEP: usize = 1 << 20;
 const MAX_RULE: u64 = 1 << 20;
 /// The most bytes of the body that one request reads: who needs more has compiled the policy as soon.
 const MAX_READ: u64 = 64 << 20;
+/// The most bytes of a body that is read at once.
+const MAX_WHOLE: u64 = 1 << 30;
 
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -58,6 +62,10 @@ struct Head {
     /// Where each rule begins in the body, and where the last one ends.
     offsets: Section,
     tables: Tables,
+    /// What combining needs of each rule, in a byte.
+    heads: Section,
+    /// What the index has besides, as JSON.
+    whole: Section,
     body: u64,
 }
 
@@ -67,11 +75,12 @@ impl Head {
         let parts = self.body.div_ceil(PART as u64);
         let known = parts.div_ceil(GROUP as u64).checked_mul(DIGEST as u64);
         let tables = self.tables.bytes();
-        let sections = tables.zip(self.offsets.bytes_of_numbers());
-        known == Some(groups.len() as u64)
-            && sections
-                .and_then(|(tables, offsets)| tables.checked_add(offsets))
-                .is_some_and(|bytes| bytes <= self.body)
+        let others = [self.heads, self.whole].map(|section| Some(section.items()));
+        let sections = [tables, self.offsets.bytes_of_numbers()].into_iter();
+        let bytes = sections
+            .chain(others)
+            .try_fold(0_u64, |all, bytes| all.checked_add(bytes?));
+        known == Some(groups.len() as u64) && bytes.is_some_and(|bytes| bytes <= self.body)
     }
 }
 
@@ -90,11 +99,6 @@ impl Engine {
         let mut offsets = Vec::new();
         for rule in self.policy().layers().iter().flat_map(|layer| &layer.rules) {
             offsets.push(u32::try_from(body.len()).ok()?);
-            if rule.disabled {
-                // It may be an operation's of a catalogue.
-                rule.written.lowered().is_none().then_some(())?;
-                continue;
-            }
             let stored = StoredEffectiveRule::of(rule)?;
             let start = body.len();
             serde_json::to_writer(&mut body, &stored).ok()?;
@@ -106,11 +110,19 @@ impl Engine {
         offsets.push(u32::try_from(body.len()).ok()?);
         let offsets = Section::of_numbers(&offsets, &mut body);
         let tables = self.index().store(&mut body);
+        let heads = self.heads().iter().map(|head| [head.to_byte()]);
+        let heads = Section::of_items(heads, &mut body);
+        let whole = self.index().store_whole(&mut body);
+        let whole = serde_json::to_vec(&whole).ok()?;
+        (whole.len() as u64 <= MAX_HEAD).then_some(())?;
+        let whole = Section::of_items(whole.iter().map(|byte| [*byte]), &mut body);
         let head = Head {
             format: FORMAT.to_owned(),
             policy: StoredPolicy::of(self.policy(), now),
             offsets,
             tables,
+            heads,
+            whole,
             body: body.len() as u64,
         };
         let head = serde_json::to_vec(&head).ok()?;
@@ -225,6 +237,44 @@ impl<R: Read + Seek> Compiled<R> {
         let policy = head.policy.restore(bundles, rules)?;
         Some(Engine::new(policy))
     }
+
+    /// An engine of the whole policy, for any number of requests; none where the bytes are not as they were written. All of them are
+    /// read and verified, and a rule is made of its own when it is first asked for: most are judged by the index alone.
+    pub fn whole(&mut self, bundles: &[impl AsRef<VerifiedStatement>]) -> Option<Engine> {
+        let Self { head, body } = self;
+        let mut bytes = body.all()?;
+        // What stands there is told once.
+        let mut allowance = bytes.len() as u64;
+        let mut read = |range: Range<u64>| {
+            allowance = allowance.checked_sub(range.end.checked_sub(range.start)?)?;
+            let range = usize::try_from(range.start).ok()?..usize::try_from(range.end).ok()?;
+            bytes.get(range).map(<[u8]>::to_vec)
+        };
+        let offsets = head.offsets.all_numbers(&mut read)?;
+        let rules = offsets.len().checked_sub(1)?;
+        // SECURITY: no rule stands twice, and none is longer than it may be.
+        let are_rules = offsets.array_windows().all(|[start, end]| {
+            let length = end.checked_sub(*start);
+            length.is_some_and(|length| u64::from(length) <= MAX_RULE)
+        });
+        (are_rules && head.whole.items() <= MAX_HEAD).then_some(())?;
+        let heads = head.heads.all_bytes(&mut read)?.into_iter();
+        let heads: Option<Vec<RuleHead>> = heads.map(RuleHead::of_byte).collect();
+        let heads = heads.filter(|heads| heads.len() == rules)?;
+        let whole: Whole = json::from_slice(&head.whole.all_bytes(&mut read)?).ok()?;
+        let index = head.tables.whole(&whole, rules, &mut read)?;
+        // The rules stand first.
+        let end = usize::try_from(*offsets.last()?).ok()?;
+        bytes.get(..end)?;
+        bytes.truncate(end);
+        bytes.shrink_to_fit();
+        let texts = StoredRules {
+            texts: bytes,
+            offsets,
+        };
+        let policy = head.policy.whole(bundles, texts)?;
+        Some(Engine::of_parts(policy, index, heads, Vec::new()))
+    }
 }
 
 /// The body, read by verified parts.
@@ -252,6 +302,24 @@ struct Stretch {
 }
 
 impl<R: Read + Seek> Body<R> {
+    /// All of it.
+    fn all(&mut self) -> Option<Vec<u8>> {
+        let mut read = |start: u64, length: u64| {
+            (length <= MAX_WHOLE).then_some(())?;
+            self.source.seek(SeekFrom::Start(start)).ok()?;
+            let mut bytes = Vec::new();
+            let mut source = self.source.by_ref().take(length);
+            // It takes as much memory as is found to be there.
+            source.read_to_end(&mut bytes).ok()?;
+            (bytes.len() as u64 == length).then_some(bytes)
+        };
+        // SECURITY: nothing is used that is not as it was written.
+        let digests = read(self.digests.start, self.digests.length)?;
+        (digests_of(&digests, GROUP * DIGEST) == self.groups).then_some(())?;
+        let body = read(self.parts.start, self.parts.length)?;
+        (digests_of(&body, PART) == digests).then_some(body)
+    }
+
     fn read(&mut self, range: Range<u64>) -> Option<Vec<u8>> {
         if range.end > self.parts.length {
             return None;

@@ -152,21 +152,34 @@ impl Engine {
     pub fn new(policy: EffectivePolicy) -> Self {
         let rules = || policy.layers().iter().flat_map(|layer| &layer.rules);
         let live = rules().map(|rule| (!rule.disabled).then_some(&*rule.written));
-        let index = Arc::new(Index::new(live));
-        let heads: Arc<[Head]> = rules().map(Head::of).collect();
-        let sums = Arc::new(Sums::new(&policy, &heads));
+        let index = Index::new(live);
+        let heads = rules().map(Head::of).collect();
         let described = policy.layers().iter().map(Described::of);
         let described = described
             .filter(|described| !described.is_empty())
             .collect();
-        let policy = Arc::new(policy);
+        Self::of_parts(policy, index, heads, described)
+    }
+
+    /// An engine of what was found of its policy.
+    pub(super) fn of_parts(
+        policy: EffectivePolicy,
+        index: Index,
+        heads: Vec<Head>,
+        described: Vec<Described>,
+    ) -> Self {
         Self {
-            policy,
-            index,
-            heads,
-            sums,
-            described,
+            sums: Arc::new(Sums::new(&policy, &heads)),
+            policy: Arc::new(policy),
+            index: Arc::new(index),
+            heads: heads.into(),
+            described: described.into(),
         }
+    }
+
+    /// What combining needs of every rule.
+    pub(super) fn heads(&self) -> &[Head] {
+        &self.heads
     }
 
     /// The policy that it decides by.
@@ -306,14 +319,17 @@ fn counts(
     if head.is_lasting && judged == Judged::Yes {
         return Some(false);
     }
-    let rule = layer.rules.get(rule as usize)?;
+    // INVARIANT: an error never permits.
+    let failed = (head.effect >= Effect::RequireApproval).then_some(true);
+    let Some(rule) = layer.rules.get(rule as usize) else {
+        return failed;
+    };
     if !rule.is_live(facts.now()) {
         return None;
     }
     match rule.written.matches(facts) {
         Match::Yes => Some(false),
-        // INVARIANT: an error never permits.
-        Match::Failed if head.effect >= Effect::RequireApproval => Some(true),
-        Match::Failed | Match::No => None,
+        Match::Failed => failed,
+        Match::No => None,
     }
 }

@@ -20,6 +20,8 @@
 //! INVARIANT: it leaves out only rules that [`Rule::matches`] says no of. What it lets through, the rule itself or [`asks`] decides,
 //! so a collision of hashes costs time and nothing else.
 //!
+//! It is also read from bytes: what one request touches ([`flat`]), or all of it ([`whole`]).
+//!
 //! It lacks conditions (`when`), numbers, regular expressions and globs that begin with a star: they are judged last, of candidates
 //! alone; a rule that asks for nothing else is a candidate always.
 
@@ -32,6 +34,7 @@ mod shapes;
 mod table;
 #[cfg(test)]
 mod tests;
+mod whole;
 
 use serde::{Deserialize, Serialize};
 use smallvec::SmallVec;
@@ -43,6 +46,7 @@ use asks::{Asks, Place};
 pub(super) use flat::{Section, Tables};
 use known::Known;
 use table::{Always, Buckets, Lane, Lanes, Table};
+pub(super) use whole::Whole;
 
 /// A rule by its position among all rules of the policy, layer after layer in evaluation order.
 pub(super) type RuleNumber = u32;

@@ -8,7 +8,7 @@
 //!    was kept was made from them, once each had the digest that the very same statement gives it.
 //! 2. Else every file is read and verified, what was kept of them is used, and what was not is compiled and kept.
 //!
-//! See `docs/decisions/0012` and `0013` for what that takes for granted.
+//! See `docs/decisions/0012` to `0014` for what that takes for granted.
 
 use std::fs::File;
 

@@ -20,10 +20,10 @@ use crate::policy::Mode;
 use crate::resolve::EffectivePolicy;
 use crate::trust::{Validity, VerifiedBundle, VerifiedStatement};
 
-/// How many requests are decided from a kept policy before the whole is compiled.
+/// How many requests are decided from what a kept policy has of them, before all of it is read.
 const FEW: u32 = 8;
 
-/// What decides requests: an engine, or a kept policy for the first few.
+/// What decides requests: an engine, or for the first few what a kept policy has of each.
 ///
 /// An engine is another one as soon as an override lapses: it is replaced whole, and who reads it waits for nobody.
 #[derive(Debug)]
@@ -55,6 +55,17 @@ struct Few {
     /// What was signed of its bundles.
     statements: Vec<VerifiedStatement>,
     left: u32,
+}
+
+impl Few {
+    /// All of it, where it is the policy at `now`, too, and is there as it was kept.
+    fn whole(mut self, now: Timestamp) -> Option<Engine> {
+        let compiled = &mut self.kept.compiled;
+        let engine = compiled
+            .holds(now)
+            .then(|| compiled.whole(&self.statements));
+        engine.flatten()
+    }
 }
 
 impl Served {
@@ -189,8 +200,12 @@ impl Served {
                 return Ok(Arc::new(engine));
             }
         }
-        *few = None;
-        let engine = Arc::new(Engine::new(self.policy(now)?));
+        let whole = few.take().and_then(|few| few.whole(now));
+        let engine = match whole {
+            Some(engine) => engine,
+            None => Engine::new(self.policy(now)?),
+        };
+        let engine = Arc::new(engine);
         self.engine.store(Some(Arc::clone(&engine)));
         Ok(engine)
     }

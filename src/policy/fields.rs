@@ -27,6 +27,20 @@ pub(super) struct Shared {
     lexicon: Rc<Lexicon>,
 }
 
+impl Shared {
+    /// What rules share that are made one by one: what their regular expressions may take.
+    pub(super) fn within(allowance: Allowance) -> Self {
+        Self {
+            allowance: Rc::new(allowance),
+            ..Self::default()
+        }
+    }
+
+    pub(super) fn allowance(&self) -> &Allowance {
+        &self.allowance
+    }
+}
+
 /// One file that is being read, and the problems found in it.
 #[derive(Debug)]
 pub(super) struct Report<'spans> {

@@ -8,6 +8,7 @@
 //! a rule that denies must not hang on either. The cost is bounded by the product of the lengths, with no recursion: whoever asks
 //! chooses the text.
 
+use std::fmt::{self, Write as _};
 use std::sync::Arc;
 
 /// A compiled glob.
@@ -93,6 +94,18 @@ impl Glob {
         ))
     }
 
+    /// A pattern of which the same comes.
+    pub(super) fn pattern(&self) -> String {
+        match &*self.0 {
+            Form::Around {
+                before,
+                star,
+                after,
+            } => format!("{before}{star}{after}"),
+            Form::Tokens(Tokens(tokens)) => tokens.iter().map(Token::to_string).collect(),
+        }
+    }
+
     /// Whether `text` holds a character that makes it a pattern.
     pub(super) fn is_pattern(text: &str) -> bool {
         text.contains(['*', '?'])
@@ -129,6 +142,17 @@ impl Glob {
                 crosses: *star == Token::Anything,
             }),
             Form::Tokens(_) => None,
+        }
+    }
+}
+
+impl fmt::Display for Token {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Char(character) => f.write_char(*character),
+            Self::One => f.write_char('?'),
+            Self::Run => f.write_char('*'),
+            Self::Anything => f.write_str("**"),
         }
     }
 }
@@ -289,6 +313,12 @@ mod tests {
             let chars = |text: &str| text.chars().collect::<Vec<_>>();
             let wanted = naive(&chars(&pattern), &chars(&text));
             prop_assert_eq!(Glob::new(&pattern).matches(&text), wanted, "{} {}", pattern, text);
+        }
+
+        #[test]
+        fn its_pattern_is_of_the_same_form(pattern in "[ab/*?é]{0,12}") {
+            let glob = Glob::new(&pattern);
+            prop_assert_eq!(Glob::new(&glob.pattern()), glob);
         }
     }
 }

@@ -48,7 +48,7 @@ pub use model::{
 pub use path::RequestPath;
 pub use policy_test::{Expected, PolicyTest, TestCase, read_test, read_tests};
 pub use seats::{Seats, Sought};
-pub use stored::{RestoredTogether, StoredRule};
+pub use stored::{RestoredApart, RestoredTogether, StoredRule};
 pub use symbol::{AsItIs, Spread, symbol};
 pub use validate::validate;
 pub use written::Written;

@@ -52,6 +52,12 @@ impl Sought {
         sought
     }
 
+    /// All paths, by their numbers.
+    #[must_use]
+    pub fn paths(&self) -> &[RequestPath] {
+        &self.paths
+    }
+
     /// The path with this number.
     #[must_use]
     pub fn path(&self, number: usize) -> Option<&RequestPath> {

@@ -3,12 +3,13 @@
 //! It lacks rules that hang on more than themselves: those that a catalogue was lowered to, and those whose `when` reads the
 //! bundle's data.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::fields::{Report, Shared};
+use super::matcher::Allowance;
 use super::{Effect, Extras, Mode, OverridePermission, Rule, Window, condition, matcher};
 use crate::diag::Location;
 use crate::name::{ReasonCode, RuleId, RuleRef, Scope};
@@ -38,6 +39,28 @@ pub struct StoredRule {
 /// SECURITY: whoever writes rules into a file of their own is held to what regular expressions of a bundle may take.
 #[derive(Debug, Default)]
 pub struct RestoredTogether(Shared);
+
+/// The same, where threads make rules again one by one.
+#[derive(Debug)]
+pub struct RestoredApart(Mutex<usize>);
+
+impl Default for RestoredApart {
+    fn default() -> Self {
+        Self(Mutex::new(Allowance::default().left()))
+    }
+}
+
+impl RestoredApart {
+    /// As [`StoredRule::restore`].
+    #[must_use]
+    pub fn restore(&self, rule: StoredRule, scope: &Scope) -> Option<Rule> {
+        let mut left = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let together = RestoredTogether(Shared::within(Allowance::of(*left)));
+        let rule = rule.restore(scope, &together);
+        *left = together.0.allowance().left();
+        rule
+    }
+}
 
 impl StoredRule {
     /// `rule` as data; none where it hangs on more than itself.
@@ -111,18 +134,24 @@ mod tests {
     #[test]
     fn rules_of_one_bundle_share_what_regular_expressions_may_take() {
         let scope: Scope = "acme".parse().unwrap();
-        let restored = |together: &RestoredTogether| {
+        let restored = |restore: &dyn Fn(StoredRule) -> bool| {
             let rule = json!({
                 "id": "r", "effect": "deny", "reason": "x", "reason_code": "R", "precedence": 0, "permission": "tighten",
                 "mode": "enforce", "match": {"resource": {"regex": r"\w{3}"}}, "when": null, "valid": {},
                 "remediation": null, "tags": [], "location": {"file": "policies/a.yaml", "line": 1, "column": 1},
             });
             let rule: StoredRule = serde_json::from_value(rule).unwrap();
-            rule.restore(&scope, together).is_some()
+            restore(rule)
         };
         let together = RestoredTogether::default();
-        let taken = (0..200).take_while(|_| restored(&together)).count();
-        assert_eq!(taken, 128);
-        assert!(restored(&RestoredTogether::default()));
+        let taken =
+            (0..200).take_while(|_| restored(&|rule| rule.restore(&scope, &together).is_some()));
+        assert_eq!(taken.count(), 128);
+        let apart = RestoredApart::default();
+        let taken =
+            (0..200).take_while(|_| restored(&|rule| apart.restore(rule, &scope).is_some()));
+        assert_eq!(taken.count(), 128);
+        let another = RestoredApart::default();
+        assert!(restored(&|rule| another.restore(rule, &scope).is_some()));
     }
 }

@@ -7,6 +7,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::origin::Source;
+use super::rules::Rules;
 use super::{LoadedBundle, content};
 use crate::bundle::BundleIdentity;
 use crate::diag::{Code, Diagnostic, Location};
@@ -104,7 +105,7 @@ pub struct EffectiveLayer {
     /// Where it was written.
     pub location: Option<Location>,
     /// Its rules in the order in which they are looked at, disabled ones included.
-    pub rules: Vec<EffectiveRule>,
+    pub rules: Rules,
 }
 
 /// All layers of one scope after overrides.
@@ -236,7 +237,7 @@ pub(super) fn assemble(
         layer.bundle = layer
             .bundle
             .and_then(|bundle| used.binary_search(&bundle).ok());
-        for rule in &mut layer.rules {
+        for rule in layer.rules.made_mut().into_iter().flatten() {
             rule.mode = rule.mode.min(cap);
             rule.declared_mode = rule.declared_mode.min(cap);
         }

@@ -14,6 +14,7 @@ use self::catalog::Catalogs;
 use self::shadow::Earlier;
 use self::void::Closed;
 use super::effective::{AppliedOverride, EffectiveLayer, EffectivePolicy, EffectiveRule};
+use super::rules::Rules;
 use crate::diag::{Code, Diagnostic};
 use crate::name::Scope;
 use crate::policy::{Condition, Effect, Window};

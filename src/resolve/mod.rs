@@ -19,6 +19,7 @@ mod graph;
 mod lint;
 mod origin;
 mod overrides;
+mod rules;
 mod stored;
 mod tree;
 mod view;
@@ -37,7 +38,8 @@ pub use check::{Checked, check};
 pub use effective::{AppliedOverride, EffectiveLayer, EffectivePolicy, EffectiveRule, LayerKind};
 pub use lint::lint;
 pub use origin::{Source, SourceFile};
-pub(crate) use stored::{StoredEffectiveRule, StoredPolicy};
+pub use rules::{Rules, RulesIter};
+pub(crate) use stored::{StoredEffectiveRule, StoredPolicy, StoredRules};
 pub use tree::{Change, ChangeKind, Said, ScopeNode, ScopeTree};
 pub use view::{LayerView, OverrideView, PolicyView, RuleView};
 

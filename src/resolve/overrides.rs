@@ -217,7 +217,7 @@ pub(super) fn apply(
                 .map(|found| found.layer.waivers.clone())
                 .unwrap_or_default(),
             location: found.map(|found| found.layer.location.clone()),
-            rules,
+            rules: rules.into(),
         });
     }
     if problems.is_empty() {

@@ -1,20 +1,23 @@
 //! The parts of an effective policy as data that can be kept: what it is, without rules, and each rule by itself.
 //!
-//! From the parts a policy is made again with some of the rules, which decides as the whole does whatever the others do not speak
-//! of: whoever asks picks them. It lacks the overrides, whose work is in the rules, and whatever else only people read.
+//! From the parts a policy is made again: with all rules, each made when it is first asked for, or with some, which decides as the
+//! whole does whatever the others do not speak of: whoever asks picks them. It lacks the overrides, whose work is in the rules, and whatever else only people read.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::ops::Range;
+use std::sync::{Arc, OnceLock};
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::effective::{EffectiveLayer, EffectivePolicy, EffectiveRule, LayerKind};
 use super::origin::{Source, SourceFile};
+use super::rules::Rules;
 use crate::bundle::BundleIdentity;
 use crate::digest::Sha256Digest;
+use crate::json;
 use crate::name::{BundleName, Scope};
-use crate::policy::{Effect, Mode, RestoredTogether, StoredRule, WaiverTerms};
+use crate::policy::{Effect, Mode, RestoredApart, RestoredTogether, Rule, StoredRule, WaiverTerms};
 use crate::trust::{Validity, VerifiedStatement};
 
 /// An effective policy but for its rules.
@@ -54,15 +57,13 @@ pub(crate) struct StoredEffectiveRule {
     declared_mode: Mode,
     precedence: i32,
     reason: String,
+    disabled: bool,
 }
 
 impl StoredEffectiveRule {
-    /// `rule` as data; none where it is switched off, or cannot be kept.
+    /// `rule` as data; none where it cannot be kept.
     #[must_use]
     pub(crate) fn of(rule: &EffectiveRule) -> Option<Self> {
-        if rule.disabled {
-            return None;
-        }
         Some(Self {
             written: StoredRule::of(&rule.written)?,
             effect: rule.effect,
@@ -70,23 +71,23 @@ impl StoredEffectiveRule {
             declared_mode: rule.declared_mode,
             precedence: rule.precedence,
             reason: rule.reason.as_ref().to_owned(),
+            disabled: rule.disabled,
         })
     }
 
+    /// The rule again, where `written` makes that of its scope which its author wrote.
     fn restore(
         self,
         layer: &StoredLayer,
-        bundle: Option<&BundleIdentity>,
-        together: &RestoredTogether,
+        bundle: &BundleIdentity,
+        written: impl FnOnce(StoredRule, &Scope) -> Option<Rule>,
     ) -> Option<EffectiveRule> {
-        let written = self.written.restore(&layer.scope, together)?;
-        let source = bundle.map(|bundle| {
-            let location = &written.location;
-            Source {
-                file: Arc::new(SourceFile::of(bundle, &location.file)),
-                line: location.line,
-            }
-        });
+        let written = written(self.written, &layer.scope)?;
+        let location = &written.location;
+        let source = Source {
+            file: Arc::new(SourceFile::of(bundle, &location.file)),
+            line: location.line,
+        };
         Some(EffectiveRule {
             written: Arc::new(written),
             effect: self.effect,
@@ -94,10 +95,56 @@ impl StoredEffectiveRule {
             declared_mode: self.declared_mode,
             precedence: self.precedence,
             reason: self.reason.into(),
-            disabled: false,
+            disabled: self.disabled,
             overrides: Box::default(),
-            source,
+            source: Some(source),
         })
+    }
+}
+
+/// Rules as data, one after the other.
+#[derive(Debug)]
+pub(crate) struct StoredRules {
+    /// Each as JSON.
+    pub(crate) texts: Vec<u8>,
+    /// Where each begins, and where the last ends.
+    pub(crate) offsets: Vec<u32>,
+}
+
+impl StoredRules {
+    fn get(&self, number: usize) -> Option<StoredEffectiveRule> {
+        let bounds: &[u32; 2] = self.offsets.get(number..)?.first_chunk()?;
+        let [start, end] = bounds.map(|bound| bound as usize);
+        json::from_slice(self.texts.get(start..end)?).ok()
+    }
+}
+
+/// The rules of a layer, each made when it is first asked for: most never are.
+#[derive(Debug)]
+pub(super) struct KeptRules {
+    layer: StoredLayer,
+    bundle: BundleIdentity,
+    stored: Arc<StoredRules>,
+    /// The number of the layer's first among them.
+    first: usize,
+    together: Arc<RestoredApart>,
+    made: Box<[OnceLock<Option<Box<EffectiveRule>>>]>,
+}
+
+impl KeptRules {
+    pub(super) fn len(&self) -> usize {
+        self.made.len()
+    }
+
+    pub(super) fn get(&self, position: usize) -> Option<&EffectiveRule> {
+        let made = self.made.get(position)?.get_or_init(|| {
+            let stored = self.stored.get(self.first.checked_add(position)?)?;
+            let restore = |rule: StoredRule, scope: &Scope| self.together.restore(rule, scope);
+            stored
+                .restore(&self.layer, &self.bundle, restore)
+                .map(Box::new)
+        });
+        made.as_deref()
     }
 }
 
@@ -139,6 +186,54 @@ impl StoredPolicy {
         bundles: &[impl AsRef<VerifiedStatement>],
         rules: impl IntoIterator<Item = (usize, StoredEffectiveRule)>,
     ) -> Option<EffectivePolicy> {
+        let mut rules = rules.into_iter().peekable();
+        let mut together: BTreeMap<Option<usize>, RestoredTogether> = BTreeMap::new();
+        let policy = self.with_rules(bundles, |layer, bundle, range| {
+            let together = together.entry(layer.bundle).or_default();
+            let mut restored = Vec::new();
+            while let Some((_, rule)) = rules.next_if(|(number, _)| *number < range.end) {
+                let written = |rule: StoredRule, scope: &Scope| rule.restore(scope, together);
+                restored.push(rule.restore(layer, bundle?, written)?);
+            }
+            Some(restored.into())
+        })?;
+        rules.next().is_none().then_some(policy)
+    }
+
+    /// The whole policy, whose rules are made as they are asked for; none where something does not fit, as far as that is looked at.
+    #[must_use]
+    pub(crate) fn whole(
+        &self,
+        bundles: &[impl AsRef<VerifiedStatement>],
+        rules: StoredRules,
+    ) -> Option<EffectivePolicy> {
+        let count = rules.offsets.len().checked_sub(1)?;
+        let stored = Arc::new(rules);
+        let mut together: BTreeMap<Option<usize>, Arc<RestoredApart>> = BTreeMap::new();
+        let mut end = 0;
+        let policy = self.with_rules(bundles, |layer, bundle, range| {
+            end = range.end;
+            let Some(bundle) = bundle.filter(|_| end <= count) else {
+                return range.is_empty().then(|| Vec::new().into());
+            };
+            Some(Rules::kept(KeptRules {
+                layer: layer.clone(),
+                bundle: bundle.clone(),
+                stored: Arc::clone(&stored),
+                first: range.start,
+                together: Arc::clone(together.entry(layer.bundle).or_default()),
+                made: range.map(|_| OnceLock::new()).collect(),
+            }))
+        })?;
+        (end == count).then_some(policy)
+    }
+
+    /// The policy, of whose layers `rules_of` gives the rules, by the numbers that they have among all.
+    fn with_rules(
+        &self,
+        bundles: &[impl AsRef<VerifiedStatement>],
+        mut rules_of: impl FnMut(&StoredLayer, Option<&BundleIdentity>, Range<usize>) -> Option<Rules>,
+    ) -> Option<EffectivePolicy> {
         let known: BTreeMap<&BundleName, &VerifiedStatement> = bundles
             .iter()
             .map(|bundle| (&bundle.as_ref().predicate().bundle, bundle.as_ref()))
@@ -152,11 +247,10 @@ impl StoredPolicy {
         let is_once = self.bundles.is_sorted_by(|one, next| one < next);
         let used = used.filter(|used| is_once && !used.is_empty())?;
         let identities: Arc<[BundleIdentity]> = used.iter().map(|b| b.identity()).collect();
-        let mut rules = rules.into_iter().peekable();
         let mut layers = Vec::with_capacity(self.layers.len());
-        let mut together: BTreeMap<Option<usize>, RestoredTogether> = BTreeMap::new();
         let mut end = 0_usize;
         for layer in &self.layers {
+            let start = end;
             end = end.checked_add(layer.rules)?;
             let bundle = match layer.bundle {
                 Some(position) => Some(identities.get(position)?),
@@ -164,11 +258,6 @@ impl StoredPolicy {
                 None if layer.rules == 0 => None,
                 None => return None,
             };
-            let together = together.entry(layer.bundle).or_default();
-            let mut restored = Vec::new();
-            while let Some((_, rule)) = rules.next_if(|(number, _)| *number < end) {
-                restored.push(rule.restore(layer, bundle, together)?);
-            }
             layers.push(EffectiveLayer {
                 scope: layer.scope.clone(),
                 kind: layer.kind,
@@ -178,21 +267,19 @@ impl StoredPolicy {
                 default: layer.default,
                 waivers: WaiverTerms::default(),
                 location: None,
-                rules: restored,
+                rules: rules_of(layer, bundle, start..end)?,
             });
         }
         let validity = used.iter().fold(Validity::UNLIMITED, |all, bundle| {
             all.and(bundle.validity())
         });
-        rules.next().is_none().then(|| {
-            EffectivePolicy::of_parts(
-                self.scope.clone(),
-                self.digest,
-                self.root_mode,
-                (identities, validity),
-                self.until,
-                layers,
-            )
-        })
+        Some(EffectivePolicy::of_parts(
+            self.scope.clone(),
+            self.digest,
+            self.root_mode,
+            (identities, validity),
+            self.until,
+            layers,
+        ))
     }
 }

@@ -1,5 +1,7 @@
 //! The index, and policies that are kept compiled, against what they stand for.
 
+mod forged;
+
 use std::cell::Cell;
 use std::io::Cursor;
 
@@ -78,6 +80,7 @@ proptest! {
         });
         let kept = Kept::new(Engine::new(one_policy(&policy))).unwrap();
         let engine = &kept.engine;
+        let whole = kept.whole(&kept.bytes).unwrap();
         for value in &requests {
             let request = request(value);
             let decision = decided(engine, &request);
@@ -85,7 +88,8 @@ proptest! {
             let matched: Vec<&str> =
                 matched.map(|rule| rule["rule"].as_str().unwrap().trim_start_matches("acme#")).collect();
             prop_assert_eq!(matched, linear(engine.policy(), &request), "{}", value);
-            prop_assert_eq!(kept.decides(&kept.bytes, &request), Some(decision), "{}", value);
+            prop_assert_eq!(kept.decides(&kept.bytes, &request), Some(decision.clone()), "{}", value);
+            prop_assert_eq!(decided(&whole, &request), decision, "{}", value);
         }
     }
 }
@@ -112,6 +116,11 @@ impl Kept {
 
     fn open(&self, bytes: &[u8]) -> Option<Compiled<Cursor<Vec<u8>>>> {
         Compiled::open(Cursor::new(bytes.to_vec()), self.digest)
+    }
+
+    /// The engine that is made of all bytes; none where they are not as they were written.
+    fn whole(&self, bytes: &[u8]) -> Option<Engine> {
+        self.open(bytes)?.whole(&[&self.bundle])
     }
 
     /// What the bytes decide; none where they cannot.
@@ -154,11 +163,15 @@ fn a_kept_policy_decides_as_the_whole_one_does() {
             return Ok(());
         };
         kept.set(kept.get() + 1);
+        let whole = one.whole(&one.bytes).unwrap();
         for value in &values {
             let request = request(value);
             let wanted = decided(&one.engine, &request);
+            prop_assert_eq!(decided(&whole, &request), wanted.clone(), "{}", value);
             prop_assert_eq!(one.decides(&one.bytes, &request), Some(wanted), "{}", value);
         }
+        // What was kept of it would be kept again.
+        prop_assert_eq!(whole.to_bytes(now()).unwrap().1, one.digest);
         Ok(())
     })
     .unwrap_or_else(|failure| panic!("{failure}"));
@@ -203,9 +216,13 @@ fn a_changed_byte_of_a_kept_policy_changes_no_decision() {
             None => refused += 1,
             Some(decision) => assert_eq!(decision, wanted, "byte {position}"),
         }
+        assert!(kept.whole(&bytes).is_none(), "byte {position}");
     }
     assert!(refused > 100, "{refused}");
+    let whole = kept.whole(&kept.bytes).unwrap();
+    assert_eq!(decided(&whole, &request), wanted);
     for end in (0..kept.bytes.len()).step_by(1_009) {
+        assert!(kept.whole(&kept.bytes[..end]).is_none(), "cut at {end}");
         let decision = kept.decides(&kept.bytes[..end], &request);
         assert!(
             decision.is_none_or(|decision| decision == wanted),
@@ -270,7 +287,7 @@ fn of_all_kinds() -> Value {
         json!({"action": "deploy", "resource": "web-*"}),
         json!({"action": ["restart", "stop"], "subject.properties.team": "payments"}),
         json!({"subject.properties.groups": {"contains": "a"}, "context.zone": "eu-*"}),
-        json!({"context.replicas": {"gt": 2}, "resource": "*-2"}),
+        json!({"context.replicas": {"gt": 2}, "resource": "*b-2*"}),
         json!({"context.environment": {"not": "production"}, "context.ip": {"cidr": "10.0.0.0/8"}}),
         json!({"resource": {"regex": "^web-[a-z]+$"}}),
         json!({"any": [{"context.list": {"exists": true}}, {"action": "deploy"}]}),
@@ -339,10 +356,11 @@ fn the_seeds_of_the_fuzz_target_are_what_is_kept() {
             "{name} is not what is kept: run `ORDAIN_WRITE_DOCS=1 cargo test seeds_of_the_fuzz_target`, and commit it"
         );
         let mut kept = fuzzed::open(&input).unwrap();
+        let all = kept.whole(&[fuzzed::bundle()]).unwrap();
         let mut matched = 0;
         for request in fuzzed::requests() {
             let one = kept.engine(&request, now, &[fuzzed::bundle()]).unwrap();
-            let [one, whole] = [&one, &engine].map(|engine| {
+            let [one, all, whole] = [&one, &all, &engine].map(|engine| {
                 let mut decision = fuzzed::decided(engine, &request);
                 for own in ["bundles", "unsigned"] {
                     decision.as_object_mut().unwrap().remove(own);
@@ -350,10 +368,28 @@ fn the_seeds_of_the_fuzz_target_are_what_is_kept() {
                 decision
             });
             matched += whole["matched"].as_array().unwrap().len();
-            assert_eq!(one, whole, "{name}");
+            assert_eq!((&one, &all), (&whole, &whole), "{name}");
         }
         assert!(matched > 3, "{name}: {matched}");
     }
+}
+
+/// SECURITY: that a part has the digest that stands beside it says nothing: that one must have its own.
+#[test]
+fn a_part_with_another_digest_beside_it_is_not_as_it_was_kept() {
+    let mut kept = Kept::new(Engine::new(one_policy(&many()))).unwrap();
+    assert!(kept.whole(&kept.bytes).is_some());
+    let length = |at: usize| {
+        let bytes = kept.bytes[at..at + 8].try_into().unwrap();
+        usize::try_from(u64::from_be_bytes(bytes)).unwrap()
+    };
+    let digests = 16 + length(0) + length(8);
+    let body = kept.bytes.len() - fuzzed::input(&kept.bytes).len() + length(0) + 1;
+    let part = body..body + 1_024;
+    kept.bytes[body + 100] ^= 1;
+    let digest = Sha256Digest::of(&kept.bytes[part]);
+    kept.bytes[digests..digests + 32].copy_from_slice(digest.as_bytes());
+    assert!(kept.whole(&kept.bytes).is_none());
 }
 
 /// SECURITY: who may write both the cache and the state makes a request cost no more than compiling does.
@@ -365,7 +401,7 @@ fn a_kept_policy_that_has_much_read_again_and_again_decides_nothing() {
     let section = |at: u32, items: u32| json!({"at": at, "items": items});
     let path = ["subject", "properties", "groups"];
     let head = json!({
-        "format": "ordain-compiled/v6",
+        "format": "ordain-compiled/v7",
         "policy": {
             "scope": "acme", "digest": Sha256Digest::of(b""), "root_mode": "enforce", "bundles": ["acme"],
             "layers": [], "from": fuzzed::NOW, "until": null,
@@ -380,6 +416,7 @@ fn a_kept_policy_that_has_much_read_again_and_again_decides_nothing() {
             }],
             "always": section(0, 0),
         },
+        "heads": section(0, 0), "whole": section(0, 0),
         "body": body.len(),
     });
     let input = [head.to_string().as_bytes(), b"\n", &body].concat();

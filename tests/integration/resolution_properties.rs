@@ -31,7 +31,7 @@ fn heard(engine: &Engine, request: &Request) -> Answer {
     let layers = engine.policy().layers();
     let name = |origin: Origin| match origin {
         Origin::Rule(at) => {
-            let rule = &layers[at.layer()].rules[at.rule()];
+            let rule = layers[at.layer()].rules.get(at.rule()).unwrap();
             Some(rule.written.name.to_string())
         }
         Origin::Default(_) | Origin::NoMatch => None,

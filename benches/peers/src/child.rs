@@ -13,12 +13,14 @@ use crate::measure::{self, Budget, Measured, Outcome, quantile};
 use crate::model::{Answer, Effect, Workload};
 use crate::print::rego;
 use crate::system::regorus::{AsData, AsRules, Interpreter, Rvm};
-use crate::system::{Reference, bitset, cedar, cel, linear, ordain};
+use crate::system::{Reference, bitset, cedar, cel, kept, linear, ordain};
 
 /// What a system is to the comparison.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Role {
     Ours,
+    /// Ours, of another source.
+    Form,
     Floor,
     Peer,
 }
@@ -34,8 +36,14 @@ const fn entrant(name: &'static str, title: &'static str, role: Role) -> Entrant
     Entrant { name, title, role }
 }
 
-pub(crate) const ENTRANTS: [Entrant; 12] = [
+pub(crate) const ENTRANTS: [Entrant; 14] = [
     entrant("ordain", "ordain, whole decision", Role::Ours),
+    entrant("ordain-kept", "ordain, compiled before", Role::Form),
+    entrant(
+        "ordain-made",
+        "ordain, compiled before, every rule made",
+        Role::Form,
+    ),
     entrant("bitset", "floor: index with bitsets", Role::Floor),
     entrant("bitset-all", "floor: bitsets, every match", Role::Floor),
     entrant("linear", "floor: linear scan", Role::Floor),
@@ -64,6 +72,8 @@ pub(crate) fn run(name: &str, task: &Task) -> Result<Outcome> {
     let budget = &task.budget;
     match name {
         "ordain" => measure::system::<ordain::Ordain>(&workload, budget),
+        "ordain-kept" => measure::system::<kept::Kept<false>>(&workload, budget),
+        "ordain-made" => measure::system::<kept::Kept<true>>(&workload, budget),
         "bitset" => measure::system::<bitset::Bitset>(&workload, budget),
         "bitset-all" => measure::system::<bitset::EveryMatch>(&workload, budget),
         "linear" => measure::system::<linear::Linear>(&workload, budget),

@@ -6,6 +6,7 @@
 pub(crate) mod bitset;
 pub(crate) mod cedar;
 pub(crate) mod cel;
+pub(crate) mod kept;
 pub(crate) mod linear;
 pub(crate) mod ordain;
 pub(crate) mod regorus;

@@ -82,6 +82,22 @@ impl<'a> Reader<'a> {
         Some(text)
     }
 
+    /// Passes over an ask, where so many forms were spoken of before: each is spoken of once, in their order.
+    fn pass(&mut self, forms: &mut u32) -> Option<()> {
+        let [_, _, kind, more] = self.array()?;
+        match kind {
+            kind::ONE_OF | kind::HOLDING => (0..more).try_for_each(|_| self.text().map(drop)),
+            kind::AROUND => self.around(more).map(drop),
+            kind::LIKE => {
+                (u32::from_le_bytes(self.array()?) == *forms).then_some(())?;
+                *forms += 1;
+                Some(())
+            }
+            kind::NUMBER => self.array::<8>().map(drop),
+            _ => None,
+        }
+    }
+
     /// What stands around, and whether slashes may stand between.
     #[inline(always)]
     fn around(&mut self, crosses: u8) -> Option<Around<'a>> {
@@ -117,6 +133,43 @@ impl Asks {
         let bytes = self.bytes.get(place.0 as usize..);
         let number = bytes.and_then(<[u8]>::first_chunk).copied();
         u32::from_le_bytes(number.unwrap_or_default())
+    }
+
+    /// Asks of parts that were kept, and the places of their rules, of which there are fewer than `rules`; none where the bytes are not
+    /// one rule after the other, each with what is asked of it and nothing else.
+    ///
+    /// SECURITY: a rule that reached into the next would have what is asked of that judged twice.
+    pub(super) fn of_parts(
+        bytes: Vec<u8>,
+        forms: Vec<KeptForm>,
+        orders: Vec<Order>,
+        rules: usize,
+    ) -> Option<(Self, Vec<(RuleNumber, Place)>)> {
+        let mut reader = Reader(&bytes);
+        let mut placed: Vec<(RuleNumber, Place)> = Vec::new();
+        let mut used = 0;
+        while !reader.0.is_empty() {
+            let place = u32::try_from(bytes.len() - reader.0.len()).ok()?;
+            let [a, b, c, d, _, asks] = reader.array()?;
+            let number = u32::from_le_bytes([a, b, c, d]);
+            let is_next = placed.last().is_none_or(|(last, _)| *last < number);
+            (is_next && (number as usize) < rules).then_some(())?;
+            placed.push((number, Place(place)));
+            for _ in 0..asks {
+                reader.pass(&mut used)?;
+            }
+        }
+        let asks = Self {
+            bytes,
+            forms,
+            orders,
+        };
+        (used as usize == asks.forms.len()).then_some((asks, placed))
+    }
+
+    /// What rules ask for, as bytes; the forms and the orders that they speak of.
+    pub(super) fn parts(&self) -> (&[u8], &[KeptForm], &[Order]) {
+        (&self.bytes, &self.forms, &self.orders)
     }
 
     /// The number of a rule, and what it makes of a request that has this.
@@ -262,8 +315,8 @@ impl<'a> Building<'a> {
         let mut asks = Vec::new();
         let mut count = 0_u8;
         for ask in plain.asks {
-            let packed = self.pack(&ask);
-            match packed.zip(count.checked_add(1)) {
+            let more = count.checked_add(1);
+            match more.and_then(|more| Some((self.pack(&ask)?, more))) {
                 Some((packed, more)) => {
                     asks.extend(packed);
                     count = more;

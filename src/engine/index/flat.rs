@@ -29,16 +29,16 @@ const NUMBER: u64 = 4;
 pub(in crate::engine) struct Tables {
     /// For each lane of the marks the path whose cell tells it.
     lanes: Vec<Option<Vec<String>>>,
-    slots: Vec<StoredSlot>,
-    shapes: Vec<StoredShape>,
+    pub(super) slots: Vec<StoredSlot>,
+    pub(super) shapes: Vec<StoredShape>,
     /// Rules by their marks alone.
     always: Section,
 }
 
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-struct StoredSlot {
-    path: Vec<String>,
+pub(super) struct StoredSlot {
+    pub(super) path: Vec<String>,
     kind: Kind,
     lane: Option<Lane>,
     lengths: Vec<usize>,
@@ -46,8 +46,8 @@ struct StoredSlot {
 
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-struct StoredShape {
-    slots: Pair,
+pub(super) struct StoredShape {
+    pub(super) slots: Pair,
     leads: Section,
     /// The first rule of each bucket, and the end of the last.
     buckets: Section,
@@ -86,14 +86,46 @@ pub(in crate::engine) type ReadRange<'a> = dyn FnMut(Range<u64>) -> Option<Vec<u
 
 impl Section {
     pub(in crate::engine) fn of_numbers(numbers: &[RuleNumber], body: &mut Vec<u8>) -> Self {
-        let at = body.len() as u64;
-        for number in numbers {
-            body.extend(number.to_le_bytes());
-        }
-        Self {
-            at,
-            items: numbers.len() as u64,
-        }
+        Self::of_items(numbers.iter().map(|number| number.to_le_bytes()), body)
+    }
+
+    /// Writes items at the end of `body`.
+    pub(in crate::engine) fn of_items<const N: usize>(
+        items: impl ExactSizeIterator<Item = [u8; N]>,
+        body: &mut Vec<u8>,
+    ) -> Self {
+        let section = Self {
+            at: body.len() as u64,
+            items: items.len() as u64,
+        };
+        body.extend(items.flatten());
+        section
+    }
+
+    /// All of it as bytes.
+    pub(in crate::engine) fn all_bytes(self, read: &mut ReadRange<'_>) -> Option<Vec<u8>> {
+        read(self.at..self.at.checked_add(self.items)?)
+    }
+
+    /// The same as words.
+    pub(super) fn all_words(self, read: &mut ReadRange<'_>) -> Option<Vec<u64>> {
+        let bytes = self.items.checked_mul(8)?;
+        let bytes = read(self.at..self.at.checked_add(bytes)?)?;
+        let words = bytes.as_chunks().0.iter();
+        Some(words.map(|word| u64::from_le_bytes(*word)).collect())
+    }
+
+    /// The same as numbers.
+    pub(in crate::engine) fn all_numbers(
+        self,
+        read: &mut ReadRange<'_>,
+    ) -> Option<Vec<RuleNumber>> {
+        self.numbers(0, self.items, read)
+    }
+
+    /// How many items it has.
+    pub(in crate::engine) fn items(self) -> u64 {
+        self.items
     }
 
     /// The bytes that it takes as one of numbers; none where there are none so many.
@@ -146,6 +178,14 @@ fn leads(
 }
 
 impl StoredShape {
+    pub(super) fn all_leads(&self, read: &mut ReadRange<'_>) -> Option<Vec<Lead<RuleNumber>>> {
+        leads(self.leads, (0, self.leads.items), read)
+    }
+
+    pub(super) fn all_rules(&self, read: &mut ReadRange<'_>) -> Option<Vec<RuleNumber>> {
+        self.rules.all_numbers(read)
+    }
+
     /// The rules among which those with this sequence are.
     fn bucket(&self, sequence: Symbol, read: &mut ReadRange<'_>) -> Option<Vec<Lead<RuleNumber>>> {
         let buckets = usize::try_from(self.buckets.items).ok()?.checked_sub(1)?;
@@ -241,6 +281,16 @@ impl Tables {
             .try_fold(0_u64, |all, bytes| all.checked_add(bytes?))
     }
 
+    pub(super) fn lanes(&self) -> Lanes {
+        let lanes = self.lanes.iter().cloned();
+        Lanes::new(lanes.map(|path| path.map(RequestPath::new)).collect())
+    }
+
+    /// The rules that are found by their marks alone.
+    pub(super) fn always(&self, read: &mut ReadRange<'_>) -> Option<Vec<Lead<RuleNumber>>> {
+        leads(self.always, (0, self.always.items), read)
+    }
+
     /// The rules that might match, in evaluation order; none where the body cannot be read.
     pub(in crate::engine) fn candidates(
         &self,
@@ -254,10 +304,9 @@ impl Tables {
         let sought = Sought::new(paths);
         let slots = self.slots.iter().enumerate();
         let slots: Vec<Slot> = slots.map(|(path, slot)| slot.clone().at(path)).collect();
-        let lanes = self.lanes.iter().cloned();
-        let lanes = Lanes::new(lanes.map(|path| path.map(RequestPath::new)).collect());
-        let mut asked = Asked::new(&slots, facts, &facts.seats(&sought), lanes.marks(facts));
-        let always = leads(self.always, (0, self.always.items), read)?;
+        let found = self.lanes().marks(facts);
+        let mut asked = Asked::new(&slots, facts, &facts.seats(&sought), found);
+        let always = self.always(read)?;
         let always = always.iter();
         let always = always.filter(|lead| lead.marks.may_hold(asked.marks));
         let mut found: Numbers = always.map(|lead| lead.rule).collect();
@@ -284,7 +333,7 @@ impl Tables {
 }
 
 impl StoredSlot {
-    fn at(self, path: usize) -> Slot {
+    pub(super) fn at(self, path: usize) -> Slot {
         Slot {
             path,
             kind: self.kind,

@@ -25,6 +25,16 @@ impl Known {
         known
     }
 
+    /// The set of these bits; none where they are of no set.
+    pub(super) fn of_words(words: Vec<u64>) -> Option<Self> {
+        words.len().is_power_of_two().then_some(Self(words))
+    }
+
+    /// Its bits.
+    pub(super) fn words(&self) -> &[u64] {
+        &self.0
+    }
+
     /// Whether it has the symbol, or seems to.
     #[inline]
     pub(super) fn may_have(&self, symbol: Symbol) -> bool {

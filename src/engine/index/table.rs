@@ -156,11 +156,11 @@ pub(super) struct Table {
 
 /// Rules whose sequences are near one another.
 #[derive(Debug, Clone, Copy, Default)]
-struct Bucket {
+pub(super) struct Bucket {
     /// The first of them.
-    start: u32,
+    pub(super) start: u32,
     /// A bit for each sequence that they have: a Bloom filter of one hash.
-    known: u32,
+    pub(super) known: u32,
 }
 
 impl Bucket {
@@ -178,6 +178,13 @@ pub(super) struct Buckets {
     count: usize,
 }
 
+impl Buckets {
+    /// How many there are of a shape with so many entries.
+    fn wanted(entries: usize) -> usize {
+        entries.div_ceil(MERGED * LOAD).max(1) * MERGED
+    }
+}
+
 /// The rules of a bucket, by where they stand.
 #[derive(Debug, Clone, Copy, Default)]
 pub(super) struct Bounds {
@@ -186,12 +193,42 @@ pub(super) struct Bounds {
 }
 
 impl Table {
+    /// A table of parts that were kept, of shapes that have so many entries each, and the buckets of each; none where they are not what
+    /// [`Self::add`] makes of as many.
+    pub(super) fn of_parts(
+        buckets: Vec<Bucket>,
+        leads: Vec<Lead<Place>>,
+        shapes: &[usize],
+    ) -> Option<(Self, Vec<Buckets>)> {
+        let (mut first, mut start) = (0, 0);
+        let mut all = Vec::with_capacity(shapes.len());
+        for entries in shapes {
+            let end = start + entries;
+            let count = Buckets::wanted(*entries);
+            let own = buckets.get(first..=first + count)?;
+            let starts = || own.iter().map(|bucket| bucket.start as usize);
+            // SECURITY: no rule is in two buckets.
+            let is_whole = starts().is_sorted()
+                && starts().next() == Some(start)
+                && starts().next_back() == Some(end);
+            is_whole.then(|| all.push(Buckets { first, count }))?;
+            (first, start) = (first + count + 1, end);
+        }
+        let is_all = first == buckets.len() && start == leads.len();
+        is_all.then_some((Self { buckets, leads }, all))
+    }
+
+    /// The buckets of all shapes.
+    pub(super) fn buckets(&self) -> &[Bucket] {
+        &self.buckets
+    }
+
     /// Adds the rules of a shape, each with a sequence and its marks.
     pub(super) fn add(&mut self, mut entries: Vec<(Symbol, Place, Marks)>) -> Buckets {
         entries.sort_unstable();
         entries.dedup();
         let first = self.buckets.len();
-        let count = entries.len().div_ceil(MERGED * LOAD).max(1) * MERGED;
+        let count = Buckets::wanted(entries.len());
         for (sequence, rule, marks) in entries {
             let own = first + bucket(sequence, count);
             self.begin(own + 1);

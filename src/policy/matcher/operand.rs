@@ -110,6 +110,18 @@ impl Default for Allowance {
     }
 }
 
+impl Allowance {
+    /// So many bytes.
+    pub(in crate::policy) fn of(bytes: usize) -> Self {
+        Self(Cell::new(bytes))
+    }
+
+    /// How many bytes are left.
+    pub(in crate::policy) fn left(&self) -> usize {
+        self.0.get()
+    }
+}
+
 /// A compiled regular expression.
 #[derive(Debug)]
 pub(in crate::policy) struct Compiled {

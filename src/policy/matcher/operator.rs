@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use regex::Regex;
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::hours::{Days, Hours};
@@ -37,7 +38,8 @@ pub(in crate::policy) enum Operator {
 }
 
 /// The order that is asked for between two numbers.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub(in crate::policy) enum Comparison {
     Greater,
     GreaterOrEqual,

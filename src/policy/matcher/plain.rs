@@ -3,10 +3,13 @@
 //! INVARIANT: of a value of the kind that an ask is about, and of nothing, the ask says what its condition says. Of a value of
 //! another kind it says nothing, so whoever judges by it must then ask the rule.
 
+use serde::{Deserialize, Serialize};
+
 use super::operator::{Comparison, Operator};
 use super::test::{Pattern, Test};
 use super::value::Scalar;
 use super::{Match, Term};
+use crate::policy::MAX_PATTERN_BYTES;
 use crate::policy::glob::{Around, Glob};
 use crate::policy::model::Rule;
 use crate::policy::path::RequestPath;
@@ -74,6 +77,18 @@ impl<'a> Form<'a> {
 pub struct KeptForm(Glob);
 
 impl KeptForm {
+    /// The form of this pattern; none where it is longer than one may be.
+    #[must_use]
+    pub fn new(pattern: &str) -> Option<Self> {
+        (pattern.len() <= MAX_PATTERN_BYTES).then(|| Self(Glob::new(pattern)))
+    }
+
+    /// A pattern of which it is the form.
+    #[must_use]
+    pub fn pattern(&self) -> String {
+        self.0.pattern()
+    }
+
     /// Whether a text has it.
     #[must_use]
     pub fn admits(&self, text: &str) -> bool {
@@ -82,7 +97,7 @@ impl KeptForm {
 }
 
 /// An order of two numbers.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Order(Comparison);
 
 impl Order {

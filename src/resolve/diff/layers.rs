@@ -238,7 +238,7 @@ fn silent(layer: &EffectiveLayer) -> EffectiveLayer {
         min_mode: Mode::AuditOnly,
         default: None,
         waivers: crate::policy::WaiverTerms::default(),
-        rules: Vec::new(),
+        rules: Vec::new().into(),
         ..layer.clone()
     }
 }

@@ -8,12 +8,12 @@ use std::collections::HashMap;
 
 use serde_json::Value;
 
-use super::{EffectiveRule, covers};
+use super::{EffectiveRule, Rules, covers};
 
 /// The rules of one layer that were looked at so far, by their conditions.
 #[derive(Debug)]
 pub(super) struct Earlier<'a> {
-    rules: &'a [EffectiveRule],
+    rules: &'a Rules,
     numbers: HashMap<(String, Value), usize>,
     nodes: Vec<Node>,
 }
@@ -27,7 +27,7 @@ struct Node {
 
 impl<'a> Earlier<'a> {
     /// None yet of `rules`, the layer's in their order.
-    pub(super) fn new(rules: &'a [EffectiveRule]) -> Self {
+    pub(super) fn new(rules: &'a Rules) -> Self {
         let (numbers, nodes) = (HashMap::new(), vec![Node::default()]);
         Self {
             rules,
@@ -178,12 +178,12 @@ mod tests {
             let layer = layer(&rules);
             let mut earlier = Earlier::new(&layer.rules);
             for (position, rule) in layer.rules.iter().enumerate() {
-                let before = &layer.rules[..position];
+                let mut before = layer.rules.iter().take(position);
                 let among = |first: &EffectiveRule| {
                     let all = conditions(rule);
                     conditions(first).iter().all(|condition| all.contains(condition))
                 };
-                let naive = before.iter().find(|first| among(first) && covers(first, rule));
+                let naive = before.find(|first| among(first) && covers(first, rule));
                 let name = |rule: &EffectiveRule| rule.written.name.clone();
                 prop_assert_eq!(earlier.covering(position).map(name), naive.map(name));
             }

@@ -143,9 +143,18 @@ fn a_kept_policy_decides_under_a_verified_statement_only() {
     fails(&world.eval("app", &["--offline"]), 3, "E-TRUST-020");
 }
 
-/// Some requests are decided from what was kept; for more of them the files are read, and verified, after all.
+/// Changes a byte of a rule that was kept and that nobody asks for.
+fn damage_what_was_kept(world: &Organisation) {
+    let kept = files(&world.cache().join("compiled"));
+    let mut bytes = fs::read(&kept[0]).unwrap();
+    let at = bytes.windows(7).position(|bytes| bytes == b"act-150");
+    bytes[at.unwrap()] ^= 1;
+    fs::write(&kept[0], bytes).unwrap();
+}
+
+/// Many requests are decided by all that was kept, where it is as it was kept; else the files are read, and verified, after all.
 #[test]
-fn many_requests_are_decided_by_the_files_as_they_were_signed() {
+fn many_requests_are_decided_by_what_was_kept_or_by_the_files_as_they_were_signed() {
     let world = consumer(300);
     decided(&world);
     let requests = (request("read_x") + "\n").repeat(20);
@@ -162,6 +171,8 @@ fn many_requests_are_decided_by_the_files_as_they_were_signed() {
     let wanted = (Some(0), vec!["\"READ\"".to_owned(); 20]);
     assert_eq!(eval(&[]), wanted);
     damage_a_file(&world);
+    assert_eq!(eval(&["--offline"]), wanted);
+    damage_what_was_kept(&world);
     let (status, codes) = eval(&["--offline"]);
     assert_eq!(status, Some(3));
     assert_eq!(codes[..8], wanted.1[..8]);
@@ -182,6 +193,7 @@ fn files_that_cannot_be_had_after_all_are_told_of() {
     let world = consumer(300);
     decided(&world);
     damage_a_file(&world);
+    damage_what_was_kept(&world);
     let source = world.env.work().join("policy");
     fs::rename(&source, world.env.work().join("elsewhere")).unwrap();
     // What Git objects are kept here would do.

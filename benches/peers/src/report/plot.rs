@@ -45,7 +45,9 @@ pub(super) fn latency(figures: &Figures) -> Result<String> {
 }
 
 fn series(figures: &Figures) -> Vec<Series> {
-    let all = ENTRANTS.iter().zip(COLOURS).map(|(entrant, colour)| {
+    // Another form of ours would lie on ours.
+    let drawn = ENTRANTS.iter().filter(|entrant| entrant.role != Role::Form);
+    let all = drawn.zip(COLOURS).map(|(entrant, colour)| {
         let points = figures.rules.iter().filter_map(|&rules| {
             let measured = figures.measured(entrant.name, rules)?;
             // Less than the clock can tell is drawn as the least it can.

@@ -27,7 +27,7 @@ pub(crate) struct Source {
 }
 
 /// A moment for everything that takes one.
-fn now() -> Result<Timestamp> {
+pub(super) fn now() -> Result<Timestamp> {
     Ok("2026-12-01T00:00:00Z".parse()?)
 }
 
