@@ -135,15 +135,14 @@ impl Asks {
         u32::from_le_bytes(number.unwrap_or_default())
     }
 
-    /// Asks of parts that were kept, and the places of their rules, of which there are fewer than `rules`; none where the bytes are not
-    /// one rule after the other, each with what is asked of it and nothing else.
+    /// Asks of parts that were kept, and the places of their rules; none where the bytes are not one rule after the other, each with what
+    /// is asked of it and nothing else.
     ///
     /// SECURITY: a rule that reached into the next would have what is asked of that judged twice.
     pub(super) fn of_parts(
         bytes: Vec<u8>,
         forms: Vec<KeptForm>,
         orders: Vec<Order>,
-        rules: usize,
     ) -> Option<(Self, Vec<(RuleNumber, Place)>)> {
         let mut reader = Reader(&bytes);
         let mut placed: Vec<(RuleNumber, Place)> = Vec::new();
@@ -153,8 +152,7 @@ impl Asks {
             let [a, b, c, d, _, asks] = reader.array()?;
             let number = u32::from_le_bytes([a, b, c, d]);
             let is_next = placed.last().is_none_or(|(last, _)| *last < number);
-            (is_next && (number as usize) < rules).then_some(())?;
-            placed.push((number, Place(place)));
+            is_next.then(|| placed.push((number, Place(place))))?;
             for _ in 0..asks {
                 reader.pass(&mut used)?;
             }

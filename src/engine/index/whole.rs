@@ -68,7 +68,7 @@ impl Tables {
         let forms = whole.forms.iter().map(|pattern| KeptForm::new(pattern));
         let forms = forms.collect::<Option<_>>()?;
         let asks = whole.asks.all_bytes(read)?;
-        let (asks, placed) = Asks::of_parts(asks, forms, whole.orders.clone(), rules)?;
+        let (asks, placed) = Asks::of_parts(asks, forms, whole.orders.clone())?;
         let mut places = vec![None; rules];
         for (number, place) in placed {
             *places.get_mut(number as usize)? = Some(place);

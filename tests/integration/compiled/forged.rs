@@ -44,6 +44,14 @@ impl Forged {
     fn bucket(&self, position: usize) -> usize {
         place(&self.whole["buckets"]) + position * 8
     }
+
+    /// Has all buckets begin at a lead.
+    fn start_all_at(&mut self, lead: u8) {
+        for position in 0..=32 {
+            let at = self.bucket(position);
+            self.body[at] = lead;
+        }
+    }
 }
 
 fn number(value: &Value) -> usize {
@@ -67,9 +75,10 @@ const FORGERIES: [Forgery; 20] = [
         let at = all.end_of_asks() - 6;
         all.body[at] = 7;
     }),
-    ("what is asked of one rule twice", |all| {
+    ("rules in another order", |all| {
         let at = place(&all.whole["asks"]);
-        all.body[at] = 1;
+        assert_eq!((all.body[at], all.body[at + 36]), (0, 1));
+        all.body.swap(at, at + 36);
     }),
     ("another kind of ask", |all| {
         let at = place(&all.whole["asks"]) + 8;
@@ -84,19 +93,13 @@ const FORGERIES: [Forgery; 20] = [
     ("a form that is too long", |all| {
         all.whole["forms"][0] = format!("a*b*{}", "c".repeat(1_021)).into();
     }),
-    ("rules beyond the last bucket", |all| {
-        let at = all.bucket(32);
-        all.body[at] = 0;
-    }),
+    ("rules beyond the last bucket", |all| all.start_all_at(0)),
     ("a bucket that ends before it begins", |all| {
         let at = all.bucket(31);
         assert_eq!(all.body[at], 1);
         all.body[at] = 0;
     }),
-    ("a bucket before the first rule", |all| {
-        let at = all.bucket(0);
-        all.body[at] = 1;
-    }),
+    ("rules before the first bucket", |all| all.start_all_at(1)),
     ("a bucket less", |all| {
         let items = &mut all.whole["buckets"]["items"];
         *items = (number(items) - 2).into();
@@ -159,6 +162,10 @@ fn a_whole_that_does_not_fit_decides_nothing() {
             assert!(one.is_some(), "{name}");
         }
     }
+    // Who has one request might not meet the rule of no layer.
+    let mut forged = Forged::new();
+    forged.head["policy"]["layers"][0]["rules"] = 6.into();
+    assert!(whole(&forged.input()).is_none());
 }
 
 /// As a rule is long that is read for one request.
