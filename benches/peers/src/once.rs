@@ -96,11 +96,13 @@ impl Consumer {
         // Beside the program: a temporary directory may be in memory, where syncing is free.
         let here = std::env::current_exe()?;
         let parent = here.parent().context("the directory of this program")?;
+        let directory = tempfile::tempdir_in(parent)?;
+        // As an installation has it: what a linker wrote lies in the system's memory in smaller pieces, and takes longer to start.
+        let program = directory.path().join("ordain");
+        fs::copy(ordain, &program).with_context(|| format!("there is no {}", ordain.display()))?;
         let consumer = Self {
-            directory: tempfile::tempdir_in(parent)?,
-            ordain: ordain
-                .canonicalize()
-                .with_context(|| format!("there is no {}", ordain.display()))?,
+            directory,
+            ordain: program,
         };
         consumer.publish(rules)?;
         let config = format!(
