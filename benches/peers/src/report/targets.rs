@@ -154,7 +154,7 @@ fn targets(figures: &Figures) -> Vec<Target> {
         ),
         target(
             "load and compile, 10 000 rules / regorus, data: keyed by action before",
-            None,
+            at_most(1.0),
             compare(at("ordain", load), at("regorus-data", load)),
         ),
         target(
