@@ -1,7 +1,8 @@
 //! The parts of an effective policy as data that can be kept: what it is, without rules, and each rule by itself.
 //!
 //! From the parts a policy is made again: with all rules, each made when it is first asked for, or with some, which decides as the
-//! whole does whatever the others do not speak of: whoever asks picks them. It lacks the overrides, whose work is in the rules, and whatever else only people read.
+//! whole does whatever the others do not speak of: whoever asks picks them. It lacks the overrides, whose work is in the rules, and
+//! whatever else only people read.
 
 use std::collections::BTreeMap;
 use std::ops::Range;
