@@ -69,8 +69,7 @@ impl Source {
 
 fn values(workload: &Workload) -> Result<Vec<Value>> {
     let requests = workload.requests.iter();
-    let values =
-        requests.map(|request| Ok(Value::from_json_str(&rego::request(request).to_string())?));
+    let values = requests.map(|request| Value::from_json_str(&rego::request(request).to_string()));
     values.collect()
 }
 
