@@ -16,7 +16,7 @@ use super::combine::{Head, Heads, Sums};
 use super::findings::{Described, Findings};
 use super::index::{Candidates, Index, Judged, RuleNumber};
 use super::request::Request;
-use crate::policy::{Effect, Facts, Match, Mode, Operation, Risk};
+use crate::policy::{Effect, Facts, Match, Mode, Operation, Risk, Rule};
 use crate::resolve::{EffectiveLayer, EffectivePolicy};
 
 /// An effective policy, ready to decide. Share it; replace it whole.
@@ -152,7 +152,8 @@ impl Engine {
     pub fn new(policy: EffectivePolicy) -> Self {
         let rules = || policy.layers().iter().flat_map(|layer| &layer.rules);
         let live = rules().map(|rule| (!rule.disabled).then_some(&*rule.written));
-        let index = Index::new(live);
+        let live: Vec<Option<&Rule>> = live.collect();
+        let index = Index::new(&live);
         let heads = rules().map(Head::of).collect();
         let described = policy.layers().iter().map(Described::of);
         let described = described

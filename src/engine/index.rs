@@ -30,6 +30,7 @@ mod build;
 mod flat;
 mod known;
 mod lookup;
+mod paths;
 mod shapes;
 mod table;
 #[cfg(test)]
@@ -115,7 +116,7 @@ fn sequence(first: Symbol, second: Symbol) -> Symbol {
 
 impl Index {
     /// The index of rules, numbered as they come; none where a rule is not to be found.
-    pub(super) fn new<'a>(rules: impl Iterator<Item = Option<&'a Rule>>) -> Self {
+    pub(super) fn new(rules: &[Option<&Rule>]) -> Self {
         build::index(rules)
     }
 }

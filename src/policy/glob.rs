@@ -8,6 +8,7 @@
 //! a rule that denies must not hang on either. The cost is bounded by the product of the lengths, with no recursion: whoever asks
 //! chooses the text.
 
+use std::borrow::Cow;
 use std::fmt::{self, Write as _};
 use std::sync::Arc;
 
@@ -112,9 +113,9 @@ impl Glob {
     }
 
     /// What every text that matches begins with.
-    pub(super) fn prefix(&self) -> String {
+    pub(super) fn prefix(&self) -> Cow<'_, str> {
         match &*self.0 {
-            Form::Around { before, .. } => before.clone(),
+            Form::Around { before, .. } => Cow::Borrowed(before),
             Form::Tokens(Tokens(tokens)) => {
                 tokens.iter().map_while(|token| token.literal()).collect()
             }

@@ -19,6 +19,7 @@ mod value;
 mod version;
 
 use serde::Serialize;
+use smallvec::SmallVec;
 
 use super::catalog::Criterion;
 use super::facts::Facts;
@@ -27,7 +28,7 @@ use super::path::RequestPath;
 use super::written::Written;
 
 pub use explain::{KeyOutcome, Part, ReadValue};
-pub use key::{Key, Wants};
+pub use key::{Key, Prefixes, Texts, Wants};
 pub use plain::{Ask, Exactly, Form, KeptForm, Order, Plain, Rest};
 
 pub(super) use hours::{Days, Hours, Zone};
@@ -128,7 +129,9 @@ impl Matcher {
     #[must_use]
     pub fn actions(&self) -> Option<Vec<&str>> {
         self.terms.iter().find_map(|term| match term {
-            Term::Path { path, test } if path.iter().eq(["action", "name"]) => test.texts(),
+            Term::Path { path, test } if path.iter().eq(["action", "name"]) => {
+                test.texts().map(SmallVec::into_vec)
+            }
             _ => None,
         })
     }

@@ -38,8 +38,8 @@ pub(crate) use leaves::Notes;
 pub use leaves::{Cell, Items, Leaves, Stands, Text};
 pub(crate) use leaves::{mark, same};
 pub use matcher::{
-    Ask, Exactly, Form, KeptForm, Key, KeyOutcome, Match, Matcher, Order, Part, Plain, ReadValue,
-    Rest, Wants,
+    Ask, Exactly, Form, KeptForm, Key, KeyOutcome, Match, Matcher, Order, Part, Plain, Prefixes,
+    ReadValue, Rest, Texts, Wants,
 };
 pub use model::{
     Effect, Extras, Layer, Mode, Override, OverridePermission, Risk, Rule, WaiverField,

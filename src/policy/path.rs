@@ -94,6 +94,12 @@ impl RequestPath {
         }))
     }
 
+    /// A number that clones of this path have and no other path that there is at the time, though it may be by the same members.
+    #[must_use]
+    pub fn identity(&self) -> usize {
+        Arc::as_ptr(&self.0).addr()
+    }
+
     /// Where leaves note it; none where they do not.
     pub(super) fn place(&self) -> Option<&Place> {
         self.0.place.as_ref()

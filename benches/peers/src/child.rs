@@ -146,6 +146,7 @@ fn opa(workload: &Workload, policy: String, data: Option<String>, task: &Task) -
     }
     Ok(Outcome::Measured(Measured {
         load_ns: opa.load_ns,
+        compile_ns: None,
         heap: None,
         resident: opa.resident,
         checked: opa.answers.len(),

@@ -44,6 +44,9 @@ pub(crate) enum Outcome {
 #[derive(Debug, Clone, Copy, Serialize, Deserialize)]
 pub(crate) struct Measured {
     pub(crate) load_ns: u64,
+    /// What part of that was compiling; none where that is no step of its own.
+    #[serde(default)]
+    pub(crate) compile_ns: Option<u64>,
     /// The growth of the heap in use; none where it is another language's.
     pub(crate) heap: Option<u64>,
     /// The growth of the resident set.
@@ -78,6 +81,7 @@ pub(crate) fn system<S: System>(workload: &Workload, budget: &Budget) -> Result<
     let [one, two] = two;
     Ok(Outcome::Measured(Measured {
         load_ns: nanoseconds(load),
+        compile_ns: system.compiled_in().map(nanoseconds),
         heap: after
             .heap
             .zip(before.heap)

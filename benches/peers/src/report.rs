@@ -294,6 +294,9 @@ fn median(turns: &[Measured]) -> Measured {
     };
     Measured {
         load_ns: of(|turn| turn.load_ns),
+        compile_ns: turns[0]
+            .compile_ns
+            .map(|_| of(|turn| turn.compile_ns.unwrap_or(0))),
         heap: turns[0].heap.map(|_| of(|turn| turn.heap.unwrap_or(0))),
         resident: of(|turn| turn.resident),
         checked: turns.iter().map(|turn| turn.checked).max().unwrap_or(0),

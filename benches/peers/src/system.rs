@@ -11,6 +11,8 @@ pub(crate) mod linear;
 pub(crate) mod ordain;
 pub(crate) mod regorus;
 
+use std::time::Duration;
+
 use anyhow::Result;
 
 use crate::model::{Answer, Effect, Request, Workload};
@@ -28,6 +30,11 @@ pub(crate) trait System: Sized + Sync {
     fn print(workload: &Workload) -> Result<Self::Source>;
 
     fn load(source: &Self::Source) -> Result<Self>;
+
+    /// What part of loading was compiling; none where that is no step of its own.
+    fn compiled_in(&self) -> Option<Duration> {
+        None
+    }
 
     fn inputs(&self, workload: &Workload) -> Result<Self::Inputs>;
 

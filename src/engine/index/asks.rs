@@ -14,12 +14,10 @@
 //!
 //! INVARIANT: [`Judged::Yes`] and [`Judged::No`] are what [`Rule::matches`] says.
 
-use std::collections::HashMap;
-
 use super::RuleNumber;
+use super::paths::Paths;
 use crate::policy::{
-    Around, Ask, Exactly, Items, KeptForm, Order, RequestPath, Rest, Rule, Seats, Sought, Stands,
-    Text, same,
+    Around, Ask, Exactly, Items, KeptForm, Order, Rest, Rule, Seats, Sought, Stands, Text, same,
 };
 
 /// The bytes of a line of memory.
@@ -281,77 +279,72 @@ impl Asks {
 #[derive(Debug, Default)]
 pub(super) struct Building<'a> {
     built: Asks,
-    paths: HashMap<&'a [String], u16>,
-    sought: Vec<RequestPath>,
+    pub(super) paths: Paths<'a>,
 }
 
 impl<'a> Building<'a> {
-    /// The number of a path; none where there are too many.
-    pub(super) fn path(&mut self, path: &'a RequestPath) -> Option<u16> {
-        if let Some(number) = self.paths.get(&**path) {
-            return Some(*number);
-        }
-        let number = u16::try_from(self.sought.len()).ok()?;
-        self.sought.push(path.clone());
-        self.paths.insert(path, number);
-        Some(number)
-    }
-
     /// Adds the next rule.
     pub(super) fn push(&mut self, number: RuleNumber, rule: &'a Rule) -> Place {
-        let place = Place(u32::try_from(self.built.bytes.len()).unwrap_or(u32::MAX));
+        let start = self.built.bytes.len();
         let mut plain = rule.plain();
         let mut is_more = plain.rest == Rest::More;
-        if self.built.bytes.len() >= FULL {
+        if start >= FULL {
             is_more = true;
             plain.asks.clear();
         }
-        // Whole texts are mostly told by the marks: what else is asked for fails sooner.
-        plain
-            .asks
-            .sort_by_key(|ask| matches!(ask.wants, Exactly::OneOf(_)));
-        let mut asks = Vec::new();
+        let [a, b, c, d] = number.to_le_bytes();
+        self.built.bytes.extend([a, b, c, d, 0, 0]);
         let mut count = 0_u8;
-        for ask in plain.asks {
+        // Whole texts are mostly told by the marks: what else is asked for fails sooner.
+        let is_whole = |ask: &&Ask<'a>| matches!(ask.wants, Exactly::OneOf(_));
+        let others = plain.asks.iter().filter(|ask| !is_whole(ask));
+        for ask in others.chain(plain.asks.iter().filter(is_whole)) {
+            let end = self.built.bytes.len();
             let more = count.checked_add(1);
-            match more.and_then(|more| Some((self.pack(&ask)?, more))) {
-                Some((packed, more)) => {
-                    asks.extend(packed);
-                    count = more;
+            match more.filter(|_| self.pack(ask).is_some()) {
+                Some(more) => count = more,
+                None => {
+                    self.built.bytes.truncate(end);
+                    is_more = true;
                 }
-                None => is_more = true,
             }
         }
-        self.built.bytes.extend(number.to_le_bytes());
-        self.built.bytes.extend([u8::from(is_more), count]);
-        self.built.bytes.extend(asks);
-        place
+        let written = self.built.bytes.get_mut(start + 4..);
+        if let Some([more, asks, ..]) = written {
+            (*more, *asks) = (u8::from(is_more), count);
+        }
+        Place(u32::try_from(start).unwrap_or(u32::MAX))
     }
 
-    /// An ask as bytes; none where they have no room for it.
-    fn pack(&mut self, ask: &Ask<'a>) -> Option<Vec<u8>> {
-        let mut bytes = self.path(ask.path)?.to_le_bytes().to_vec();
+    /// Writes an ask; none where the bytes have no room for it, and what is written of it is to be taken back.
+    fn pack(&mut self, ask: &Ask<'a>) -> Option<()> {
+        let path = self.paths.number(ask.path)?;
+        let Asks {
+            bytes,
+            forms,
+            orders,
+        } = &mut self.built;
+        bytes.extend(path.to_le_bytes());
         match &ask.wants {
             Exactly::OneOf(texts) => {
-                put_texts(kind::ONE_OF, texts, &mut bytes)?;
+                put_texts(kind::ONE_OF, texts, bytes)?;
             }
             Exactly::Holding(texts) => {
-                put_texts(kind::HOLDING, texts, &mut bytes)?;
+                put_texts(kind::HOLDING, texts, bytes)?;
             }
             Exactly::Like(form) => match form.around() {
                 Some(around) => {
                     bytes.extend([kind::AROUND, u8::from(around.crosses)]);
-                    put_text(around.before, &mut bytes)?;
-                    put_text(around.after, &mut bytes)?;
+                    put_text(around.before, bytes)?;
+                    put_text(around.after, bytes)?;
                 }
                 None => {
                     bytes.extend([kind::LIKE, 0]);
-                    bytes.extend(u32::try_from(self.built.forms.len()).ok()?.to_le_bytes());
-                    self.built.forms.push(form.kept());
+                    bytes.extend(u32::try_from(forms.len()).ok()?.to_le_bytes());
+                    forms.push(form.kept());
                 }
             },
             Exactly::Number(order, wanted) => {
-                let orders = &mut self.built.orders;
                 let known = orders.iter().position(|known| known == order);
                 let position = known.unwrap_or(orders.len());
                 if known.is_none() {
@@ -361,7 +354,7 @@ impl<'a> Building<'a> {
                 bytes.extend(wanted.to_le_bytes());
             }
         }
-        Some(bytes)
+        Some(())
     }
 
     /// What was built, and the paths that it asks about.
@@ -369,7 +362,7 @@ impl<'a> Building<'a> {
         let mut built = self.built;
         built.bytes.shrink_to_fit();
         built.forms.shrink_to_fit();
-        (built, Sought::new(self.sought))
+        (built, self.paths.sought())
     }
 }
 

@@ -2,6 +2,9 @@
 
 use std::cmp::Reverse;
 use std::collections::{BTreeSet, HashMap, HashSet};
+use std::iter;
+
+use smallvec::SmallVec;
 
 use super::asks::{Building, Place};
 use super::known::Known;
@@ -13,11 +16,16 @@ use crate::policy::{Cell, Key, Rule, Sought, Spread, Wants, symbol};
 /// As many rules with keys as are held against each request one by one.
 const FEW_RULES: usize = 64;
 
+const KINDS: usize = 3;
+
 /// A rule's key, with its slot.
 pub(super) struct Placed {
     pub(super) slot: usize,
-    pub(super) symbols: Vec<Symbol>,
+    pub(super) symbols: Symbols,
 }
+
+/// The symbols of what a key asks for, ascending.
+type Symbols = SmallVec<[Symbol; 2]>;
 
 /// A slot, and what all rules ask for there.
 pub(super) struct Gathered {
@@ -36,30 +44,53 @@ pub(super) struct Gathered {
 
 #[derive(Default)]
 struct Slots {
-    positions: HashMap<(u16, Kind), usize>,
+    /// By the number of the path and by kind.
+    positions: Vec<[Option<usize>; KINDS]>,
     slots: Vec<Gathered>,
 }
 
-pub(super) fn index<'a>(rules: impl Iterator<Item = Option<&'a Rule>>) -> Index {
+/// Rules with their keys, which lie in one run.
+struct Keyed {
+    keys: Vec<Placed>,
+    /// Where the keys of each rule end.
+    rules: Vec<(Place, usize)>,
+}
+
+impl Keyed {
+    fn with_room(rules: usize) -> Self {
+        Self {
+            keys: Vec::with_capacity(rules.saturating_mul(4)),
+            rules: Vec::with_capacity(rules),
+        }
+    }
+
+    fn iter(&self) -> impl Iterator<Item = (Place, &[Placed])> {
+        let ends = self.rules.iter().map(|(_, end)| *end);
+        let starts = iter::once(0).chain(ends);
+        let rules = starts.zip(&self.rules);
+        rules.filter_map(|(start, (place, end))| Some((*place, self.keys.get(start..*end)?)))
+    }
+}
+
+pub(super) fn index(rules: &[Option<&Rule>]) -> Index {
     let mut slots = Slots::default();
-    let mut keyed: Vec<(Place, Vec<Placed>)> = Vec::new();
+    let mut keyed = Keyed::with_room(rules.len());
     let mut asks = Building::default();
     for (number, rule) in (0..).zip(rules) {
         let Some(rule) = rule else {
             continue;
         };
         let place = asks.push(number, rule);
-        let keys = rule.matcher.keys();
-        let placed = keys.iter().filter_map(|key| {
-            let path = asks.path(key.path)?;
-            Some(slots.place(key, path))
+        rule.matcher.keys(&mut |key| {
+            let path = asks.paths.number(key.path);
+            keyed.keys.extend(path.map(|path| slots.place(&key, path)));
         });
-        keyed.push((place, placed.collect()));
+        keyed.rules.push((place, keyed.keys.len()));
     }
     let mut slots = slots.slots;
     let (asks, sought) = asks.done();
     let lanes = give_lanes(&mut slots, &sought);
-    let (mut shapes, mut always) = shapes::of(keyed, &slots);
+    let (mut shapes, mut always) = shapes::of(keyed.iter(), &slots);
     take_smallest(&mut shapes, &slots, &mut always);
     let used = shapes
         .keys()
@@ -140,16 +171,22 @@ fn take_smallest(shapes: &mut Shapes, slots: &[Gathered], always: &mut Vec<(Mark
 
 impl Slots {
     fn place(&mut self, key: &Key<'_>, path: u16) -> Placed {
-        let (kind, symbols): (Kind, Vec<Symbol>) = match &key.wants {
+        let path = usize::from(path);
+        let (kind, symbols): (Kind, Symbols) = match &key.wants {
             Wants::Texts(texts) => (Kind::Text, symbols(texts)),
             Wants::Prefixes(prefixes) => (Kind::Prefix, symbols(prefixes)),
             Wants::Items(items) => (Kind::Item, symbols(items)),
         };
+        if self.positions.len() <= path {
+            self.positions.resize(path + 1, [None; KINDS]);
+        }
         let next = self.slots.len();
-        let number = *self.positions.entry((path, kind)).or_insert(next);
+        let known = self.positions.get_mut(path);
+        let known = known.and_then(|kinds| kinds.get_mut(kind as usize));
+        let number = known.map_or(next, |known| *known.get_or_insert(next));
         if number == next {
             self.slots.push(Gathered {
-                path: usize::from(path),
+                path,
                 kind,
                 lengths: Vec::new(),
                 values: HashSet::default(),
@@ -160,7 +197,7 @@ impl Slots {
         }
         if let Some(slot) = self.slots.get_mut(number) {
             slot.keys += 1;
-            slot.values.extend(&symbols);
+            slot.values.extend(symbols.iter());
             if let Wants::Prefixes(prefixes) = &key.wants {
                 for prefix in prefixes {
                     if let Err(place) = slot.lengths.binary_search(&prefix.len()) {
@@ -176,8 +213,8 @@ impl Slots {
     }
 }
 
-fn symbols(texts: &[impl AsRef<str>]) -> Vec<Symbol> {
-    let mut symbols: Vec<Symbol> = texts
+fn symbols(texts: &[impl AsRef<str>]) -> Symbols {
+    let mut symbols: Symbols = texts
         .iter()
         .map(|text| symbol(text.as_ref().as_bytes()))
         .collect();
@@ -219,7 +256,7 @@ impl Gathered {
 fn shape(slots: Pair, rules: &[Listed], table: &mut Table) -> Shape {
     let mut entries = Vec::with_capacity(rules.len());
     for rule in rules {
-        shapes::sequences(&rule.first, rule.second.as_ref(), |sequence| {
+        shapes::sequences(rule.first, rule.second, |sequence| {
             entries.push((sequence, rule.place, rule.marks));
         });
     }

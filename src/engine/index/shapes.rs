@@ -36,33 +36,33 @@ const ALIKE: u32 = 32;
 const FINE: usize = 16;
 
 /// Rules by the slots that they are listed by.
-pub(super) type Shapes = BTreeMap<Pair, Vec<Listed>>;
+pub(super) type Shapes<'a> = BTreeMap<Pair, Vec<Listed<'a>>>;
 
 /// A rule with the keys that it is listed by.
-pub(super) struct Listed {
+pub(super) struct Listed<'a> {
     pub(super) place: Place,
-    pub(super) first: Placed,
-    pub(super) second: Option<Placed>,
+    pub(super) first: &'a Placed,
+    pub(super) second: Option<&'a Placed>,
     /// What it asks for, by all of its keys.
     pub(super) marks: Marks,
 }
 
 /// A rule that is not listed yet.
-struct Keyed {
+struct Keyed<'a> {
     place: Place,
-    keys: Vec<Placed>,
+    keys: &'a [Placed],
     marks: Marks,
 }
 
 /// All rules in their shapes, and those that have no key.
-pub(super) fn of(
-    rules: Vec<(Place, Vec<Placed>)>,
+pub(super) fn of<'a>(
+    rules: impl Iterator<Item = (Place, &'a [Placed])>,
     slots: &[Gathered],
-) -> (Shapes, Vec<(Marks, Place)>) {
+) -> (Shapes<'a>, Vec<(Marks, Place)>) {
     let mut keyless = Vec::new();
-    let mut left = Vec::with_capacity(rules.len());
+    let mut left = Vec::new();
     for (place, keys) in rules {
-        let marks = marks(slots, &keys);
+        let marks = marks(slots, keys);
         if keys.is_empty() {
             keyless.push((marks, place));
         } else {
@@ -186,34 +186,35 @@ fn told(slots: &[Gathered]) -> Marks {
 }
 
 /// The rules that have the pair and share their sequences with few, and all others. Of rules that share one, these lanes tell some apart.
-fn divided(left: Vec<Keyed>, pair: Pair, told: Marks) -> (Vec<Listed>, Vec<Keyed>) {
-    let mut crowds: HashMap<Symbol, u32, Spread> = HashMap::default();
-    let mut alike: HashMap<(Symbol, u64), u32> = HashMap::new();
-    let marks = |rule: &Keyed| rule.marks.0 & told.0;
+fn divided<'a>(left: Vec<Keyed<'a>>, pair: Pair, told: Marks) -> (Vec<Listed<'a>>, Vec<Keyed<'a>>) {
+    let mut crowds: HashMap<Symbol, u32, Spread> =
+        HashMap::with_capacity_and_hasher(left.len(), Spread::default());
+    let mut alike: HashMap<Symbol, u32, Spread> =
+        HashMap::with_capacity_and_hasher(left.len(), Spread::default());
+    let with_marks = |of: Symbol, rule: &Keyed| sequence(of, rule.marks.0 & told.0);
     for rule in &left {
         let Some((first, second)) = rule.keys_of(pair) else {
             continue;
         };
         sequences(first, second, |sequence| {
             *crowds.entry(sequence).or_default() += 1;
-            *alike.entry((sequence, marks(rule))).or_default() += 1;
+            *alike.entry(with_marks(sequence, rule)).or_default() += 1;
         });
     }
     let (mut listed, mut rest) = (Vec::new(), Vec::new());
     for rule in left {
-        let is_told_apart = rule.keys_of(pair).is_some_and(|(first, second)| {
+        let told_apart = rule.keys_of(pair).filter(|(first, second)| {
             let mut is_so = true;
-            sequences(first, second, |sequence| {
-                let alike = alike.get(&(sequence, marks(&rule)));
+            sequences(first, *second, |sequence| {
+                let alike = alike.get(&with_marks(sequence, &rule));
                 is_so &= crowds.get(&sequence).is_none_or(|crowd| *crowd <= CROWD)
                     && alike.is_none_or(|alike| *alike <= ALIKE);
             });
             is_so
         });
-        if is_told_apart {
-            listed.extend(rule.listed_by(pair));
-        } else {
-            rest.push(rule);
+        match told_apart {
+            Some(keys) => listed.push(rule.listed_by(keys)),
+            None => rest.push(rule),
         }
     }
     (listed, rest)
@@ -229,14 +230,10 @@ pub(super) fn sequences(first: &Placed, second: Option<&Placed>, mut visit: impl
     }
 }
 
-impl Keyed {
-    fn position(&self, slot: usize) -> Option<usize> {
-        self.keys.iter().position(|key| key.slot == slot)
-    }
-
+impl<'a> Keyed<'a> {
     /// Its keys in the slots of a pair, where that makes few entries.
-    fn keys_of(&self, (first, second): Pair) -> Option<(&Placed, Option<&Placed>)> {
-        let key = |slot: usize| self.keys.get(self.position(slot)?);
+    fn keys_of(&self, (first, second): Pair) -> Option<(&'a Placed, Option<&'a Placed>)> {
+        let key = |slot: usize| self.keys.iter().find(|key| key.slot == slot);
         let first = key(first)?;
         let second = match second {
             Some(second) => Some(key(second)?),
@@ -245,49 +242,39 @@ impl Keyed {
         (entries(first, second) <= MAX_ENTRIES).then_some((first, second))
     }
 
-    fn listed_by(mut self, (first, second): Pair) -> Option<Listed> {
-        let mut take = |slot: usize| {
-            let position = self.position(slot)?;
-            Some(self.keys.swap_remove(position))
-        };
-        Some(Listed {
-            first: take(first)?,
-            second: second.and_then(take),
-            place: self.place,
-            marks: self.marks,
-        })
-    }
-
-    /// Listed by the most selective key, and by another one, as long as they make few entries. None where there is no key.
-    fn by_most_selective(mut self, slots: &[Gathered]) -> Option<Listed> {
-        self.keys
-            .sort_by_key(|key| (Reverse(selects(key, slots)), key.slot));
-        let mut keys = self.keys.into_iter();
-        let first = keys.next()?;
-        let second =
-            keys.find(|key| key.slot != first.slot && entries(&first, Some(key)) <= MAX_ENTRIES);
-        let (first, second) = match second {
-            Some(second) if second.slot < first.slot => (second, Some(first)),
-            second => (first, second),
-        };
-        Some(Listed {
+    fn listed_by(&self, (first, second): (&'a Placed, Option<&'a Placed>)) -> Listed<'a> {
+        Listed {
             place: self.place,
             first,
             second,
             marks: self.marks,
-        })
+        }
+    }
+
+    /// Listed by the most selective key, and by another one, as long as they make few entries. None where there is no key.
+    fn by_most_selective(&self, slots: &[Gathered]) -> Option<Listed<'a>> {
+        let mut keys: SmallVec<[&Placed; LANES]> = self.keys.iter().collect();
+        keys.sort_by_key(|key| (Reverse(selects(key, slots)), key.slot));
+        let mut keys = keys.into_iter();
+        let first = keys.next()?;
+        let second =
+            keys.find(|key| key.slot != first.slot && entries(first, Some(key)) <= MAX_ENTRIES);
+        let (first, second) = match second {
+            Some(second) if second.slot < first.slot => (second, Some(first)),
+            second => (first, second),
+        };
+        Some(self.listed_by((first, second)))
     }
 }
 
-impl Listed {
+impl Listed<'_> {
     fn shape(&self) -> Pair {
-        let second = self.second.as_ref();
-        (self.first.slot, second.map(|second| second.slot))
+        (self.first.slot, self.second.map(|second| second.slot))
     }
 }
 
 /// The same rules in fewer shapes: those of which there are few are listed by one key alone.
-fn merged(shapes: Shapes, slots: &[Gathered]) -> Shapes {
+fn merged<'a>(shapes: Shapes<'a>, slots: &[Gathered]) -> Shapes<'a> {
     let mut merged = Shapes::new();
     for (shape, rules) in shapes {
         if rules.len() >= WORTHWHILE {
@@ -296,7 +283,7 @@ fn merged(shapes: Shapes, slots: &[Gathered]) -> Shapes {
         }
         for mut rule in rules {
             if let Some(second) = rule.second.take()
-                && selects(&second, slots) > selects(&rule.first, slots)
+                && selects(second, slots) > selects(rule.first, slots)
             {
                 rule.first = second;
             }

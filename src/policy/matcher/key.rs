@@ -3,6 +3,10 @@
 //! INVARIANT: where a key does not hold of the value at its path, the matcher answers no, and never that it cannot tell; the same
 //! where nothing stands there. Of a value of another type the key says nothing, so whoever looks up must then ask the matcher.
 
+use std::borrow::Cow;
+
+use smallvec::SmallVec;
+
 use super::operator::Operator;
 use super::test::{Pattern, Test};
 use super::value::Scalar;
@@ -23,12 +27,18 @@ pub struct Key<'a> {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Wants<'a> {
     /// A text: one of these.
-    Texts(Vec<&'a str>),
+    Texts(Texts<'a>),
     /// A text that begins with one of these, none of which is empty.
-    Prefixes(Vec<String>),
+    Prefixes(Prefixes<'a>),
     /// A list of plain values that holds one of these.
-    Items(Vec<&'a str>),
+    Items(Texts<'a>),
 }
+
+/// Texts that a rule names. Most name one.
+pub type Texts<'a> = SmallVec<[&'a str; 2]>;
+
+/// What texts begin with.
+pub type Prefixes<'a> = SmallVec<[Cow<'a, str>; 1]>;
 
 impl Wants<'_> {
     /// How many values would do.
@@ -42,24 +52,23 @@ impl Wants<'_> {
 }
 
 impl Matcher {
-    /// The keys of this matcher: all of them hold of every request that it matches, or cannot judge. At most one for a term.
-    #[must_use]
-    pub fn keys(&self) -> Vec<Key<'_>> {
-        let mut keys = Vec::new();
-        collect(&self.terms, &mut keys);
-        keys
+    /// Visits the keys of this matcher: all of them hold of every request that it matches, or cannot judge. At most one for a term.
+    pub fn keys<'a>(&'a self, visit: &mut impl FnMut(Key<'a>)) {
+        visit_all(&self.terms, visit);
     }
 }
 
-fn collect<'a>(terms: &'a [Term], keys: &mut Vec<Key<'a>>) {
+fn visit_all<'a>(terms: &'a [Term], visit: &mut impl FnMut(Key<'a>)) {
     for term in terms {
         match term {
             Term::Path { path, test } => {
-                keys.extend(test.wants().map(|wants| Key { path, wants }));
+                if let Some(wants) = test.wants() {
+                    visit(Key { path, wants });
+                }
             }
             Term::All(groups) => {
                 for group in groups {
-                    collect(group, keys);
+                    visit_all(group, visit);
                 }
             }
             Term::Any(_) | Term::Not(_) | Term::Catalog(_) => {}
@@ -74,7 +83,7 @@ impl Test {
         texts.or_else(|| match self {
             Self::Is(pattern) => of_prefixes([pattern.prefix()?]),
             Self::AnyOf(patterns) => {
-                let prefixes: Option<Vec<String>> = patterns.iter().map(Pattern::prefix).collect();
+                let prefixes: Option<Prefixes<'_>> = patterns.iter().map(Pattern::prefix).collect();
                 of_prefixes(prefixes?)
             }
             Self::Operators(operators) => {
@@ -88,9 +97,9 @@ impl Test {
 
 impl Pattern {
     /// What every text that it admits begins with, if that is anything; none where it admits what is no text.
-    fn prefix(&self) -> Option<String> {
+    fn prefix(&self) -> Option<Cow<'_, str>> {
         match self {
-            Self::Exactly(Scalar::Text(text)) => Some(text.as_ref().to_owned()),
+            Self::Exactly(Scalar::Text(text)) => Some(Cow::Borrowed(text)),
             Self::Exactly(Scalar::Bool(_) | Scalar::Number(_)) => None,
             Self::Glob(glob) => Some(glob.prefix()),
         }
@@ -101,7 +110,7 @@ impl Operator {
     fn wants(&self) -> Option<Wants<'_>> {
         match self {
             Self::Glob(globs) => of_prefixes(globs.iter().map(Glob::prefix)),
-            Self::Prefix(parts) => of_prefixes(parts.iter().map(|part| part.as_ref().to_owned())),
+            Self::Prefix(parts) => of_prefixes(parts.iter().map(|part| Cow::Borrowed(&**part))),
             Self::ContainsAny(scalars) => of_items(scalars),
             // Each of them is wanted, so one will do.
             Self::ContainsAll(scalars) => of_items(scalars.get(..1)?),
@@ -110,13 +119,13 @@ impl Operator {
     }
 }
 
-fn of_prefixes(prefixes: impl IntoIterator<Item = String>) -> Option<Wants<'static>> {
-    let prefixes: Vec<String> = prefixes.into_iter().collect();
+fn of_prefixes<'a>(prefixes: impl IntoIterator<Item = Cow<'a, str>>) -> Option<Wants<'a>> {
+    let prefixes: Prefixes<'a> = prefixes.into_iter().collect();
     let selects = !prefixes.is_empty() && prefixes.iter().all(|prefix| !prefix.is_empty());
     selects.then_some(Wants::Prefixes(prefixes))
 }
 
 fn of_items(scalars: &[Scalar]) -> Option<Wants<'_>> {
-    let texts: Option<Vec<&str>> = scalars.iter().map(Scalar::text).collect();
+    let texts: Option<Texts<'_>> = scalars.iter().map(Scalar::text).collect();
     texts.filter(|texts| !texts.is_empty()).map(Wants::Items)
 }

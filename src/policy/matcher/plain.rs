@@ -4,7 +4,9 @@
 //! another kind it says nothing, so whoever judges by it must then ask the rule.
 
 use serde::{Deserialize, Serialize};
+use smallvec::smallvec;
 
+use super::key::Texts;
 use super::operator::{Comparison, Operator};
 use super::test::{Pattern, Test};
 use super::value::Scalar;
@@ -45,11 +47,11 @@ pub struct Ask<'a> {
 #[derive(Debug)]
 pub enum Exactly<'a> {
     /// A text: one of these.
-    OneOf(Vec<&'a str>),
+    OneOf(Texts<'a>),
     /// A text of this form.
     Like(Form<'a>),
     /// A list with one of these texts.
-    Holding(Vec<&'a str>),
+    Holding(Texts<'a>),
     /// A number that is so to this one.
     Number(Order, f64),
 }
@@ -113,7 +115,7 @@ impl Rule {
     #[must_use]
     pub fn plain(&self) -> Plain<'_> {
         let mut plain = Plain {
-            asks: Vec::new(),
+            asks: Vec::with_capacity(self.matcher.terms.len()),
             rest: Rest::Nothing,
         };
         plain.collect(&self.matcher.terms);
@@ -142,7 +144,7 @@ impl<'a> Plain<'a> {
 impl Test {
     fn exactly(&self) -> Option<Exactly<'_>> {
         match self {
-            Self::Is(Pattern::Exactly(scalar)) => Some(Exactly::OneOf(vec![scalar.text()?])),
+            Self::Is(Pattern::Exactly(scalar)) => Some(Exactly::OneOf(smallvec![scalar.text()?])),
             Self::Is(Pattern::Glob(glob)) => Some(Exactly::Like(Form(glob))),
             Self::AnyOf(_) => {
                 let texts = self.texts().filter(|texts| !texts.is_empty());
@@ -172,7 +174,7 @@ impl Operator {
 }
 
 /// The texts, where there are some and nothing else.
-fn texts(scalars: &[Scalar]) -> Option<Vec<&str>> {
-    let texts: Option<Vec<&str>> = scalars.iter().map(Scalar::text).collect();
+fn texts(scalars: &[Scalar]) -> Option<Texts<'_>> {
+    let texts: Option<Texts<'_>> = scalars.iter().map(Scalar::text).collect();
     texts.filter(|texts| !texts.is_empty())
 }

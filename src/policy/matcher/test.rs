@@ -3,6 +3,7 @@
 use serde_json::Value;
 
 use super::Match;
+use super::key::Texts;
 use super::operator::{Comparison, Operator};
 use super::value::Scalar;
 use crate::policy::facts::Facts;
@@ -57,7 +58,7 @@ impl Test {
     }
 
     /// The texts that it admits, where it lists texts and nothing else: against a number every text fails.
-    pub(super) fn texts(&self) -> Option<Vec<&str>> {
+    pub(super) fn texts(&self) -> Option<Texts<'_>> {
         let patterns = match self {
             Self::Is(pattern) => std::slice::from_ref(pattern),
             Self::AnyOf(patterns) => patterns,

@@ -34,7 +34,7 @@ impl<const MADE: bool> System for Kept<MADE> {
     type Output = Decision;
 
     fn print(workload: &Workload) -> Result<Source> {
-        let Ordain { engine, now } = Ordain::load(&Ordain::print(workload)?)?;
+        let Ordain { engine, now, .. } = Ordain::load(&Ordain::print(workload)?)?;
         let (bytes, digest) = engine.to_bytes(now).context("the policy cannot be kept")?;
         Ok(Source {
             bytes,
@@ -59,7 +59,7 @@ impl<const MADE: bool> System for Kept<MADE> {
                 "a rule cannot be made"
             );
         }
-        Ok(Self(Ordain { engine, now }))
+        Ok(Self(Ordain::made(engine, now)))
     }
 
     fn inputs(&self, workload: &Workload) -> Result<Vec<Request>> {

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, anyhow, bail, ensure};
 use jiff::Timestamp;
@@ -19,6 +20,7 @@ use crate::print;
 pub(crate) struct Ordain {
     pub(crate) engine: Engine,
     pub(crate) now: Timestamp,
+    compiled_in: Option<Duration>,
 }
 
 pub(crate) struct Source {
@@ -29,6 +31,17 @@ pub(crate) struct Source {
 /// A moment for everything that takes one.
 pub(super) fn now() -> Result<Timestamp> {
     Ok("2026-12-01T00:00:00Z".parse()?)
+}
+
+impl Ordain {
+    /// An engine that was made of something else than rules.
+    pub(super) fn made(engine: Engine, now: Timestamp) -> Self {
+        Self {
+            engine,
+            now,
+            compiled_in: None,
+        }
+    }
 }
 
 impl System for Ordain {
@@ -61,10 +74,18 @@ impl System for Ordain {
             LoadedBundle::unsigned("acme".parse()?, None, &source.files, &limits).map_err(told)?;
         let now = now()?;
         let policy = resolve(&[bundle], &source.scope, now, None).map_err(told)?;
+        let started = Instant::now();
+        let engine = Engine::new(policy);
+        let compiled_in = Some(started.elapsed());
         Ok(Self {
-            engine: Engine::new(policy),
+            engine,
             now,
+            compiled_in,
         })
+    }
+
+    fn compiled_in(&self) -> Option<Duration> {
+        self.compiled_in
     }
 
     fn inputs(&self, workload: &Workload) -> Result<Vec<Request>> {
