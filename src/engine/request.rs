@@ -254,8 +254,9 @@ impl Request {
     /// What rules are judged by at `now`.
     #[inline]
     pub(crate) fn facts(&self, now: Timestamp) -> Facts<'_> {
-        // Fetched by the way, since a decision will want it.
+        // All that a decision will want is fetched at once, before anything has to wait for some of it.
         black_box(self.fingerprint.as_bytes().first());
+        self.leaves.touch();
         Facts::lazily(&self.attributes, &self.leaves, now)
     }
 

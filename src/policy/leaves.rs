@@ -63,12 +63,12 @@ const INLINE: usize = 512;
 /// The bytes of a leaf, in which all numbers are little-endian:
 ///
 /// ```text
-/// symbol of the path, 4; value, 8; where path and text begin, 2; how long the text is, 2; how long the path is, 1; trunk, 1; kind, 1;
-/// the number of the leaf before it in the same cell plus one, 1
+/// value, 8; where path and text begin, 2; how long the text is, 2; how long the path is, 1; trunk, 1; kind, 1; the number of the leaf
+/// before it in the same cell plus one, 1
 /// ```
-const LEAF: usize = 20;
+const LEAF: usize = 16;
 
-/// What the leaf of a text has, beside the path's symbol, where it is of one trunk and its path of one length: as the last bytes of a
+/// What the leaf of a text has where it is of one trunk and its path of one length: as the last bytes of a
 /// leaf say it, so that they are compared at once.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct TextAt(u32);
@@ -88,8 +88,6 @@ impl TextAt {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct Leaf {
-    /// The path's symbol.
-    path: u32,
     /// A text's symbol; a number's bits; how many items follow.
     value: u64,
     /// All else.
@@ -182,9 +180,8 @@ struct Parts<'a> {
 impl Leaf {
     #[inline(always)]
     fn read(bytes: &[u8; LEAF]) -> Self {
-        let [p0, p1, p2, p3, v0, v1, v2, v3, v4, v5, v6, v7, rest @ ..] = *bytes;
+        let [v0, v1, v2, v3, v4, v5, v6, v7, rest @ ..] = *bytes;
         Self {
-            path: u32::from_le_bytes([p0, p1, p2, p3]),
             value: u64::from_le_bytes([v0, v1, v2, v3, v4, v5, v6, v7]),
             rest: u64::from_le_bytes(rest),
         }
@@ -268,7 +265,7 @@ impl Leaves {
     #[must_use]
     pub fn at(&self, path: &RequestPath) -> Stands<'_> {
         let place = path.place();
-        let place = place.map(|place| (place.own_symbol(), place.trunk, place.rest.as_bytes()));
+        let place = place.map(|place| (place.cell, place.trunk, place.rest.as_bytes()));
         self.noted().at(place, path.is_sure())
     }
 
@@ -293,10 +290,10 @@ impl Leaves {
         marks
     }
 
-    /// Fetches all of them, which will be wanted soon.
+    /// Fetches all of them, which will be wanted soon, from wherever in memory they are.
     #[inline]
-    pub(super) fn touch(&self) {
-        let (mut at, mut all) = (0, 0);
+    pub(crate) fn touch(&self) {
+        let (mut at, mut all) = (0, self.near.touch());
         while let Some(byte) = self.bytes.get(at) {
             all ^= byte;
             at += LINE;
@@ -314,12 +311,12 @@ pub(super) struct Noted<'a> {
 }
 
 impl<'a> Noted<'a> {
-    /// The text that stands at the path with this symbol, place and rest, and its own symbol, where that is told at once.
+    /// The text that stands at the path of this cell, place and rest, and its symbol, where that is told at once.
     #[inline(always)]
-    pub(super) fn text(&self, symbol: u32, at: TextAt, rest: &[u8]) -> Option<(Text<'a>, u64)> {
-        let number = self.near.last(Cell::of(symbol))?;
+    pub(super) fn text(&self, cell: Cell, at: TextAt, rest: &[u8]) -> Option<(Text<'a>, u64)> {
+        let number = self.near.last(cell)?;
         let leaf = Leaf::read(self.parts.leaves.get(number)?);
-        if leaf.path != symbol || !leaf.is_text(at) {
+        if !leaf.is_text(at) {
             return None;
         }
         let texts = self.parts.texts.get(leaf.start()..)?;
@@ -330,19 +327,16 @@ impl<'a> Noted<'a> {
         Some((Text(text), leaf.value))
     }
 
-    /// What stands at the path with this symbol, of this trunk and rest; where nothing is noted there, `is_sure` says whether
+    /// What stands at the path of this cell, trunk and rest; where nothing is noted there, `is_sure` says whether
     /// nothing stands there.
     #[inline]
-    pub(super) fn at(&self, place: Option<(u32, Trunk, &[u8])>, is_sure: bool) -> Stands<'a> {
-        let found = place.and_then(|(symbol, trunk, rest)| {
-            let mut next = self.near.last(Cell::of(symbol));
+    pub(super) fn at(&self, place: Option<(Cell, Trunk, &[u8])>, is_sure: bool) -> Stands<'a> {
+        let found = place.and_then(|(cell, trunk, rest)| {
+            let mut next = self.near.last(cell);
             // INVARIANT: each leaf names one before it, so that this comes to an end.
             while let Some(number) = next {
                 let leaf = Leaf::read(self.parts.leaves.get(number)?);
-                if leaf.path == symbol
-                    && leaf.is_of(trunk)
-                    && same(leaf.path(self.parts.texts), rest)
-                {
+                if leaf.is_of(trunk) && same(leaf.path(self.parts.texts), rest) {
                     return Some(self.parts.stands(leaf, number));
                 }
                 next = leaf.before();

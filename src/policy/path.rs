@@ -26,7 +26,7 @@ pub(super) struct Place {
     pub(super) trunk: Trunk,
     /// The members from there on, with a separator between them.
     pub(super) rest: String,
-    symbol: u32,
+    pub(super) cell: Cell,
 }
 
 /// What it means where nothing is known of a path.
@@ -57,20 +57,15 @@ impl Place {
         }
         let rest = rest.join(SEPARATOR);
         Some(Self {
-            symbol: Self::symbol(trunk, rest.as_bytes()),
+            cell: Self::cell(trunk, rest.as_bytes()),
             trunk,
             rest,
         })
     }
 
-    /// A number that differs where trunk or rest do, nearly always.
-    pub(super) fn symbol(trunk: Trunk, rest: &[u8]) -> u32 {
-        let symbol = symbol(rest) ^ ((trunk as u64) << 39);
-        (symbol >> 32) as u32
-    }
-
-    pub(super) fn own_symbol(&self) -> u32 {
-        self.symbol
+    /// The cell of the path by this trunk and rest.
+    pub(super) fn cell(trunk: Trunk, rest: &[u8]) -> Cell {
+        Cell::of(symbol(rest) ^ ((trunk as u64) << 39))
     }
 }
 
@@ -115,7 +110,7 @@ impl RequestPath {
     #[must_use]
     pub fn cell(&self) -> Cell {
         let place = self.place().filter(|_| self.is_sure());
-        place.map_or(Cell::NONE, |place| Cell::of(place.symbol))
+        place.map_or(Cell::NONE, |place| place.cell)
     }
 }
 

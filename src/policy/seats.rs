@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use super::leaves::{Leaves, Noted, Stands, Text, TextAt, Trunk};
+use super::leaves::{Cell, Leaves, Noted, Stands, Text, TextAt, Trunk};
 use super::path::RequestPath;
 
 /// Paths, by numbers from zero on.
@@ -18,7 +18,7 @@ pub struct Sought {
 /// A path as leaves note it.
 #[derive(Debug)]
 struct Place {
-    symbol: u32,
+    cell: Cell,
     /// What the leaf of a text there has.
     text: TextAt,
     /// None where leaves do not note it.
@@ -39,7 +39,7 @@ impl Sought {
             let start = at(&sought.rests);
             sought.rests += place.map_or("", |place| place.rest.as_str());
             sought.places.push(Place {
-                symbol: place.map_or(0, |place| place.own_symbol()),
+                cell: place.map_or(Cell::NONE, |place| place.cell),
                 text: place.map_or(TextAt::NONE, |place| {
                     TextAt::new(place.trunk, place.rest.len())
                 }),
@@ -73,7 +73,7 @@ impl Sought {
     fn find<'a>(&self, noted: &Noted<'a>, number: usize) -> Option<Stands<'a>> {
         let place = self.places.get(number)?;
         let at = place.trunk.zip(self.rest(place));
-        let at = at.map(|(trunk, rest)| (place.symbol, trunk, rest));
+        let at = at.map(|(trunk, rest)| (place.cell, trunk, rest));
         Some(noted.at(at, place.is_sure))
     }
 }
@@ -88,10 +88,6 @@ pub struct Seats<'a, 's> {
 impl<'a, 's> Seats<'a, 's> {
     #[inline]
     pub(super) fn new(leaves: Option<&'a Leaves>, sought: &'s Sought) -> Self {
-        // All of them will be wanted soon, from wherever in memory they are.
-        if let Some(leaves) = leaves {
-            leaves.touch();
-        }
         let noted = leaves.map(Leaves::noted);
         Self { noted, sought }
     }
@@ -107,7 +103,7 @@ impl<'a, 's> Seats<'a, 's> {
     pub fn text(&self, number: usize) -> Option<(Text<'a>, u64)> {
         let place = self.sought.places.get(number)?;
         let rest = self.sought.rest(place)?;
-        self.noted.as_ref()?.text(place.symbol, place.text, rest)
+        self.noted.as_ref()?.text(place.cell, place.text, rest)
     }
 
     /// What stands at the path with this number, as far as that is known without walking there.

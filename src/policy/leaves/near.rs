@@ -18,9 +18,9 @@ impl Cell {
 
     /// The cell of the path with this symbol.
     #[inline]
-    pub(in crate::policy) fn of(symbol: u32) -> Self {
-        let [low, ..] = symbol.to_le_bytes();
-        Self(low % CELLS)
+    pub(in crate::policy) fn of(symbol: u64) -> Self {
+        let [_, _, _, _, byte, ..] = symbol.to_le_bytes();
+        Self(byte % CELLS)
     }
 }
 
@@ -72,6 +72,14 @@ impl Near {
         }
         let last = self.last.get_mut(cell);
         last.map_or(0, |last| std::mem::replace(last, number + 1))
+    }
+
+    /// Fetches all of it; the answer means nothing.
+    #[inline]
+    pub(super) fn touch(&self) -> u8 {
+        let [first, ..] = self.marks;
+        let [.., last] = self.last;
+        first ^ last
     }
 
     /// The last leaf of a cell; none where there is none.

@@ -7,7 +7,7 @@ use smallvec::SmallVec;
 
 use super::super::path::Place;
 use super::super::symbol::symbol;
-use super::{Cell, INLINE, Kind, LEAF, Leaves, MAX_LEAVES, MAX_PATH, Near, SEPARATOR, Trunk};
+use super::{INLINE, Kind, LEAF, Leaves, MAX_LEAVES, MAX_PATH, Near, SEPARATOR, Trunk};
 use crate::json::{Node, Plain, Seen};
 
 /// The most members of a path that is noted.
@@ -184,16 +184,15 @@ impl Notes {
             self.texts.extend_from_slice(SEPARATOR.as_bytes());
         }
         self.texts.extend_from_slice(name.as_bytes());
-        let (path, before) = match trunk {
-            Trunk::Item => (0, 0),
+        let before = match trunk {
+            Trunk::Item => 0,
             _ => {
-                let symbol = Place::symbol(trunk, self.texts.get(rest.clone()).unwrap_or_default());
+                let cell = Place::cell(trunk, self.texts.get(rest.clone()).unwrap_or_default());
                 let text = (kind == Kind::Text).then_some(value);
-                (symbol, self.near.note(Cell::of(symbol), self.count, text))
+                self.near.note(cell, self.count, text)
             }
         };
         self.texts.extend_from_slice(text.as_bytes());
-        self.leaves.extend(path.to_le_bytes());
         self.leaves.extend(value.to_le_bytes());
         self.leaves.extend(start.to_le_bytes());
         self.leaves.extend(text_length.to_le_bytes());

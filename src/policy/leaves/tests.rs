@@ -1,5 +1,3 @@
-use std::collections::HashMap;
-
 use proptest::prelude::*;
 use proptest::sample::select;
 use serde_json::{Map, Value, json};
@@ -205,16 +203,13 @@ fn a_large_request_is_left_to_its_tree() {
     }
 }
 
-/// Whoever asks chooses the names, so two of them with one symbol can be had.
+/// Whoever asks chooses the names, so two of one length in one cell can be had.
 #[test]
-fn a_name_is_not_taken_for_another_with_its_symbol() {
-    let mut known: HashMap<u32, String> = HashMap::new();
-    let twins = (0..).find_map(|number: u32| {
-        let name = format!("n{number}");
-        let other = known.insert(Place::symbol(Trunk::Context, name.as_bytes()), name.clone())?;
-        Some([other, name])
-    });
-    let [asked, given] = twins.unwrap();
+fn a_name_is_not_taken_for_another_of_its_cell() {
+    let cell = |name: &str| Place::cell(Trunk::Context, name.as_bytes());
+    let asked = "n10".to_owned();
+    let mut others = (11..100).map(|number| format!("n{number}"));
+    let given = others.find(|name| cell(name) == cell(&asked)).unwrap();
     let path = |name: &str| RequestPath::new(vec!["context".to_owned(), name.to_owned()]);
     let sought = Sought::new([path(&asked), path(&given)]);
     for (context, expected) in [
@@ -232,6 +227,10 @@ fn a_name_is_not_taken_for_another_with_its_symbol() {
         };
         let seats = Seats::new(Some(&leaves), &sought);
         assert_eq!([0, 1].map(|number| told(seats.at(number))), expected);
+        for (number, expected) in expected.into_iter().enumerate() {
+            let text = seats.text(number).map(|(text, _)| text.as_str());
+            assert!(text.is_none_or(|text| text == expected));
+        }
         let alone = [&asked, &given].map(|name| told(leaves.at(&path(name))));
         assert_eq!(alone, expected);
     }
@@ -321,11 +320,11 @@ fn a_long_path_is_not_taken_for_a_short_one_with_a_text() {
         "subject": {"properties": {"team": "x".repeat(256), "tone": "y".repeat(300)}},
     });
     let leaves = Leaves::of(request.as_object().unwrap());
-    let symbol = Place::symbol(Trunk::SubjectProperties, b"team");
+    let cell = Place::cell(Trunk::SubjectProperties, b"team");
     let text = |path: &str| {
         let noted = leaves.noted();
         let at = TextAt::new(Trunk::SubjectProperties, path.len());
-        let told = noted.text(symbol, at, path.as_bytes());
+        let told = noted.text(cell, at, path.as_bytes());
         told.map(|(text, _)| text.as_bytes().len())
     };
     assert_eq!(text("team"), Some(256));
