@@ -207,10 +207,11 @@ impl Leaf {
         usize::from(self.last()[0])
     }
 
-    /// Whether it is of this trunk.
+    /// Whether it is of this trunk, and its path of this length.
     #[inline]
-    fn is_of(self, trunk: Trunk) -> bool {
-        self.last()[1] == trunk as u8
+    fn is_of(self, trunk: Trunk, length: usize) -> bool {
+        let [own, of, ..] = self.last();
+        usize::from(own) == length && of == trunk as u8
     }
 
     #[inline]
@@ -336,7 +337,7 @@ impl<'a> Noted<'a> {
             // INVARIANT: each leaf names one before it, so that this comes to an end.
             while let Some(number) = next {
                 let leaf = Leaf::read(self.parts.leaves.get(number)?);
-                if leaf.is_of(trunk) && same(leaf.path(self.parts.texts), rest) {
+                if leaf.is_of(trunk, rest.len()) && same(leaf.path(self.parts.texts), rest) {
                     return Some(self.parts.stands(leaf, number));
                 }
                 next = leaf.before();

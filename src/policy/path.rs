@@ -63,9 +63,9 @@ impl Place {
         })
     }
 
-    /// The cell of the path by this trunk and rest.
+    /// The cell of the path by this trunk and rest: of one rest, each trunk has another.
     pub(super) fn cell(trunk: Trunk, rest: &[u8]) -> Cell {
-        Cell::of(symbol(rest) ^ ((trunk as u64) << 39))
+        Cell::of(symbol(rest), trunk)
     }
 }
 
@@ -89,9 +89,9 @@ impl RequestPath {
         }))
     }
 
-    /// A number that clones of this path have and no other path that there is at the time, though it may be by the same members.
+    /// The same for clones of one path, and for no other that is alive, though it may be by the same members.
     #[must_use]
-    pub fn identity(&self) -> usize {
+    pub(crate) fn identity(&self) -> usize {
         Arc::as_ptr(&self.0).addr()
     }
 

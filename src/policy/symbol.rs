@@ -10,7 +10,7 @@ pub fn symbol(text: &[u8]) -> u64 {
     foldhash::quality::FixedState::with_seed(0).hash_one(text)
 }
 
-/// How maps take symbols, which are spread already.
+/// How maps take symbols, which are spread already, and addresses.
 pub type Spread = BuildHasherDefault<AsItIs>;
 
 /// A hasher that takes a symbol as it is.
@@ -24,6 +24,12 @@ impl Hasher for AsItIs {
 
     fn write(&mut self, bytes: &[u8]) {
         self.0 = symbol(bytes);
+    }
+
+    /// An address, whose lowest bits and highest ones tell little.
+    fn write_usize(&mut self, address: usize) {
+        let spread = (address as u64).wrapping_mul(0x9E37_79B9_7F4A_7C15);
+        self.write_u64(spread);
     }
 
     // Maps take their groups from the low bits and their tags from the high ones.

@@ -15,7 +15,7 @@
 //! INVARIANT: [`Judged::Yes`] and [`Judged::No`] are what [`Rule::matches`] says.
 
 use super::RuleNumber;
-use super::paths::Paths;
+use super::paths::PathNumbers;
 use crate::policy::{
     Around, Ask, Exactly, Items, KeptForm, Order, Rest, Rule, Seats, Sought, Stands, Text, same,
 };
@@ -279,7 +279,7 @@ impl Asks {
 #[derive(Debug, Default)]
 pub(super) struct Building<'a> {
     built: Asks,
-    pub(super) paths: Paths<'a>,
+    pub(super) paths: PathNumbers<'a>,
 }
 
 impl<'a> Building<'a> {

@@ -16,7 +16,7 @@ use crate::policy::{Cell, Key, Rule, Sought, Spread, Wants, symbol};
 /// As many rules with keys as are held against each request one by one.
 const FEW_RULES: usize = 64;
 
-const KINDS: usize = 3;
+const KINDS: usize = Kind::Item as usize + 1;
 
 /// A rule's key, with its slot.
 pub(super) struct Placed {
@@ -50,13 +50,13 @@ struct Slots {
 }
 
 /// Rules with their keys, which lie in one run.
-struct Keyed {
+struct KeyedRules {
     keys: Vec<Placed>,
     /// Where the keys of each rule end.
     rules: Vec<(Place, usize)>,
 }
 
-impl Keyed {
+impl KeyedRules {
     fn with_room(rules: usize) -> Self {
         Self {
             keys: Vec::with_capacity(rules.saturating_mul(4)),
@@ -74,7 +74,7 @@ impl Keyed {
 
 pub(super) fn index(rules: &[Option<&Rule>]) -> Index {
     let mut slots = Slots::default();
-    let mut keyed = Keyed::with_room(rules.len());
+    let mut keyed = KeyedRules::with_room(rules.len());
     let mut asks = Building::default();
     for (number, rule) in (0..).zip(rules) {
         let Some(rule) = rule else {

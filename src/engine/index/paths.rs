@@ -7,14 +7,14 @@ use crate::policy::{RequestPath, Sought, Spread};
 
 /// Paths by number, each once.
 #[derive(Debug, Default)]
-pub(super) struct Paths<'a> {
+pub(super) struct PathNumbers<'a> {
     all: Vec<&'a RequestPath>,
     numbers: HashMap<&'a [String], u16>,
     /// By their identities: most are clones of one.
     known: HashMap<usize, u16, Spread>,
 }
 
-impl<'a> Paths<'a> {
+impl<'a> PathNumbers<'a> {
     /// The number of a path; none where there are too many.
     pub(super) fn number(&mut self, path: &'a RequestPath) -> Option<u16> {
         if let Some(number) = self.known.get(&path.identity()) {

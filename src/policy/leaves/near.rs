@@ -1,6 +1,6 @@
 //! What leaves say at a glance, before any of them is read.
 
-use super::MAX_LEAVES;
+use super::{MAX_LEAVES, Trunk};
 
 /// The cells that paths are dealt into: enough that of a usual request's hardly two share one.
 const CELLS: u8 = 32;
@@ -16,11 +16,12 @@ impl Cell {
     /// Of no path: whatever is asked for may stand there.
     pub const NONE: Self = Self(u8::MAX);
 
-    /// The cell of the path with this symbol.
+    /// The cell of the path whose rest has this symbol, in this trunk.
     #[inline]
-    pub(in crate::policy) fn of(symbol: u64) -> Self {
+    pub(in crate::policy) fn of(symbol: u64, trunk: Trunk) -> Self {
+        const { assert!((Trunk::Item as u8) < CELLS) }
         let [_, _, _, _, byte, ..] = symbol.to_le_bytes();
-        Self(byte % CELLS)
+        Self((byte ^ trunk as u8) % CELLS)
     }
 }
 

@@ -212,11 +212,15 @@ fn a_name_is_not_taken_for_another_of_its_cell() {
     let given = others.find(|name| cell(name) == cell(&asked)).unwrap();
     let path = |name: &str| RequestPath::new(vec!["context".to_owned(), name.to_owned()]);
     let sought = Sought::new([path(&asked), path(&given)]);
-    for (context, expected) in [
-        (json!({}), ["nothing", "nothing"]),
-        (json!({ &given: "x" }), ["nothing", "x"]),
-        (json!({ &asked: "y" }), ["y", "nothing"]),
-        (json!({ &given: "x", &asked: "y" }), ["y", "x"]),
+    for (context, expected, told_at_once) in [
+        (json!({}), ["nothing", "nothing"], [None, None]),
+        (json!({ &given: "x" }), ["nothing", "x"], [None, Some("x")]),
+        (json!({ &asked: "y" }), ["y", "nothing"], [Some("y"), None]),
+        (
+            json!({ &given: "x", &asked: "y" }),
+            ["y", "x"],
+            [None, Some("x")],
+        ),
     ] {
         let request = json!({"context": context});
         let leaves = Leaves::of(request.as_object().unwrap());
@@ -227,13 +231,49 @@ fn a_name_is_not_taken_for_another_of_its_cell() {
         };
         let seats = Seats::new(Some(&leaves), &sought);
         assert_eq!([0, 1].map(|number| told(seats.at(number))), expected);
-        for (number, expected) in expected.into_iter().enumerate() {
-            let text = seats.text(number).map(|(text, _)| text.as_str());
-            assert!(text.is_none_or(|text| text == expected));
-        }
+        // The last of a cell is told at once, and no other.
+        let at_once = [0, 1].map(|number| seats.text(number).map(|(text, _)| text.as_str()));
+        assert_eq!(at_once, told_at_once);
         let alone = [&asked, &given].map(|name| told(leaves.at(&path(name))));
         assert_eq!(alone, expected);
     }
+}
+
+/// Most requests have an `id` and a `type` in two trunks.
+#[test]
+fn one_name_is_in_another_cell_in_each_trunk() {
+    let trunks = [
+        Trunk::Subject,
+        Trunk::SubjectProperties,
+        Trunk::Action,
+        Trunk::ActionProperties,
+        Trunk::Resource,
+        Trunk::ResourceProperties,
+        Trunk::Context,
+    ];
+    for name in ["id", "type", "team", ""] {
+        for (number, trunk) in trunks.into_iter().enumerate() {
+            let cell = Place::cell(trunk, name.as_bytes());
+            let others = trunks.iter().skip(number + 1);
+            let mut others = others.map(|other| Place::cell(*other, name.as_bytes()));
+            assert!(others.all(|other| other != cell), "{name} {trunk:?}");
+        }
+    }
+    let request = json!({
+        "subject": {"id": "alice", "properties": {"id": "a"}},
+        "resource": {"id": "web-1"},
+    });
+    let leaves = Leaves::of(request.as_object().unwrap());
+    let paths = [
+        vec!["subject", "id"],
+        vec!["subject", "properties", "id"],
+        vec!["resource", "id"],
+    ];
+    let paths = paths.map(|path| RequestPath::new(path.into_iter().map(str::to_owned).collect()));
+    let sought = Sought::new(paths);
+    let seats = Seats::new(Some(&leaves), &sought);
+    let told = [0, 1, 2].map(|number| seats.text(number).unwrap().0.as_str());
+    assert_eq!(told, ["alice", "a", "web-1"]);
 }
 
 /// What is told at a glance leaves out nothing that stands there; what it tells apart is most of what could be.
