@@ -21,6 +21,11 @@ use crate::model::Effect;
 use crate::once::{self, Pair};
 use crate::system::Reference;
 
+/// Policies as small as this are decided so soon that whatever else the machine does counts.
+const SMALL: usize = 10;
+/// As many turns, at least, does each system get by so few rules.
+const TURNS: usize = 5;
+
 /// The size that most targets speak of.
 const USUAL: usize = 10_000;
 
@@ -41,7 +46,7 @@ pub(crate) struct Options {
     /// Only the systems of these names.
     #[arg(long, value_delimiter = ',')]
     only: Vec<String>,
-    /// How often each system gets its turn; the median counts.
+    /// How often each system gets its turn, by 10 rules at least five times; the median counts.
     #[arg(long, default_value_t = 3)]
     passes: usize,
     /// Seconds for comparing the answers of one system at one size.
@@ -188,6 +193,8 @@ pub(crate) fn measure(options: &Options) -> Result<()> {
         passes,
     };
     for &rules in &figures.rules {
+        let is_small = rules <= SMALL && !is_quick;
+        let passes = if is_small { passes.max(TURNS) } else { passes };
         size(
             options,
             &entrants,

@@ -34,6 +34,7 @@ pub(super) fn all(figures: &Figures) -> String {
         |measured| measured.load_ns as f64,
         duration,
     );
+    compiling(&mut text, figures);
     heading(&mut text, "Throughput");
     throughput(&mut text, figures);
     heading(&mut text, "Memory");
@@ -97,6 +98,27 @@ fn multiples(
             let _ = write!(text, " {cell} |");
         }
         text.push('\n');
+    }
+}
+
+/// What part of our own loading is compiling.
+fn compiling(text: &mut String, figures: &Figures) {
+    let parts = figures.rules.iter().filter_map(|&rules| {
+        let measured = figures.measured("ordain", rules)?;
+        let part = measured.compile_ns? as f64 / measured.load_ns as f64;
+        Some(format!(
+            "{} of our own by {} rules",
+            ratio(part),
+            grouped(rules as f64)
+        ))
+    });
+    let parts: Vec<String> = parts.collect();
+    if !parts.is_empty() {
+        let _ = writeln!(
+            text,
+            "\nCompiling alone, from the effective policy to readiness, is {}.",
+            parts.join(", ")
+        );
     }
 }
 
