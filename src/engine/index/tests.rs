@@ -87,6 +87,10 @@ fn rules_in_every_shape_are_judged_as_they_judge_themselves() {
         json!({"context.time": "x*"}),
         json!({"context.time": "x1", "action": "deploy"}),
         json!({"context.zone": ""}),
+        // What has no room among the bytes, and something that has.
+        json!({"context.zone": long, "subject.properties.team": "payments"}),
+        json!({"context.zone": items, "subject.properties.team": "payments"}),
+        json!({"context.zone": format!("{long}*"), "subject.properties.team": "payments"}),
         json!({"all": [{"action": "deploy"}, {"action": ["deploy", "stop"]}]}),
     ];
     // More slots than have marks, and rules that differ in one of them.
@@ -124,6 +128,8 @@ fn rules_in_every_shape_are_judged_as_they_judge_themselves() {
     let contexts = [
         json!({}),
         json!({"replicas": 2, "zone": "ab"}),
+        json!({"zone": long}),
+        json!({"zone": "i7"}),
         json!({"replicas": "3", "deep": 1}),
         json!({"deep": {"er": "x"}, "zone": "ab"}),
         json!({"deep": {"er": ["i1"]}, "s3": 3}),
