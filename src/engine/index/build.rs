@@ -16,6 +16,7 @@ use crate::policy::{Cell, Key, Rule, Sought, Spread, Wants, symbol};
 /// As many rules with keys as are held against each request one by one.
 const FEW_RULES: usize = 64;
 
+/// The number of kinds.
 const KINDS: usize = Kind::Item as usize + 1;
 
 /// A rule's key, with its slot.

@@ -107,7 +107,7 @@ fn compiling(text: &mut String, figures: &Figures) {
         let measured = figures.measured("ordain", rules)?;
         let part = measured.compile_ns? as f64 / measured.load_ns as f64;
         Some(format!(
-            "{} of our own by {} rules",
+            "{} by {} rules",
             ratio(part),
             grouped(rules as f64)
         ))
@@ -116,7 +116,7 @@ fn compiling(text: &mut String, figures: &Figures) {
     if !parts.is_empty() {
         let _ = writeln!(
             text,
-            "\nCompiling alone, from the effective policy to readiness, is {}.",
+            "\nThe part of our own that is compiling, from the effective policy to readiness: {}.",
             parts.join(", ")
         );
     }

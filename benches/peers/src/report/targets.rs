@@ -162,7 +162,7 @@ fn targets(figures: &Figures) -> Vec<Target> {
         ),
         target(
             "load, 10 000 rules from YAML / regorus's load, data: keyed by action before",
-            None,
+            at_most(1.0),
             compare(at("ordain", load), at("regorus-data", load)),
         ),
         target(
